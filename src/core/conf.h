@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* conf.h - the configuration: text in, an immutable value out
+ *
+ * Core reads no environment and no file: conf_read() asks for each variable through a function.  The value is built
+ * once at start-up and only read after; reading needs no lock.
+ */
+#ifndef SOCKSIFY_CORE_CONF_H
+#define SOCKSIFY_CORE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "rules.h"
+
+enum conf_state {
+    CONF_NONE,      /* no variable of ours and no convention is set */
+    CONF_READY,
+    CONF_BROKEN     /* something is wrong: conf.message says what; everything but loopback must fail */
+};
+
+enum conf_dns { CONF_DNS_REMOTE, CONF_DNS_LOCAL };
+enum conf_bypass { CONF_BYPASS_REFUSE, CONF_BYPASS_ALLOW };
+
+enum { CONF_CREDENTIAL_SIZE = 256, CONF_MESSAGE_SIZE = 512, CONF_PATH_SIZE = 4096 };
+
+enum conf_level { CONF_LOG_QUIET, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
+
+struct conf {
+    enum conf_state state;
+    struct addr proxy;                    /* IPv4, IPv6 or a name; the port is set */
+    char user[CONF_CREDENTIAL_SIZE];      /* empty: no credentials */
+    char password[CONF_CREDENTIAL_SIZE];
+    uint32_t step_ms;                     /* deadline of each step before the final reply, milliseconds */
+    uint32_t reply_ms;                    /* deadline of the final reply, milliseconds */
+    enum conf_dns dns;
+    enum conf_bypass bypass;
+    enum conf_level log_level;
+    char log_path[CONF_PATH_SIZE];        /* empty: standard error */
+    struct rules rules;
+    char message[CONF_MESSAGE_SIZE];      /* when CONF_BROKEN: one line, no credentials in it */
+};
+
+/* The value of a variable, or NULL; what it points to need only live until the next call. */
+typedef const char *conf_lookup(void *context, const char *name);
+
+/* The contents of the password file named by path, as a NUL-terminated string without its line end, or NULL with a
+ * negative errno in *error. */
+typedef const char *conf_read_file(void *context, const char *path, int *error);
+
+struct conf_source {
+    conf_lookup *lookup;
+    conf_read_file *read_file;
+    void *context;                        /* passed to both; may be NULL */
+};
+
+/* Bytes of memory that conf_read() needs for the rules of these variables, an upper bound; 0 without any, the memory
+ * may then be NULL. */
+size_t conf_memory(const struct conf_source *source);
+
+/* Read the whole configuration.  memory: size bytes as conf_memory() said, aligned for any object, kept by c->rules
+ * and to outlive it.  c is always wholly set; a bad value gives CONF_BROKEN and a message that names the variable and
+ * the fault (the first one found).
+ *
+ * Variables, first found wins: SOCKSIFY_PROXY, else SOCKS5_SERVER, SOCKS_SERVER ("host[:port]"), ALL_PROXY, all_proxy
+ * (only with a scheme of ours, otherwise passed over).  User: the URL's, else SOCKSIFY_USER, else SOCKS5_USER.
+ * Password: the URL's, else SOCKSIFY_PASSWORD, else SOCKSIFY_PASSWORD_FILE, else SOCKS5_PASSWORD, SOCKS5_PASSWD.
+ * SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), else NO_PROXY, no_proxy.
+ * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_BYPASS, SOCKSIFY_LOG ("level[:file]", level
+ * quiet, warn, info, debug or 0 to 3).  An empty variable counts as unset except SOCKSIFY_DIRECT.
+ *
+ * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
+ * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than
+ * SOCKSIFY_LOG gives CONF_BROKEN, conventions alone CONF_NONE; log_level and log_path are read in each state. */
+void conf_read(struct conf *c, const struct conf_source *source, void *memory, size_t size);
+
+/* Read `socks5://[user[:password]@]host[:port]`; socks5h the same; percent-decoding in user and password; IPv6 in
+ * brackets, a scope id after % or %25 (RFC 6874); port 1080 when absent; one slash may end it.
+ * url: NUL-terminated.  Returns 0 or -EINVAL with *fault a constant phrase ("unknown scheme", "empty host",
+ * "port is not 1 to 65535", "user is longer than 255 bytes", "bad percent-encoding", "unclosed bracket", ...).
+ * user and password: CONF_CREDENTIAL_SIZE bytes each, empty strings when the URL has none.  Outputs untouched on
+ * error. */
+int conf_parse_url(const char *url, struct addr *proxy, char *user, char *password, const char **fault);
+
+/* True if conf_parse_url() knows the scheme that url begins with.  url: NUL-terminated. */
+bool conf_has_scheme(const char *url);
+
+/* Read `host[:port]` as it stands in a URL.
+ * text: len bytes, no NUL needed.  Returns 0 or -EINVAL with *fault as conf_parse_url() (proxy untouched). */
+int conf_parse_server(const char *text, size_t len, struct addr *proxy, const char **fault);
+
+#endif

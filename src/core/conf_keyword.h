@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* conf_keyword.h - the table of the variables and how each is read; for conf.c and its like only */
+#ifndef SOCKSIFY_CORE_CONF_KEYWORD_H
+#define SOCKSIFY_CORE_CONF_KEYWORD_H
+
+#include <stddef.h>
+
+#include "conf.h"
+
+enum { CONF_STEP_MS = 10000, CONF_REPLY_MS = 130000 };      /* the default deadlines, milliseconds */
+
+/* What a variable sets; the first variable that is there for a slot fills it. */
+enum conf_slot {
+    SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS, SLOT_BYPASS,
+    SLOT_COUNT
+};
+
+enum {
+    KEY_OURS = 1,           /* asks for a proxy by being set */
+    KEY_EMPTY = 2,          /* the empty value has a meaning */
+    KEY_LIST = 4            /* its rules need memory */
+};
+
+/* One reading of the configuration; lives on conf_read()'s stack. */
+struct conf_reader {
+    struct conf *c;
+    const struct conf_source *source;
+    const char *variable;               /* the one being read */
+    const char *filled[SLOT_COUNT];     /* the variable that filled a slot, or NULL */
+    const char *fault;                  /* a constant phrase */
+    const char *item;                   /* the part of the value at fault when it may be shown, or NULL */
+    size_t item_len;
+};
+
+/* Read one value into r->c.  value: NUL-terminated, need only live until the next call of the source.
+ * Returns 0; -EINVAL with r->fault and r->item set; -ENOENT when the value is none of ours and counts as unset. */
+typedef int conf_parse(struct conf_reader *r, const char *value);
+
+struct conf_keyword {
+    const char *variable;
+    conf_parse *parse;
+    enum conf_slot slot;
+    unsigned flags;
+};
+
+enum { CONF_KEYWORDS = 19 };
+
+/* In order of precedence within a slot; constant. */
+extern const struct conf_keyword conf_keywords[CONF_KEYWORDS];
+
+#endif

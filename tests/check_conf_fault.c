@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/* check_conf_fault.c - bad configurations, each named in one line without credentials */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_world.h"
+
+Suite *make_suite(void);
+
+/* Every credential here contains "hunter22". */
+#define H "hunter22"
+#define MISSING "SOCKSIFY_PROXY is not set"
+#define TIMEOUT_FAULT "SOCKSIFY_TIMEOUT: not a number of seconds above 0, at most 86400, with up to 3 decimals"
+#define LEVEL_FAULT "SOCKSIFY_LOG: level is not quiet, warn, info, debug or 0 to 3"
+
+static const struct {
+    const char *lines, *message;
+} broken[] = {
+    { "SOCKSIFY_USER=" H, MISSING },
+    { "SOCKSIFY_PASSWORD=" H, MISSING },
+    { "SOCKSIFY_PASSWORD_FILE=/none", MISSING },
+    { "SOCKSIFY_DIRECT=", MISSING },
+    { "SOCKSIFY_DIRECT=*", MISSING },
+    { "SOCKSIFY_BLOCK=*", MISSING },
+    { "SOCKSIFY_DNS=local", MISSING },
+    { "SOCKSIFY_DNS=sometimes\nSOCKSIFY_LOG=loud", MISSING },
+    { "SOCKSIFY_TIMEOUT=5", MISSING },
+    { "SOCKSIFY_BYPASS=allow", MISSING },
+    { "SOCKSIFY_DNS=remote\nALL_PROXY=http://" H "@h", MISSING },
+    { "SOCKSIFY_PROXY=\nSOCKSIFY_DNS=remote", MISSING },
+    { "SOCKSIFY_PROXY=http://" H ":" H "@h", "SOCKSIFY_PROXY: unknown scheme" },
+    { "SOCKSIFY_PROXY=" H ":" H "@h", "SOCKSIFY_PROXY: no scheme, socks5:// is missing" },
+    { "SOCKSIFY_PROXY=socks5://" H ":" H "@", "SOCKSIFY_PROXY: empty host" },
+    { "SOCKSIFY_PROXY=socks5://" H ":" H "@h:70000", "SOCKSIFY_PROXY: port is not 1 to 65535" },
+    { "SOCKSIFY_PROXY=socks5://" H ":" H "@[::1", "SOCKSIFY_PROXY: unclosed bracket" },
+    { "SOCKSIFY_PROXY=socks5://" H ":" H "%00@h", "SOCKSIFY_PROXY: encoded NUL byte" },
+    { "SOCKSIFY_PROXY=socks5://" H ":" H "/@h", "SOCKSIFY_PROXY: user or password needs percent-encoding" },
+    { "SOCKSIFY_PROXY=socks5://:" H "@h", "SOCKSIFY_PROXY: empty user with a password" },
+    { "SOCKSIFY_PROXY=socks5://" H "@h", "SOCKSIFY_PROXY: a user without a password" },
+    { "SOCKSIFY_PROXY=socks5://" H ":@h", "SOCKSIFY_PROXY: a user without a password" },
+    { "SOCKSIFY_PROXY=bad\nSOCKS5_SERVER=192.0.2.1", "SOCKSIFY_PROXY: no scheme, socks5:// is missing" },
+    { "SOCKS5_SERVER=" H ":" H "@h", "SOCKS5_SERVER: port is not 1 to 65535" },
+    { "SOCKS5_SERVER=" H "@h", "SOCKS5_SERVER: bad host name or address" },
+    { "SOCKS5_SERVER=h:0", "SOCKS5_SERVER: port is not 1 to 65535" },
+    { "SOCKS5_SERVER=:1080", "SOCKS5_SERVER: empty host" },
+    { "SOCKS_SERVER=socks4://h", "SOCKS_SERVER: unknown scheme" },
+    { "ALL_PROXY=socks5://" H "@:1", "ALL_PROXY: empty host" },
+    { "all_proxy=socks5h://h:x", "all_proxy: port is not 1 to 65535" },
+    { P "SOCKSIFY_USER=" H, "SOCKSIFY_USER: a user without a password" },
+    { P "SOCKS5_USER=" H, "SOCKS5_USER: a user without a password" },
+    { P "SOCKSIFY_PASSWORD=" H, "SOCKSIFY_PASSWORD: a password without a user" },
+    { P "SOCKS5_PASSWORD=" H, "SOCKS5_PASSWORD: a password without a user" },
+    { P "SOCKS5_PASSWD=" H, "SOCKS5_PASSWD: a password without a user" },
+    { P "SOCKSIFY_PASSWORD_FILE=/pw", "SOCKSIFY_PASSWORD_FILE: a password without a user" },
+    { P "SOCKSIFY_USER=" A255 "a\nSOCKSIFY_PASSWORD=" H, "SOCKSIFY_USER: user is longer than 255 bytes" },
+    { P "SOCKSIFY_USER=" H "\nSOCKSIFY_PASSWORD=" H A255, "SOCKSIFY_PASSWORD: password is longer than 255 bytes" },
+    { P "SOCKS5_USER=" H A255 "\nSOCKS5_PASSWD=" H, "SOCKS5_USER: user is longer than 255 bytes" },
+    { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/none", "SOCKSIFY_PASSWORD_FILE: the file does not exist" },
+    { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/denied", "SOCKSIFY_PASSWORD_FILE: the file may not be read" },
+    { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/broken", "SOCKSIFY_PASSWORD_FILE: the file cannot be read" },
+    { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/empty", "SOCKSIFY_PASSWORD_FILE: the password in the file is empty" },
+    { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/long", "SOCKSIFY_PASSWORD_FILE: password is longer than 255 bytes" },
+    { P "SOCKSIFY_BLOCK=a.test,10.0.0.0/33 b.test", "SOCKSIFY_BLOCK: bad item \"10.0.0.0/33\"" },
+    { P "SOCKSIFY_DIRECT=10.0.0.0/8,[fd00::/8", "SOCKSIFY_DIRECT: bad item \"[fd00::/8\"" },
+    { P "SOCKSIFY_DIRECT=a:0", "SOCKSIFY_DIRECT: bad item \"a:0\"" },
+    { P "SOCKSIFY_DIRECT=\xc3\xa4\x1b[0m", "SOCKSIFY_DIRECT: bad item \"???[0m\"" },
+    { P "SOCKSIFY_DIRECT=!" A50 "bbbbbbbbbbbbbccc", "SOCKSIFY_DIRECT: bad item \"!" A50 "bbbbbbbbbbbbb\"" },
+    { P "SOCKSIFY_DIRECT=socks5://" H ":" H "@h", "SOCKSIFY_DIRECT: bad item" },
+    { P "SOCKSIFY_BLOCK=x/\nSOCKSIFY_DNS=what", "SOCKSIFY_BLOCK: bad item \"x/\"" },
+    { P "SOCKSIFY_TIMEOUT=0", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=0.000", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=-1", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=86400.001", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=86401", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=4294967297", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=99999999999999999999999", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=1.0000", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=1.", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=.5", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=1.2.3", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=1e3", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT=5s", TIMEOUT_FAULT },
+    { P "SOCKSIFY_TIMEOUT= 5", TIMEOUT_FAULT },
+    { P "SOCKSIFY_DNS=Remote", "SOCKSIFY_DNS: neither remote nor local" },
+    { P "SOCKSIFY_DNS=locally", "SOCKSIFY_DNS: neither remote nor local" },
+    { P "SOCKSIFY_BYPASS=yes", "SOCKSIFY_BYPASS: neither refuse nor allow" },
+    { P "SOCKSIFY_LOG=loud", LEVEL_FAULT },
+    { P "SOCKSIFY_LOG=4", LEVEL_FAULT },
+    { P "SOCKSIFY_LOG=01", LEVEL_FAULT },
+    { P "SOCKSIFY_LOG=:/tmp/x", LEVEL_FAULT },
+    { P "SOCKSIFY_LOG=warning", LEVEL_FAULT },
+    { P "SOCKSIFY_LOG=info:", "SOCKSIFY_LOG: empty file name" },
+};
+
+START_TEST(environment_bad_named_without_credentials)
+{
+    read_world(broken[_i].lines);
+    ck_assert_str_eq(conf.message, broken[_i].message);
+    ck_assert_int_eq(conf.state, CONF_BROKEN);
+    ck_assert_ptr_null(strstr(conf.message, H));
+    ck_assert_ptr_null(strchr(conf.message, '\n'));
+    ck_assert_str_eq(conf.password, "");
+}
+END_TEST
+
+START_TEST(memory_short_broken)
+{
+    struct world w = { .lines = P "SOCKSIFY_BLOCK=a.test" };
+    struct conf_source source = { look_up, read_file, &w };
+    size_t size, need = conf_memory(&source);
+    void *memory;
+
+    ck_assert_uint_gt(need, sizeof(struct rule));
+    for (size = 0; size <= need; size++) {
+        memory = malloc(size ? size : 1);
+        conf_read(&conf, &source, size ? memory : NULL, size);
+        ck_assert_int_eq(conf.state, size < need ? CONF_BROKEN : CONF_READY);
+        ck_assert_str_eq(conf.message, size < need ? "SOCKSIFY_BLOCK: no room for item \"a.test\"" : "");
+        free(memory);
+    }
+    w.lines = P "NO_PROXY=a.test";
+    conf_read(&conf, &source, NULL, 0);
+    ck_assert_str_eq(conf.message, "NO_PROXY: no room for its items");
+    w.lines = P;
+    ck_assert_uint_eq(conf_memory(&source), 0);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *s = suite_create("conf_fault");
+    TCase *t = tcase_create("conf_fault");
+
+    tcase_add_checked_fixture(t, map_area, unmap_area);
+    tcase_add_loop_test(t, environment_bad_named_without_credentials, 0, COUNT(broken));
+    tcase_add_test(t, memory_short_broken);
+    suite_add_tcase(s, t);
+    return s;
+}

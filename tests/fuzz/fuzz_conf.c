@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/* fuzz_conf.c - no environment breaks the reading, and no message shows a credential
+ *
+ * Input: lines, each one variable: its first byte chooses the name, the rest is the value.  The byte 1 in a value
+ * stands for the user, the byte 2 for the password, so that both turn up in every place but the lists, whose bad
+ * items are shown by design.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/conf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char user[] = "Us3rT0ken", password[] = "Pa5sT0ken", mark[] = "T0ken";
+
+static const char *const names[] = {
+    "SOCKSIFY_PROXY", "SOCKS5_SERVER", "SOCKS_SERVER", "ALL_PROXY", "all_proxy", "SOCKSIFY_USER", "SOCKS5_USER",
+    "SOCKSIFY_PASSWORD", "SOCKSIFY_PASSWORD_FILE", "SOCKS5_PASSWORD", "SOCKS5_PASSWD", "SOCKSIFY_LOG",
+    "SOCKSIFY_TIMEOUT", "SOCKSIFY_DNS", "SOCKSIFY_BYPASS", "SOCKSIFY_BLOCK", "SOCKSIFY_DIRECT", "NO_PROXY",
+    "no_proxy"
+};
+
+enum { NAMES = sizeof names / sizeof names[0], LISTS = 15 };
+
+struct world {
+    const uint8_t *data;
+    size_t size;
+    char *value;        /* the last one given out; freed at the next call */
+};
+
+static void demand(bool truth)
+{
+    if (!truth)
+        abort();
+}
+
+/* Copy a value, with the credentials put in, into a block of exactly its size. */
+static char *expand(const uint8_t *text, size_t len, bool secrets)
+{
+    char *out = malloc(len * sizeof user + 1), *fit;
+    size_t i, used = 0;
+    const char *token;
+
+    demand(out);
+    for (i = 0; i < len; i++) {
+        token = text[i] == 1 ? user : text[i] == 2 ? password : NULL;
+        if (!token || !secrets) {
+            out[used++] = (char)text[i];
+            continue;
+        }
+        memcpy(out + used, token, strlen(token));
+        used += strlen(token);
+    }
+    out[used++] = '\0';
+    fit = malloc(used);
+    demand(fit);
+    memcpy(fit, out, used);
+    free(out);
+    return fit;
+}
+
+static const char *look_up(void *context, const char *name)
+{
+    struct world *w = context;
+    const uint8_t *line = w->data, *end = w->data + w->size, *stop;
+
+    free(w->value);
+    w->value = NULL;
+    for (; line < end; line = stop + 1) {
+        stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop)
+            stop = end;
+        if (line == stop || strcmp(names[line[0] % NAMES], name) != 0)
+            continue;
+        w->value = expand(line + 1, (size_t)(stop - line) - 1, line[0] % NAMES < LISTS);
+        return w->value;
+    }
+    return NULL;
+}
+
+static const char *read_file(void *context, const char *path, int *error)
+{
+    struct world *w = context;
+    char *contents;
+
+    if (path[0] == '!') {
+        *error = -ENOENT;
+        return NULL;
+    }
+    contents = expand((const uint8_t *)path, strlen(path), true);
+    free(w->value);
+    w->value = contents;
+    return contents;
+}
+
+static bool holds(const uint8_t *data, size_t size, const char *text)
+{
+    size_t i, len = strlen(text);
+
+    for (i = 0; i + len <= size; i++)
+        if (memcmp(data + i, text, len) == 0)
+            return true;
+    return false;
+}
+
+static void check(const struct conf *c)
+{
+    const char *p;
+
+    demand(memchr(c->message, 0, sizeof c->message) && memchr(c->log_path, 0, sizeof c->log_path));
+    demand(memchr(c->user, 0, sizeof c->user) && memchr(c->password, 0, sizeof c->password));
+    demand((c->state == CONF_BROKEN) == (c->message[0] != '\0'));
+    demand(!strstr(c->message, mark));
+    for (p = c->message; *p; p++)
+        demand(*p >= ' ' && *p <= '~');
+    demand(c->reply_ms >= 1 && c->reply_ms <= 86400000 && c->step_ms >= 1 && c->step_ms <= 10000);
+    demand(c->step_ms <= c->reply_ms && c->log_level <= CONF_LOG_DEBUG);
+    demand((c->user[0] == '\0') == (c->password[0] == '\0'));
+    if (c->state == CONF_READY)
+        demand(c->proxy.kind != ADDR_NONE && c->proxy.port != 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct world w = { .data = data, .size = size };
+    const struct conf_source source = { look_up, read_file, &w };
+    static struct conf c;
+    size_t need;
+    void *memory;
+
+    /* What the input itself spells out may come back as an item of a list. */
+    if (holds(data, size, mark))
+        return 0;
+    need = conf_memory(&source);
+    memory = need ? malloc(need) : NULL;
+    conf_read(&c, &source, memory, need);
+    check(&c);
+    free(memory);
+    free(w.value);
+    return 0;
+}
