@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/* lock.c - the one lock of memory that a family of processes shares */
+#include "lock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "real.h"
+
+#define WAITED 0x80000000u
+
+enum { PATIENCE_MS = 1000, LOOK_MS = 20 };
+
+static unsigned own_tid(void)
+{
+    return (unsigned)real.syscall(SYS_gettid);
+}
+
+static void sleep_while(struct lock *l, unsigned value)
+{
+    struct timespec t = { 0, LOOK_MS * 1000000L };
+
+    real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAIT, (long)value, &t, NULL, 0L);
+}
+
+/* ESRCH for a live thread is possible when it lives in another PID namespace: there nothing is known. */
+static bool owner_is_dead(struct lock *l, unsigned value, uint64_t space)
+{
+    return atomic_load(&l->space) == space && space && real.syscall(SYS_tkill, (long)(value & ~WAITED), 0L) != 0 &&
+           errno == ESRCH;
+}
+
+static bool try_take(struct lock *l, unsigned expected, unsigned tid)
+{
+    return atomic_compare_exchange_strong_explicit(&l->owner, &expected, tid, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+/* Once somebody has waited, owners that follow keep the mark, so that no sleeper is forgotten. */
+static int contend(struct lock *l, uint64_t space, unsigned tid)
+{
+    int64_t end = clock_ms() + PATIENCE_MS;
+
+    while (clock_ms() < end) {
+        unsigned value = atomic_load_explicit(&l->owner, memory_order_relaxed);
+
+        if ((value == 0 || owner_is_dead(l, value, space)) && try_take(l, value, tid | WAITED))
+            return 0;
+        if (value == 0 || (!(value & WAITED) && !atomic_compare_exchange_strong(&l->owner, &value, value | WAITED)))
+            continue;
+        sleep_while(l, value | WAITED);
+    }
+    return -EDEADLK;
+}
+
+int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold)
+{
+    unsigned tid = own_tid();
+    int saved_errno = errno;
+    sigset_t all;
+    int error = 0;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &hold->signals);
+    if (!try_take(l, 0, tid))
+        error = contend(l, space, tid);
+    if (error)
+        sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+    else
+        atomic_store_explicit(&l->space, space, memory_order_relaxed);
+    errno = saved_errno;
+    return error;
+}
+
+void lock_give(struct lock *l, const struct lock_hold *hold)
+{
+    int saved_errno = errno;
+
+    /* The next owner writes its own after it has the lock; until then nobody must take this one's for its. */
+    atomic_store_explicit(&l->space, 0, memory_order_relaxed);
+    if (atomic_exchange_explicit(&l->owner, 0, memory_order_release) & WAITED)
+        real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAKE, 1L, NULL, NULL, 0L);
+    sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+    errno = saved_errno;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/* lock.h - the one lock of memory that a family of processes shares
+ *
+ * The rules: signals are blocked while it is held, so that no handler can wait for it; nothing that sleeps and no
+ * cancellation point is called under it; it is held for a few system calls.  A lock whose owner was killed is taken
+ * over, if owner and waiter see each other (same PID namespace); otherwise the waiter gives up after a second.
+ */
+#ifndef SOCKSIFY_IO_LOCK_H
+#define SOCKSIFY_IO_LOCK_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct lock {
+    atomic_uint owner;          /* thread id; 0: free.  The top bit: somebody waits. */
+    _Atomic uint64_t space;     /* inode of the owner's PID namespace */
+};
+
+/* What lock_take() must hand to lock_give(); lives on the stack of the holder. */
+struct lock_hold {
+    sigset_t signals;
+};
+
+/* Take the lock, with all signals blocked.
+ * space: inode of this process' PID namespace.  hold: filled.
+ * Returns 0; -EDEADLK when it could not be had within a second (nothing is held then, signals are as before). */
+int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold);
+
+/* Give it back and unblock the signals. */
+void lock_give(struct lock *l, const struct lock_hold *hold);
+
+#endif

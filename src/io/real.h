@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/* real.h - libc's own functions, beneath our hooks
+ *
+ * Everything in io and hook that would enter a hook of ours calls real.fn instead.  The struct is filled once at
+ * start-up, before any hook acts, and only read after; unit tests may replace members to inject faults.
+ */
+#ifndef SOCKSIFY_IO_REAL_H
+#define SOCKSIFY_IO_REAL_H
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <resolv.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Names that a libc header may define as macros for another name: the table means these very symbols. */
+#undef res_query
+#undef res_search
+#undef res_querydomain
+#undef res_send
+#undef res_nquery
+#undef res_nsearch
+#undef res_nquerydomain
+#undef res_nsend
+#undef __res_query
+#undef __res_search
+#undef __res_querydomain
+#undef __res_send
+#undef __res_nquery
+#undef __res_nsearch
+#undef __res_nquerydomain
+#undef __res_nsend
+#undef fcntl64
+#undef sendfile64
+
+struct gaicb;
+struct mmsghdr;
+struct sigevent;
+struct timespec;
+
+/* Prototypes that one of the two libcs, or an older release, does not declare. */
+int close_range(unsigned first, unsigned last, int flags);
+void closefrom(int first);
+int fcntl64(int fd, int command, ...);
+ssize_t sendfile64(int to, int from, off64_t *offset, size_t size);
+ssize_t __read_chk(int fd, void *data, size_t size, size_t room);
+ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, struct sockaddr *sa, socklen_t *len);
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room);
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room);
+int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask);
+int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags);
+int execvpe(const char *file, char *const argv[], char *const envp[]);
+int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event);
+int gethostbyname_r(const char *name, struct hostent *host, char *buf, size_t size, struct hostent **result,
+                    int *h_error);
+int gethostbyname2_r(const char *name, int family, struct hostent *host, char *buf, size_t size,
+                     struct hostent **result, int *h_error);
+int gethostbyaddr_r(const void *address, socklen_t len, int family, struct hostent *host, char *buf, size_t size,
+                    struct hostent **result, int *h_error);
+int res_query(const char *name, int class, int type, unsigned char *answer, int size);
+int res_search(const char *name, int class, int type, unsigned char *answer, int size);
+int res_querydomain(const char *name, const char *domain, int class, int type, unsigned char *answer, int size);
+int res_send(const unsigned char *query, int len, unsigned char *answer, int size);
+int res_nquery(res_state state, const char *name, int class, int type, unsigned char *answer, int size);
+int res_nsearch(res_state state, const char *name, int class, int type, unsigned char *answer, int size);
+int res_nquerydomain(res_state state, const char *name, const char *domain, int class, int type,
+                     unsigned char *answer, int size);
+int res_nsend(res_state state, const unsigned char *query, int len, unsigned char *answer, int size);
+
+/* The same under the names that programs built against glibc before 2.34 import. */
+__typeof__(res_query) __res_query, __res_search;
+__typeof__(res_querydomain) __res_querydomain;
+__typeof__(res_send) __res_send;
+__typeof__(res_nquery) __res_nquery, __res_nsearch;
+__typeof__(res_nquerydomain) __res_nquerydomain;
+__typeof__(res_nsend) __res_nsend;
+
+/* liburing's entry points, without its types: none of them is ever looked into. */
+int io_uring_setup(unsigned entries, void *parameters);
+int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
+int io_uring_queue_init_params(unsigned entries, void *ring, void *parameters);
+int io_uring_queue_init_mem(unsigned entries, void *ring, void *parameters, void *buf, size_t size);
+
+struct real {
+#define HOOK(fn) __typeof__(fn) *fn;
+#define FACE(fn)
+#define USE(fn) HOOK(fn)
+#include "real.def"
+#undef HOOK
+#undef FACE
+#undef USE
+};
+
+extern struct real real;
+
+/* Look every function of the table up in the objects behind ours.  Call it once, before anything else of io; a second
+ * call does no harm.  Members that this libc lacks stay NULL (its dlsym then allocates a message: the only allocation
+ * at start-up, and none where the libc has all of the table).  Not async-signal-safe. */
+void real_init(void);
+
+/* The library's own connect(): a raw system call, since libc's may be cancelled in the middle, marked by a constant in
+ * the unused argument registers so that a filter can tell it from the program's calls.  It sleeps as the socket's
+ * O_NONBLOCK and SO_SNDTIMEO say: callers see to it that it does not.
+ * Returns 0 or -errno.  Async-signal-safe. */
+int real_connect(int fd, const struct sockaddr *address, socklen_t len);
+
+/* close(), send() and recv() that are no cancellation points: for what must not be left half done.
+ * real_send() and real_recv() return a count or -errno. */
+void real_close(int fd);
+ssize_t real_send(int fd, const void *data, size_t size, int flags);
+ssize_t real_recv(int fd, void *data, size_t size, int flags);
+
+/* SO_COOKIE, the identity of a socket in every process that holds it (Linux 4.12); 0 when fd is no socket or the kernel
+ * has none.  Keeps errno.  Async-signal-safe. */
+uint64_t real_cookie(int fd);
+
+/* The library's own socket(), marked in the same way.  Returns the descriptor or -errno.  Async-signal-safe. */
+int real_socket(int domain, int type, int protocol);
+
+#endif

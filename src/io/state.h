@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/* state.h - what outlives fork and exec: the addresses that stand for names, and the peers of tunnelled sockets
+ *
+ * Names get addresses from 198.18.0.0/15 and from a random IPv6 /96 inside fd00::/8.  They live in a file that all
+ * processes of a user, boot and network namespace map (state_file.h); its addresses are the lower half of the IPv4
+ * pool.  Whoever cannot write there puts new names into memory that only its forked children share, with addresses of
+ * the upper half and an IPv6 prefix of its own, so that no other process ever takes them for another name.
+ *
+ * After state_open() every function may be called from any thread, from a signal handler, and in the child of a fork
+ * of a threaded program.  They may change errno.  Looking up takes no lock; giving a new name an address blocks all
+ * signals, opens and closes one descriptor and waits for other writers for a second at most.
+ */
+#ifndef SOCKSIFY_IO_STATE_H
+#define SOCKSIFY_IO_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../core/addr.h"
+#include "state_file.h"
+
+struct state_options {
+    const char *directory;          /* SOCKSIFY_STATE; NULL or empty: choose */
+};
+
+struct state {                      /* zero-filled before state_open() */
+    struct state_file file;
+    struct state_image *own;        /* private memory; NULL when the system had none */
+    const char *_Atomic warning;
+};
+
+/* Map the state: private memory always, and the file.  Sleeps only while another process makes the file, about a second
+ * at most; leaves no descriptor open.
+ * o: need not outlive the call.  Returns 0; or a negative errno when there is only private memory, which is no reason
+ * to stop, with a phrase for state_warning(); -ENOMEM also when there is no memory at all.
+ * Call once, at start-up, before any other thread. */
+int state_open(struct state *s, const struct state_options *o);
+
+/* In the child of a fork: gives up what other threads of the parent had open.  Not for vfork. */
+void state_after_fork(struct state *s);
+
+/* Why new names of this process go to private memory: a constant phrase, or NULL while they do not. */
+const char *state_warning(const struct state *s);
+
+/* The directory of the file, an absolute path for SOCKSIFY_STATE in the environment of children; NULL when there is no
+ * fit one.  Owned by s. */
+const char *state_directory(const struct state *s);
+
+/* Give a name its address: the one it has, or a new one.
+ * name: NUL-terminated, as addr_from_name() accepts, without regard to case.  family: AF_INET or AF_INET6.
+ * Returns 0 with ADDR_IPV4 or ADDR_IPV6, port 0, in out; -EAFNOSUPPORT for another family; -EINVAL for an empty or too
+ * long name; -EAGAIN when a writer of the private memory did not let go; -ENOMEM when there is no memory (out
+ * untouched on error). */
+int state_name_assign(struct state *s, const char *name, int family, struct addr *out);
+
+/* The name that an address stands for.
+ * a: any address.  Returns 0 with ADDR_NAME, in lower case, and the port of a in out; -ERANGE when the address is
+ * outside our pools; -EHOSTUNREACH when it is inside, but stands for no name that can be seen here (out untouched on
+ * error). */
+int state_name_find(struct state *s, const struct addr *a, struct addr *out);
+
+/* Remember the peer of a tunnelled socket.  cookie: its SO_COOKIE.  peer: IPv4 or IPv6 as the program gave it. */
+void state_peer_set(struct state *s, uint64_t cookie, const struct addr *peer);
+
+/* Look up the peer of a socket.  Returns false when none is known (peer untouched). */
+bool state_peer_get(struct state *s, uint64_t cookie, struct addr *peer);
+
+/* Forget the peer of a socket. */
+void state_peer_forget(struct state *s, uint64_t cookie);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC */
+/* state_file.c - the file that carries the state from process to process
+ *
+ * SO_NETNS_COOKIE would tell a network namespace from a later one that got the same inode number, but asking for it
+ * takes a socket, and start-up opens none.
+ */
+#include "state_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>        /* rename() */
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "file.h"
+#include "real.h"
+#include "state_path.h"
+
+enum {
+    LAYOUT = 1,                 /* of struct state_image: a change of it needs a new number */
+    FILE_FLAGS = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+    EXTEND_TRIES = 16
+};
+
+static const char magic[8] = { 's', 'o', 'c', 'k', 's', 'i', 'f', 'y' };
+
+_Static_assert(sizeof(struct state_page) == 4096, "the tables begin on a page");
+_Static_assert(sizeof(struct state_mark) == 80 && offsetof(struct state_mark, sum) == 76, "no holes in the mark");
+_Static_assert(STATE_BOOT_LEN % 4 == 0 && NAMEMAP_SLOTS % STATE_STEP == 0, "whole words, whole steps");
+
+static uint64_t size_of(uint32_t slots)
+{
+    return offsetof(struct state_image, names.entry) + (uint64_t)slots * sizeof(struct namemap_entry);
+}
+
+/* Whole steps only: an interrupted growth may have left less at the end. */
+static uint32_t slots_of(uint64_t size)
+{
+    uint64_t slots = size < size_of(0) ? 0 : (size - size_of(0)) / sizeof(struct namemap_entry);
+
+    return slots < NAMEMAP_SLOTS ? (uint32_t)slots / STATE_STEP * STATE_STEP : NAMEMAP_SLOTS;
+}
+
+/* The number of slots that the file claims to have, or 0 when that can only be damage. */
+static uint32_t slots_claimed(const struct state_file *f)
+{
+    uint32_t slots = atomic_load_explicit(&f->image->page.slots, memory_order_acquire);
+
+    return slots <= NAMEMAP_SLOTS && slots % STATE_STEP == 0 ? slots : 0;
+}
+
+static uint32_t mark_sum(const struct state_mark *m)
+{
+    uint32_t word[offsetof(struct state_mark, sum) / 4], h = 0;
+
+    memcpy(word, m, sizeof word);
+    for (size_t i = 0; i < sizeof word / sizeof word[0]; i++) {
+        h = (h ^ word[i]) * 0x9e3779b1u;
+        h ^= h >> 15;
+    }
+    return h;
+}
+
+/* Takes the numbers out of a mark in the file.  want: what else it must say. */
+static bool mark_read(const struct state_mark *in_file, const struct state_mark *want, struct state_numbers *numbers)
+{
+    struct state_mark m = *in_file;
+
+    if (m.sum != mark_sum(&m) || memcmp(m.magic, want->magic, sizeof m.magic) != 0 || m.layout != want->layout ||
+        m.netns != want->netns || memcmp(m.boot, want->boot, sizeof m.boot) != 0)
+        return false;
+    *numbers = m.numbers;
+    return true;
+}
+
+static int image_check(struct state_file *f, const struct state_mark *want, uint64_t size)
+{
+    uint32_t slots = slots_of(size);
+
+    if (slots == 0)
+        return -ESTALE;
+    if (!mark_read(&f->image->page.mark, want, &f->numbers) && !mark_read(&f->image->page.mark2, want, &f->numbers))
+        return -ESTALE;
+    if (slots_claimed(f) > slots)       /* truncated */
+        return -ESTALE;
+    atomic_store_explicit(&f->slots, slots, memory_order_relaxed);
+    return 0;
+}
+
+static int image_map(struct state_file *f, int fd)
+{
+    void *p = mmap(NULL, sizeof(struct state_image), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    if (p == MAP_FAILED)
+        return -errno;
+    f->image = p;
+    return 0;
+}
+
+static void image_unmap(struct state_file *f)
+{
+    if (f->image)
+        munmap(f->image, sizeof(struct state_image));
+    f->image = NULL;
+}
+
+/* Map the file that is there, if it is what it should be. */
+static int file_adopt(struct state_file *f, const struct state_mark *want, uint32_t uid)
+{
+    struct file_info st;
+    int fd = file_open(f->path, FILE_FLAGS, 0);
+    int error = fd < 0 ? fd : file_ask(fd, &st);
+
+    if (!error && (st.mode != (S_IFREG | 0600) || st.uid != uid || st.links != 1))
+        error = -EPERM;
+    if (!error)
+        error = image_map(f, fd);
+    if (!error)
+        error = image_check(f, want, st.size);
+    if (fd >= 0)
+        real_close(fd);
+    if (error) {
+        image_unmap(f);
+        return error;
+    }
+    f->dev = st.device;
+    f->ino = st.inode;
+    return 0;
+}
+
+/* Real blocks, since a hole that the disk has no room for would be a SIGBUS later. */
+static int file_extend(int fd, uint64_t from, uint64_t to)
+{
+    struct rlimit limit;
+    int error = EINTR;
+
+    /* The kernel would send SIGXFSZ. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < to)
+        return -EFBIG;
+    for (int i = 0; i < EXTEND_TRIES && error == EINTR; i++)
+        error = posix_fallocate(fd, (off_t)from, (off_t)(to - from));
+    return -error;
+}
+
+static int file_fill(struct state_file *f, int fd, const struct state_mark *want)
+{
+    struct file_info st;
+    struct state_mark m = *want;
+    int error = fchmod(fd, 0600) == 0 ? 0 : -errno;
+
+    if (!error)
+        error = file_extend(fd, 0, size_of(STATE_STEP));
+    if (!error)
+        error = file_ask(fd, &st);
+    if (!error)
+        error = image_map(f, fd);
+    if (error)
+        return error;
+    state_numbers_make(&m.numbers);
+    m.sum = mark_sum(&m);
+    f->image->page.mark = m;
+    f->image->page.mark2 = m;
+    atomic_store_explicit(&f->image->page.slots, STATE_STEP, memory_order_relaxed);
+    atomic_store_explicit(&f->slots, STATE_STEP, memory_order_relaxed);
+    f->numbers = m.numbers;
+    f->dev = st.device;
+    f->ino = st.inode;
+    return 0;
+}
+
+/* The caller holds the directory's lock, so a file of this name is what a dead process left. */
+static int file_create(struct state_file *f, const struct state_mark *want)
+{
+    char fresh[sizeof f->path + 4];
+    int fd, error;
+
+    memcpy(fresh, f->path, sizeof f->path);
+    state_path_append(fresh, sizeof fresh, ".new");
+    unlink(fresh);
+    fd = file_open(fresh, FILE_FLAGS | O_CREAT | O_EXCL, 0600);
+    if (fd < 0)
+        return fd;
+    error = file_fill(f, fd, want);
+    if (!error && rename(fresh, f->path) != 0)
+        error = -errno;
+    if (error) {
+        unlink(fresh);
+        image_unmap(f);
+    }
+    real_close(fd);
+    return error;
+}
+
+static int file_make(struct state_file *f, const struct state_mark *want, uint32_t uid)
+{
+    int fd = file_open(f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    int error = fd < 0 ? fd : state_flock(fd, clock_ms() + STATE_WAIT_MS);
+
+    if (!error && file_adopt(f, want, uid) != 0)        /* another process may have been faster */
+        error = file_create(f, want);
+    if (fd >= 0)
+        real_close(fd);
+    return error;
+}
+
+void state_numbers_make(struct state_numbers *n)
+{
+    state_random(n, sizeof *n);
+    n->prefix[0] = 0xfd;
+    n->first %= NAMEMAP_SLOTS;
+}
+
+int state_file_open(struct state_file *f, const char *directory, const char **warning)
+{
+    struct state_mark want = { .netns = file_namespace("net"), .layout = LAYOUT };
+    uint32_t uid = (uint32_t)geteuid();
+    int error = state_boot_id(want.boot);
+
+    if (error || want.netns == 0) {
+        *warning = "/proc is out of reach";
+        return error ? error : -ENOENT;
+    }
+    memcpy(want.magic, magic, sizeof magic);
+    error = state_path_choose(f->directory, directory, uid);
+    if (error) {
+        f->directory[0] = '\0';
+        *warning = "the state directory is not an absolute path to a directory of this user with mode 0700";
+        return error;
+    }
+    state_path_append(f->path, sizeof f->path, f->directory);
+    state_path_append(f->path, sizeof f->path, "/socksify-");
+    state_path_number(f->path, sizeof f->path, want.netns);
+    state_path_append(f->path, sizeof f->path, ".state");
+    if (file_adopt(f, &want, uid) == 0)
+        return 0;
+    error = file_make(f, &want, uid);
+    if (error)
+        *warning = "the state file could not be made or mapped";
+    return error;
+}
+
+uint32_t state_file_slots(struct state_file *f)
+{
+    uint32_t slots = atomic_load_explicit(&f->slots, memory_order_relaxed);
+    uint32_t claimed = slots_claimed(f);
+
+    if (claimed <= slots)
+        return slots;
+    if (!state_is_readable(&f->image->names.entry[claimed - 1].word[NAMEMAP_WORDS - 2]))
+        return slots;
+    atomic_store_explicit(&f->slots, claimed, memory_order_relaxed);
+    return claimed;
+}
+
+static int file_verify(struct state_file *f, int fd)
+{
+    struct file_info st;
+    int error = file_ask(fd, &st);
+
+    if (error)
+        return error;
+    if (st.device != f->dev || st.inode != f->ino ||
+        st.size < size_of(atomic_load_explicit(&f->slots, memory_order_relaxed)))
+        return -ESTALE;
+    atomic_store_explicit(&f->slots, slots_of(st.size), memory_order_relaxed);
+    return 0;
+}
+
+int state_file_lock(struct state_file *f)
+{
+    bool hasty = atomic_load_explicit(&f->hasty, memory_order_relaxed);
+    int64_t deadline_ms = hasty ? 0 : clock_ms() + STATE_WAIT_MS;
+    int fd = file_open(f->path, FILE_FLAGS, 0), none = 0, error;
+
+    if (fd < 0)
+        return fd;
+    atomic_compare_exchange_strong(&f->lock_fd, &none, fd + 1);
+    error = state_flock(fd, deadline_ms);
+    if (error == 0 || error == -EAGAIN)
+        atomic_store_explicit(&f->hasty, error != 0, memory_order_relaxed);
+    if (!error)
+        error = file_verify(f, fd);
+    if (error) {
+        state_file_unlock(f, fd);
+        return error;
+    }
+    return fd;
+}
+
+int state_file_grow(struct state_file *f, int fd)
+{
+    uint32_t slots = atomic_load_explicit(&f->slots, memory_order_relaxed) + STATE_STEP;
+    struct file_info st;
+    int error = slots > NAMEMAP_SLOTS ? -ENOSPC : file_ask(fd, &st);
+
+    if (!error && st.size < size_of(slots))
+        error = file_extend(fd, st.size, size_of(slots));
+    if (error)
+        return error;
+    atomic_store_explicit(&f->slots, slots, memory_order_relaxed);
+    atomic_store_explicit(&f->image->page.slots, slots, memory_order_release);
+    return 0;
+}
+
+/* By word, since a child forked meanwhile still holds the open file. */
+void state_file_unlock(struct state_file *f, int fd)
+{
+    int mine = fd + 1;
+
+    flock(fd, LOCK_UN);
+    atomic_compare_exchange_strong(&f->lock_fd, &mine, 0);
+    real_close(fd);
+}
+
+void state_file_after_fork(struct state_file *f)
+{
+    int fd = atomic_exchange(&f->lock_fd, 0) - 1;
+    struct file_info st;
+
+    if (fd >= 0 && file_ask(fd, &st) == 0 && st.device == f->dev && st.inode == f->ino)
+        real_close(fd);
+}
