@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* kind.h - what SOCKS can do for a socket, judged by its domain, type and protocol */
+#ifndef SOCKSIFY_IO_KIND_H
+#define SOCKSIFY_IO_KIND_H
+
+/* The values are also the words of fdtab; 0 is "unknown" there. */
+enum kind {
+    KIND_NATIVE = 1,     /* AF_UNIX, AF_NETLINK and the like: none of our business */
+    KIND_STREAM = 2,     /* TCP, MPTCP over AF_INET or AF_INET6: carried */
+    KIND_DATAGRAM = 3,   /* UDP over AF_INET or AF_INET6 */
+    KIND_OTHER = 4,      /* AF_INET or AF_INET6 that SOCKS cannot carry (RAW, ICMP, SCTP, UDP-Lite, DCCP): direct
+                            destinations only */
+    KIND_LOCAL = 5,      /* AF_VSOCK: may be made, but not connected */
+    KIND_REFUSED = 6     /* may not be made: packet sockets and domains that reach other hosts in their own way */
+};
+
+/* Judge the arguments of socket().  type: with or without SOCK_NONBLOCK and SOCK_CLOEXEC.  Pure. */
+enum kind kind_judge(int domain, int type, int protocol);
+
+/* Judge a descriptor by asking the kernel (SO_DOMAIN, SO_TYPE, SO_PROTOCOL).
+ * domain: gets the socket's domain; may be NULL.
+ * Returns an enum kind, or -EBADF, -ENOTSOCK.  Async-signal-safe. */
+int kind_ask(int fd, int *domain);
+
+#endif

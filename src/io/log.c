@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/* log.c - one line, one write() */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "real.h"
+
+enum { LINE_MAX_BYTES = 1000 };
+
+static struct {
+    enum conf_level level;
+    atomic_uint said;                 /* a bit for each topic */
+    struct file_info standard;        /* standard error as it was; inode 0: it was not open */
+    char path[CONF_PATH_SIZE];
+} logger;
+
+struct line {
+    size_t used;
+    char text[LINE_MAX_BYTES + 1];
+};
+
+static void put_char(struct line *l, char c)
+{
+    if (l->used < LINE_MAX_BYTES - 1)
+        l->text[l->used++] = c;
+}
+
+/* Other people's text (names from a program, or from a proxy) may not forge lines or move a terminal's cursor. */
+static void put_text(struct line *l, const char *s)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (s = s ? s : "-"; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+
+        if (c >= 0x20 && c != 0x7f) {
+            put_char(l, (char)c);
+            continue;
+        }
+        put_char(l, '\\');
+        put_char(l, 'x');
+        put_char(l, hex[c >> 4]);
+        put_char(l, hex[c & 15]);
+    }
+}
+
+static void put_number(struct line *l, unsigned value)
+{
+    char digits[12];
+    size_t n = sizeof digits;
+
+    digits[--n] = '\0';
+    do
+        digits[--n] = (char)('0' + value % 10);
+    while (value /= 10);
+    put_text(l, digits + n);
+}
+
+static void put_signed(struct line *l, int value)
+{
+    if (value < 0)
+        put_char(l, '-');
+    put_number(l, value < 0 ? 0u - (unsigned)value : (unsigned)value);
+}
+
+static void put_format(struct line *l, const char *format, va_list arguments)
+{
+    for (const char *p = format; *p; p++) {
+        if (*p != '%') {
+            put_char(l, *p);
+            continue;
+        }
+        switch (*++p) {
+        case 's':
+            put_text(l, va_arg(arguments, const char *));
+            break;
+        case 'd':
+            put_signed(l, va_arg(arguments, int));
+            break;
+        case 'u':
+            put_number(l, va_arg(arguments, unsigned));
+            break;
+        default:
+            put_char(l, *p);
+        }
+    }
+}
+
+static int target_open(void)
+{
+    struct file_info now;
+
+    if (logger.path[0])
+        return file_open(logger.path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
+    if (file_ask(STDERR_FILENO, &now) != 0 || now.device != logger.standard.device ||
+        now.inode != logger.standard.inode)
+        return -1;
+    return STDERR_FILENO;
+}
+
+static void write_line(const char *format, va_list arguments)
+{
+    int saved_errno = errno;
+    struct line l = { .used = 0 };
+    int fd = target_open();
+
+    if (fd >= 0) {
+        put_text(&l, "socksify[");
+        put_number(&l, (unsigned)getpid());
+        put_text(&l, "]: ");
+        put_format(&l, format, arguments);
+        l.text[l.used++] = '\n';
+        if (real.syscall(SYS_write, (long)fd, l.text, (long)l.used) < 0)
+            l.used = 0;    /* nowhere left to complain */
+        if (fd != STDERR_FILENO)
+            real_close(fd);
+    }
+    errno = saved_errno;
+}
+
+void log_init(enum conf_level level, const char *path)
+{
+    logger.level = level;
+    strncpy(logger.path, path, sizeof logger.path - 1);
+    file_ask(STDERR_FILENO, &logger.standard);
+}
+
+bool log_wants(enum conf_level level)
+{
+    return level <= logger.level;
+}
+
+void log_line(enum conf_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!log_wants(level))
+        return;
+    va_start(arguments, format);
+    write_line(format, arguments);
+    va_end(arguments);
+}
+
+void log_once(enum log_topic topic, const char *format, ...)
+{
+    unsigned said = atomic_fetch_or_explicit(&logger.said, 1u << topic, memory_order_relaxed);
+    va_list arguments;
+
+    if (!log_wants(said & 1u << topic ? CONF_LOG_INFO : CONF_LOG_WARN))
+        return;
+    va_start(arguments, format);
+    write_line(format, arguments);
+    va_end(arguments);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* report.c - the one log line of a connection */
+#include "report.h"
+
+#include <errno.h>
+
+#include "../core/errname.h"
+#include "../core/reply.h"
+#include "clock.h"
+#include "log.h"
+
+/* What happened, in words. */
+static const char *explain(const struct socks5 *machine, int error)
+{
+    switch (socks5_cause(machine)) {
+    case SOCKS5_CAUSE_REPLY:
+        return reply_text(socks5_rep(machine));
+    case SOCKS5_CAUSE_METHOD:
+        return "the proxy accepts none of the offered authentication methods";
+    case SOCKS5_CAUSE_PASSWORD:
+        return "the proxy refused user or password";
+    case SOCKS5_CAUSE_GARBAGE:
+        return "the proxy does not speak SOCKS5";
+    case SOCKS5_CAUSE_EOF:
+        return "the proxy closed the connection";
+    default:
+        return !error ? "connected" : error == -ETIMEDOUT ? "the proxy does not answer" : "cannot reach the proxy";
+    }
+}
+
+void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
+                    int64_t began)
+{
+    char to[ADDR_TEXT_SIZE], via[ADDR_TEXT_SIZE];
+
+    if (!log_wants(CONF_LOG_INFO))
+        return;
+    addr_format(target, to, sizeof to);
+    addr_format(proxy, via, sizeof via);
+    log_line(CONF_LOG_INFO, "connect %s via %s: %s (%s), %u ms", to, via, explain(machine, error), errname(error),
+             (unsigned)(clock_ms() - began));
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* report.h - the one log line of a connection */
+#ifndef SOCKSIFY_IO_REPORT_H
+#define SOCKSIFY_IO_REPORT_H
+
+#include <stdint.h>
+
+#include "../core/socks5.h"
+
+/* Log how connect() to a target through a proxy ended, at CONF_LOG_INFO.
+ * machine: tells what the proxy said; error: 0 or negative errno; began: clock_ms() at the start. */
+void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
+                    int64_t began);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* route.c - what becomes of a call that names an address */
+#include "route.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { PORT_DOMAIN = 53 };
+
+static void refuse(struct route *out, int error, const char *why)
+{
+    out->way = ROUTE_REFUSED;
+    out->error = error;
+    out->why = why;
+}
+
+static bool is_proxy(const struct addr proxy[2], const struct addr *a)
+{
+    for (int i = 0; i < 2 && proxy[i].kind != ADDR_NONE; i++) {
+        if (addr_equal(&proxy[i], a))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel takes the any-address as this machine; a proxy would take it as itself, or as an error. */
+static void any_to_loopback(struct addr *a)
+{
+    if (!addr_is_any(a))
+        return;
+    if (a->kind == ADDR_IPV4)
+        a->ip[0] = 127;
+    a->ip[a->kind == ADDR_IPV4 ? 3 : 15] = 1;
+}
+
+static void judge_unconfigured(const struct addr *target, struct route *out)
+{
+    if (addr_is_loopback(target) && target->port != PORT_DOMAIN) {
+        out->way = ROUTE_DIRECT;
+        out->why = "loopback";
+        return;
+    }
+    refuse(out, -ENETUNREACH, "no valid configuration");
+}
+
+static void judge_rules(const struct conf *c, bool stream, struct route *out)
+{
+    switch (rules_judge(&c->rules, &out->target, &out->why)) {
+    case RULES_DIRECT:
+        if (out->target.kind == ADDR_NAME)
+            refuse(out, -EHOSTUNREACH, "a rule for this port says direct, but the name's address is not known");
+        else
+            out->way = ROUTE_DIRECT;
+        break;
+    case RULES_BLOCK:
+        refuse(out, -EACCES, out->why);
+        break;
+    case RULES_PROXY:
+        if (stream && c->rules.loopback && out->target.port == PORT_DOMAIN && addr_is_loopback(&out->target))
+            refuse(out, -ECONNREFUSED, "a resolver on this machine would leak names");
+        else if (stream && out->target.port == 0)
+            refuse(out, -ECONNREFUSED, "port 0");
+        else
+            out->way = ROUTE_PROXY;
+        any_to_loopback(&out->target);
+    }
+}
+
+void route_judge(const struct conf *c, struct state *s, const struct addr proxy[2], const struct sockaddr *sa,
+                 socklen_t len, bool stream, struct route *out)
+{
+    struct addr name;
+    int found;
+
+    out->way = ROUTE_NATIVE;
+    out->error = 0;
+    out->why = "not an internet address";
+    out->target.kind = ADDR_NONE;
+    if (!sa || len < sizeof(sa_family_t) || addr_from_sockaddr(sa, len, &out->target) != 0)
+        return;
+    if (c->state != CONF_READY) {
+        judge_unconfigured(&out->target, out);
+        return;
+    }
+    if (stream && is_proxy(proxy, &out->target)) {
+        out->way = ROUTE_DIRECT;
+        out->why = "the proxy itself";
+        return;
+    }
+    found = state_name_find(s, &out->target, &name);
+    if (found == -EHOSTUNREACH) {
+        refuse(out, -EHOSTUNREACH, "an address of the name pool that stands for no name");
+        return;
+    }
+    if (found == 0)
+        out->target = name;
+    judge_rules(c, stream, out);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* check_log.c - lines of the log: levels, escapes, bounds, and a standard error that is not ours any more */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "real.h"
+
+Suite *make_suite(void);
+
+static char path[] = "/tmp/check_log.XXXXXX";
+static char text[8192];
+
+static void setup(void)
+{
+    int fd;
+
+    real_init();
+    strcpy(path, "/tmp/check_log.XXXXXX");
+    fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    real.close(fd);
+}
+
+static void teardown(void)
+{
+    unlink(path);
+}
+
+/* What the file holds, without the "socksify[PID]: " of the first line. */
+static const char *logged(void)
+{
+    FILE *f = fopen(path, "r");
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    char head[32];
+
+    fclose(f);
+    text[n] = '\0';
+    snprintf(head, sizeof head, "socksify[%d]: ", (int)getpid());
+    if (n == 0)
+        return text;
+    ck_assert_msg(strncmp(text, head, strlen(head)) == 0, "%s", text);
+    return text + strlen(head);
+}
+
+START_TEST(line_formats_numbers_and_strings)
+{
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "%s %d %d %u%%", "a", -2147483647 - 1, 0, 4294967295u);
+    ck_assert_str_eq(logged(), "a -2147483648 0 4294967295%\n");
+}
+END_TEST
+
+START_TEST(line_control_characters_are_escaped)
+{
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "[%s]", "a\nb\x1b[2J\x7f\xc3\xa4");
+    ck_assert_str_eq(logged(), "[a\\x0ab\\x1b[2J\\x7f\xc3\xa4]\n");
+}
+END_TEST
+
+START_TEST(line_null_string_is_a_dash)
+{
+    const char *volatile nothing = NULL;    /* the compiler need not know */
+
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "%s", nothing);
+    ck_assert_str_eq(logged(), "-\n");
+}
+END_TEST
+
+START_TEST(line_too_long_is_cut_and_ended)
+{
+    static char longer[4000];
+
+    memset(longer, 'x', sizeof longer - 1);
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "%s", longer);
+    logged();
+    ck_assert_uint_eq(strlen(text), 1000);
+    ck_assert_int_eq(text[999], '\n');
+}
+END_TEST
+
+START_TEST(line_level_above_is_silent_and_errno_stays)
+{
+    log_init(CONF_LOG_WARN, path);
+    errno = ENOTTY;
+    log_line(CONF_LOG_INFO, "no");
+    ck_assert_str_eq(logged(), "");
+    errno = ENOTTY;
+    log_line(CONF_LOG_WARN, "yes");
+    ck_assert_int_eq(errno, ENOTTY);
+    ck_assert_str_eq(logged(), "yes\n");
+    ck_assert(log_wants(CONF_LOG_WARN));
+    ck_assert(!log_wants(CONF_LOG_INFO));
+}
+END_TEST
+
+START_TEST(once_repeats_only_when_verbose)
+{
+    log_init(CONF_LOG_WARN, path);
+    log_once(LOG_UDP, "first");
+    log_once(LOG_UDP, "second");
+    log_once(LOG_KIND, "other");
+    ck_assert_msg(strstr(logged(), "second") == NULL, "%s", text);
+    ck_assert_ptr_nonnull(strstr(text, "first"));
+    ck_assert_ptr_nonnull(strstr(text, "other"));
+    log_init(CONF_LOG_INFO, path);
+    log_once(LOG_UDP, "third");
+    ck_assert_ptr_nonnull(strstr(logged(), "third"));
+}
+END_TEST
+
+START_TEST(quiet_says_nothing)
+{
+    log_init(CONF_LOG_QUIET, path);
+    log_line(CONF_LOG_WARN, "no");
+    log_once(LOG_NAME, "no");
+    ck_assert_str_eq(logged(), "");
+}
+END_TEST
+
+START_TEST(stderr_replaced_by_another_file_is_left_alone)
+{
+    int fd = open(path, O_WRONLY);
+
+    log_init(CONF_LOG_INFO, "");
+    ck_assert_int_eq(real.dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    log_line(CONF_LOG_INFO, "into a database");
+    ck_assert_str_eq(logged(), "");
+    log_init(CONF_LOG_INFO, "");
+    log_line(CONF_LOG_INFO, "now it is ours");
+    ck_assert_str_eq(logged(), "now it is ours\n");
+    real.close(fd);
+}
+END_TEST
+
+START_TEST(file_that_cannot_be_opened_is_no_matter)
+{
+    log_init(CONF_LOG_INFO, "/nonexistent/log");
+    errno = 0;
+    log_line(CONF_LOG_INFO, "lost");
+    ck_assert_int_eq(errno, 0);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tc = tcase_create("lines");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, line_formats_numbers_and_strings);
+    tcase_add_test(tc, line_control_characters_are_escaped);
+    tcase_add_test(tc, line_null_string_is_a_dash);
+    tcase_add_test(tc, line_too_long_is_cut_and_ended);
+    tcase_add_test(tc, line_level_above_is_silent_and_errno_stays);
+    tcase_add_test(tc, once_repeats_only_when_verbose);
+    tcase_add_test(tc, quiet_says_nothing);
+    tcase_add_test(tc, stderr_replaced_by_another_file_is_left_alone);
+    tcase_add_test(tc, file_that_cannot_be_opened_is_no_matter);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
