@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/* envlist.c - the variables that must reach every program that is started from here */
+#include "envlist.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "conf.h"
+
+static const char preload[] = "LD_PRELOAD=";
+static const char own[] = "SOCKSIFY_";
+static const char state_name[] = "SOCKSIFY_STATE=";
+
+enum { PRELOAD_LEN = sizeof preload - 1, OWN_LEN = sizeof own - 1, STATE_LEN = sizeof state_name - 1 };
+
+static char *const nothing[] = { NULL };
+
+static char *const *array_of(char *const env[])
+{
+    return env ? env : nothing;
+}
+
+/* Length of the name with its '='; 0 for what is no variable. */
+static size_t name_len(const char *var)
+{
+    const char *equals = strchr(var, '=');
+
+    return equals ? (size_t)(equals - var) + 1 : 0;
+}
+
+/* The first variable with the name of var, of which len bytes are the name and its '='. */
+static const char *find(char *const env[], const char *var, size_t len)
+{
+    for (char *const *e = array_of(env); *e; e++)
+        if (strncmp(*e, var, len) == 0)
+            return *e;
+    return NULL;
+}
+
+const char *envlist_value(char *const env[], const char *name)
+{
+    size_t len = strlen(name);
+
+    for (char *const *e = array_of(env); *e; e++)
+        if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
+            return *e + len + 1;
+    return NULL;
+}
+
+/* conf_read() takes an empty variable for an unset one. */
+static bool is_set(char *const env[], const char *name)
+{
+    const char *value = envlist_value(env, name);
+
+    return value && *value;
+}
+
+static bool is_ours(char *const env[], const char *name)
+{
+    return is_set(env, name) && conf_has_scheme(envlist_value(env, name));
+}
+
+static const char *proxy_convention(char *const env[])
+{
+    if (is_set(env, "SOCKSIFY_PROXY"))
+        return NULL;
+    if (is_set(env, "SOCKS5_SERVER"))
+        return "SOCKS5_SERVER";
+    if (is_set(env, "SOCKS_SERVER"))
+        return "SOCKS_SERVER";
+    if (is_ours(env, "ALL_PROXY"))
+        return "ALL_PROXY";
+    return is_ours(env, "all_proxy") ? "all_proxy" : NULL;
+}
+
+static const char *password_convention(char *const env[])
+{
+    if (is_set(env, "SOCKSIFY_PASSWORD") || is_set(env, "SOCKSIFY_PASSWORD_FILE"))
+        return NULL;
+    if (is_set(env, "SOCKS5_PASSWORD"))
+        return "SOCKS5_PASSWORD";
+    return is_set(env, "SOCKS5_PASSWD") ? "SOCKS5_PASSWD" : NULL;
+}
+
+static const char *direct_convention(char *const env[])
+{
+    if (envlist_value(env, "SOCKSIFY_DIRECT"))
+        return NULL;
+    if (is_set(env, "NO_PROXY"))
+        return "NO_PROXY";
+    return is_set(env, "no_proxy") ? "no_proxy" : NULL;
+}
+
+enum { CONVENTIONS = 4 };
+
+/* A convention that did not configure us is the program's own business, to be removed as it likes. */
+static void conventions(char *const env[], const char *used[CONVENTIONS])
+{
+    used[0] = proxy_convention(env);
+    used[1] = is_set(env, "SOCKSIFY_USER") || !is_set(env, "SOCKS5_USER") ? NULL : "SOCKS5_USER";
+    used[2] = password_convention(env);
+    used[3] = direct_convention(env);
+}
+
+static bool is_carried(const char *var, size_t len, const char *const used[CONVENTIONS], bool with_state)
+{
+    if (strncmp(var, own, OWN_LEN) == 0)
+        return len && !(with_state && strncmp(var, state_name, STATE_LEN) == 0);
+    for (int i = 0; i < CONVENTIONS; i++)
+        if (used[i] && len == strlen(used[i]) + 1 && strncmp(var, used[i], len - 1) == 0)
+            return true;
+    return false;
+}
+
+struct sink {
+    char **vars;        /* NULL: count only */
+    char *text;
+    size_t count, bytes;
+};
+
+static char *put(char *to, const char *from, size_t len)
+{
+    memcpy(to, from, len);
+    return to + len;
+}
+
+static void keep(struct sink *s, const char *name, size_t len, const char *value)
+{
+    size_t size = strlen(value) + 1;
+
+    if (s->vars) {
+        char *text = s->text + s->bytes;
+
+        s->vars[s->count] = text;
+        put(put(text, name, len), value, size);
+    }
+    s->count++;
+    s->bytes += len + size;
+}
+
+static void collect(struct sink *s, char *const env[], const char *state)
+{
+    const char *used[CONVENTIONS];
+    bool with_state = state && *state;
+
+    conventions(env, used);
+    for (char *const *e = array_of(env); *e; e++) {
+        size_t len = name_len(*e);
+
+        if (is_carried(*e, len, used, with_state) && find(env, *e, len) == *e)
+            keep(s, *e, len, *e + len);
+    }
+    if (with_state)
+        keep(s, state_name, STATE_LEN, state);
+}
+
+size_t envlist_size(char *const env[], const char *state)
+{
+    struct sink s = { .vars = NULL };
+
+    collect(&s, env, state);
+    return s.count * sizeof(char *) + s.bytes;
+}
+
+void envlist_collect(struct envlist *l, char *const env[], const char *state, void *memory)
+{
+    struct sink count = { .vars = NULL }, s = { .vars = memory };
+
+    collect(&count, env, state);
+    s.text = (char *)memory + count.count * sizeof(char *);
+    collect(&s, env, state);
+    l->vars = memory;
+    l->count = s.count;
+}
+
+/* The loader splits at blanks and colons. */
+static bool lists(const char *list, const char *object)
+{
+    size_t len = strlen(object);
+
+    while (*list) {
+        size_t entry = strcspn(list, ": ");
+
+        if (entry == len && memcmp(list, object, len) == 0)
+            return true;
+        list += entry;
+        list += strspn(list, ": ");
+    }
+    return false;
+}
+
+/* How LD_PRELOAD stands in an environment. */
+struct standing {
+    size_t variables, preloads;
+    const char *value;          /* of the last one; NULL: there is none */
+};
+
+static struct standing survey(char *const envp[])
+{
+    struct standing s = { .value = NULL };
+
+    for (char *const *e = array_of(envp); *e; e++, s.variables++) {
+        if (strncmp(*e, preload, PRELOAD_LEN) != 0)
+            continue;
+        s.value = *e + PRELOAD_LEN;
+        s.preloads++;
+    }
+    return s;
+}
+
+/* Is there exactly one LD_PRELOAD, with object in it, or nothing to be put into one? */
+static bool is_right(const struct standing *s, const char *object)
+{
+    return !object || (s->preloads == 1 && lists(s->value, object));
+}
+
+/* With one entry less to add when the last of several LD_PRELOADs already has object. */
+static size_t preload_size(const struct standing *s, const char *object)
+{
+    size_t value = s->value ? strlen(s->value) : 0;
+
+    if (s->value && lists(s->value, object))
+        return PRELOAD_LEN + value + 1;
+    return PRELOAD_LEN + strlen(object) + (value ? 1 : 0) + value + 1;
+}
+
+int envlist_plan(const struct envlist *l, const char *object, char *const envp[], struct envlist_plan *plan)
+{
+    struct standing s = survey(envp);
+    struct envlist_plan p = { .text = is_right(&s, object) ? 0 : preload_size(&s, object) };
+    size_t missing = 0;
+
+    for (size_t i = 0; i < l->count; i++)
+        missing += !find(envp, l->vars[i], name_len(l->vars[i]));
+    if (missing || p.text) {
+        if (s.variables > ENVLIST_MAX || p.text > ENVLIST_PRELOAD_MAX)
+            return -E2BIG;
+        p.slots = s.variables - (p.text ? s.preloads : 0) + (p.text ? 1 : 0) + missing + 1;
+    }
+    *plan = p;
+    return 0;
+}
+
+static void write_preload(char *text, const struct standing *s, const char *object)
+{
+    const char *value = s->value ? s->value : "";
+
+    text = put(text, preload, PRELOAD_LEN);
+    if (!lists(value, object)) {
+        text = put(text, object, strlen(object));
+        if (*value)
+            *text++ = ':';
+    }
+    put(text, value, strlen(value) + 1);
+}
+
+size_t envlist_join(const struct envlist *l, const char *object, char *const envp[], char **slots, char *text)
+{
+    struct standing s = survey(envp);
+    bool right = is_right(&s, object);
+    size_t n = 0, kept;
+
+    if (!right) {
+        write_preload(text, &s, object);
+        slots[n++] = text;
+    }
+    for (char *const *e = array_of(envp); *e; e++)
+        if (right || strncmp(*e, preload, PRELOAD_LEN) != 0)
+            slots[n++] = *e;
+    kept = n;
+    for (size_t i = 0; i < l->count; i++)
+        if (!find(envp, l->vars[i], name_len(l->vars[i])))
+            slots[n++] = l->vars[i];
+    slots[n] = NULL;
+    return kept;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* check.c - the launcher's question: would this command use the proxy? */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/program.h"
+#include "../io/program_elf.h"
+#include "../io/real.h"
+
+enum { EXIT_OWN = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, PATH_SIZE = 4096 };
+
+static int say(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int say(int status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    fputs("socksify: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return status;
+}
+
+static int refuse(const char *name, const struct program_finding *f)
+{
+    static const char remedy[] = "SOCKSIFY_BYPASS=allow runs it without the proxy";
+    const char *phrase = program_phrase(f->reason);
+
+    if (f->culprit[0])
+        return say(EXIT_CANNOT_RUN, "%s refused: %s, which it runs, %s; %s", name, f->culprit, phrase, remedy);
+    return say(EXIT_CANNOT_RUN, "%s refused: it %s; %s", name, phrase, remedy);
+}
+
+/* The library is built with this helper, for the same machine and for both libcs. */
+static struct program_object library(void)
+{
+    return (struct program_object) { .target = program_own_target(), .libcs = ELF_GLIBC | ELF_MUSL };
+}
+
+static void judge(const char *path, char *const argv[], struct program_finding *out)
+{
+    const struct program_object object = library();
+    const struct program_query query = {
+        .dir = AT_FDCWD, .path = path, .argv = argv, .search = getenv("PATH"), .objects = { &object, 1 }
+    };
+
+    program_judge(&query, out);
+}
+
+int check_command(char **arguments)
+{
+    const char *bypass = getenv("SOCKSIFY_BYPASS");
+    struct program_finding finding;
+    char path[PATH_SIZE];
+    int r;
+
+    if (!arguments[0])
+        return say(EXIT_OWN, "no command to check");
+    real_init();
+    r = program_find(arguments[0], getenv("PATH"), path, sizeof path);
+    if (r == -EACCES)
+        return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[0], strerror(EACCES));
+    if (r != 0)
+        return say(EXIT_NOT_FOUND, "%s: command not found", arguments[0]);
+    if (bypass && strcmp(bypass, "allow") == 0)
+        return 0;
+    judge(path, arguments, &finding);
+    return program_bypasses(finding.reason) ? refuse(path, &finding) : 0;
+}

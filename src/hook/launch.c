@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* launch.c - what exec and spawn have in common: judge the program, join the environment */
+#include "launch.h"
+
+#include <sys/mman.h>
+
+#include "../io/log.h"
+
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+
+static void tell(const struct launch *l, const struct program_finding *finding)
+{
+    static const char remedy[] = "SOCKSIFY_BYPASS=allow runs it without the proxy";
+    const char *name = l->path[0] ? l->path : "program in an open file";
+    const char *phrase = program_phrase(finding->reason);
+
+    if (finding->culprit[0])
+        log_line(CONF_LOG_WARN, "%s refused: %s, which it runs, %s; %s", name, finding->culprit, phrase, remedy);
+    else
+        log_line(CONF_LOG_WARN, "%s refused: it %s; %s", name, phrase, remedy);
+}
+
+int launch_judge(const struct launch *l, char *const argv[], char *const envp[])
+{
+    struct program_query query = {
+        .dir = l->dir, .path = l->path, .argv = argv,
+        .nofollow = l->flags & AT_SYMLINK_NOFOLLOW,
+        .search = envlist_value(envp, "PATH"),
+        .objects = { process.carry.objects, process.carry.object_count }
+    };
+    struct program_finding finding;
+
+    if (process.conf.bypass == CONF_BYPASS_ALLOW || !l->path)
+        return 0;
+    if (!l->path[0] && !(l->flags & AT_EMPTY_PATH))
+        return 0;    /* ENOENT, which the kernel will say */
+    program_judge(&query, &finding);
+    if (!program_bypasses(finding.reason))
+        return 0;
+    tell(l, &finding);
+    return -EACCES;
+}
+
+int launch_measure(char *const envp[], size_t *size)
+{
+    const struct carry *c = &process.carry;
+    struct envlist_plan plan;
+    int r = envlist_plan(&c->list, c->objects[0].path, envp, &plan);
+
+    if (r != 0) {
+        log_line(CONF_LOG_WARN, "exec refused: variables of ours are missing, and there are too many others to add them"
+                 " (%d at most, %d bytes of LD_PRELOAD)", ENVLIST_MAX, ENVLIST_PRELOAD_MAX);
+        return r;
+    }
+    *size = plan.slots * sizeof(char *) + plan.text;
+    return 0;
+}
+
+char **launch_join(char *const envp[], size_t size, void *memory)
+{
+    const struct carry *c = &process.carry;
+    struct envlist_plan plan;
+
+    if (size == 0 || envlist_plan(&c->list, c->objects[0].path, envp, &plan) != 0)
+        return (char **)envp;
+    envlist_join(&c->list, c->objects[0].path, envp, memory, (char *)memory + plan.slots * sizeof(char *));
+    return memory;
+}
+
+void *launch_map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void launch_unmap(void *memory, size_t size)
+{
+    int saved_errno = errno;
+
+    munmap(memory, size);
+    errno = saved_errno;
+}

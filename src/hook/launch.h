@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* launch.h - what exec and spawn have in common: judge the program, join the environment
+ *
+ * Everything here is async-signal-safe, allocates nothing, changes nothing but errno, and may be used in the child of
+ * a vfork, from any thread.
+ */
+#ifndef SOCKSIFY_HOOK_LAUNCH_H
+#define SOCKSIFY_HOOK_LAUNCH_H
+
+#include <stdbool.h>
+
+#include "hook.h"
+
+/* A program as execveat() names it. */
+struct launch {
+    int dir;                    /* AT_FDCWD, a directory, or the program itself when path is empty */
+    const char *path;
+    int flags;                  /* AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW */
+};
+
+/* True when this process carries nothing to its children: the hooks then call libc's functions at once. */
+static inline bool launch_idle(void)
+{
+    hook_enter();
+    return process.carry.object_count == 0;
+}
+
+/* May this program be started?  argv, envp: as it will get them, either may be NULL; envp gives the PATH of
+ * `env NAME`.
+ * Returns 0, or -EACCES after a line that names program, reason and remedy. */
+int launch_judge(const struct launch *l, char *const argv[], char *const envp[]);
+
+/* How much is missing from this environment?
+ * Returns 0 with the bytes that launch_join() needs, 0: nothing is missing; -E2BIG after a line (size untouched). */
+int launch_measure(char *const envp[], size_t *size);
+
+/* The environment to start the program with.  memory: size bytes as measured, on the caller's stack; they are kept by
+ * the result.  envp itself when size is 0. */
+char **launch_join(char *const envp[], size_t size, void *memory);
+
+/* A joined environment that is larger than this goes into mapped memory: threads have stacks of 16 KiB. */
+enum { LAUNCH_ON_STACK = 4096 };
+
+/* Memory for a large one, or NULL.  Not for the child of a vfork that is about to exec: it would stay behind in the
+ * parent. */
+void *launch_map(size_t size);
+
+/* Give it back.  Keeps errno. */
+void launch_unmap(void *memory, size_t size);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+/* spawn.c - another process becomes another program
+ *
+ * libc's own posix_spawn(), system() and popen() do the work, with all their care for signals, cancellation and
+ * streams; inside they call no hook.  system() and popen() take their shell's environment from environ, so a program
+ * that has removed our variables from it gets them put back there before, and keeps them: taking them away again could
+ * not be done safely beside other threads that read it.
+ *
+ * A path that is relative to a directory which a file action will change to is judged from the present one: the wrong
+ * file may be judged, or none.  The program is then still started with our object.
+ */
+#include <alloca.h>
+#include <limits.h>
+#include <string.h>
+
+#include "launch.h"
+
+enum { NOT_RUN = 127 << 8 };    /* how system() tells that its shell could not be executed */
+
+typedef int spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+
+/* The last environment that was put together here.  It is never freed: the program may have kept the pointer. */
+static char **_Atomic restored;
+
+static int start(spawn *function, const struct launch *l, pid_t *pid, const char *name,
+                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[],
+                 char *const envp[])
+{
+    int entry_errno = errno;
+    void *memory = NULL;
+    size_t size = 0;
+    int r = launch_judge(l, argv, envp);
+
+    if (r == 0)
+        r = launch_measure(envp, &size);
+    if (r == 0 && size > LAUNCH_ON_STACK) {
+        memory = launch_map(size);
+        r = memory ? 0 : -ENOMEM;
+    }
+    errno = entry_errno;
+    if (r != 0)
+        return -r;
+    if (size && !memory)
+        memory = alloca(size);
+    r = function(pid, name, actions, attributes, argv, launch_join(envp, size, memory));
+    if (size > LAUNCH_ON_STACK)
+        launch_unmap(memory, size);
+    return r;
+}
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    const struct launch l = { .dir = AT_FDCWD, .path = path };
+
+    if (launch_idle())
+        return real.posix_spawn(pid, path, actions, attributes, argv, envp);
+    return start(real.posix_spawn, &l, pid, path, actions, attributes, argv, envp);
+}
+
+int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    char path[PATH_MAX];
+    struct launch l = { .dir = AT_FDCWD, .path = path };
+    int entry_errno = errno;
+
+    if (launch_idle())
+        return real.posix_spawnp(pid, file, actions, attributes, argv, envp);
+    /* libc searches again, and tells in its own way what it did not find. */
+    if (program_find(file, envlist_value(environ, "PATH"), path, sizeof path) != 0)
+        l.path = NULL;
+    errno = entry_errno;
+    return start(real.posix_spawnp, &l, pid, file, actions, attributes, argv, envp);
+}
+
+/* Our variables go into memory that the program may write to, like those that it had. */
+static void own_strings(char **vars, char *text)
+{
+    for (; *vars; vars++) {
+        size_t len = strlen(*vars) + 1;
+
+        memcpy(text, *vars, len);
+        *vars = text;
+        text += len;
+    }
+}
+
+static size_t list_size(const struct envlist *l)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < l->count; i++)
+        size += strlen(l->vars[i]) + 1;
+    return size;
+}
+
+/* Is this what was made last time, for the same environment?  A program may put its own array into environ again
+ * before each call. */
+static bool serves_again(char **vars, size_t slots)
+{
+    char **env = environ;
+    size_t size, count = 0;
+
+    if (!vars || launch_measure(vars, &size) != 0 || size != 0)
+        return false;
+    while (vars[count])
+        count++;
+    if (count + 1 != slots)
+        return false;
+    for (vars++; env && *env; env++, vars++)    /* behind LD_PRELOAD */
+        if (*env != *vars)
+            return false;
+    return true;
+}
+
+static int restore_environ(void)
+{
+    const struct carry *c = &process.carry;
+    char **vars = atomic_load(&restored);
+    struct envlist_plan plan;
+    size_t size, kept;
+    int r = launch_measure(environ, &size);
+
+    if (r != 0 || size == 0)
+        return r;
+    envlist_plan(&c->list, c->objects[0].path, environ, &plan);
+    if (!serves_again(vars, plan.slots)) {
+        vars = launch_map(size + list_size(&c->list));
+        if (!vars)
+            return -ENOMEM;
+        kept = envlist_join(&c->list, c->objects[0].path, environ, vars, (char *)(vars + plan.slots));
+        own_strings(vars + kept, (char *)vars + size);
+        atomic_store(&restored, vars);
+    }
+    environ = vars;
+    return 0;
+}
+
+static int prepare_shell(void)
+{
+    static const struct launch shell = { .dir = AT_FDCWD, .path = "/bin/sh" };
+    int entry_errno = errno, r = launch_judge(&shell, NULL, environ);
+
+    if (r == 0)
+        r = restore_environ();
+    errno = entry_errno;
+    return r;
+}
+
+int system(const char *command)
+{
+    int r;
+
+    if (launch_idle() || !command)
+        return real.system(command);
+    r = prepare_shell();
+    if (r == 0)
+        return real.system(command);
+    if (r == -EACCES)
+        return NOT_RUN;
+    errno = -r;
+    return -1;
+}
+
+FILE *popen(const char *command, const char *mode)
+{
+    int r = launch_idle() ? 0 : prepare_shell();
+
+    if (r == 0)
+        return real.popen(command, mode);
+    errno = -r;
+    return NULL;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* carry.h - what must go along with every program that is started from here: our object and our variables
+ *
+ * Found and copied once at start-up, into memory that is read-only after; only read then, from anywhere.
+ */
+#ifndef SOCKSIFY_IO_CARRY_H
+#define SOCKSIFY_IO_CARRY_H
+
+#include "../core/envlist.h"
+#include "program.h"
+
+enum { CARRY_OBJECTS = 1 };         /* this one; those for other targets come when they are built */
+
+struct carry {                      /* zero-filled: nothing is carried, and no program is judged */
+    struct envlist list;
+    struct program_object objects[CARRY_OBJECTS];
+    size_t object_count;            /* 0 until carry_init() was successful */
+};
+
+/* Find out which file this object was loaded from, and copy the variables.
+ * env: the environment at start-up.  state: value of SOCKSIFY_STATE for other processes; NULL or empty: as in env.
+ * Returns 0, or -ENOMEM (c untouched).  objects[0].path is NULL when this code is in the program itself, or at a path
+ * that LD_PRELOAD cannot hold.  Call once, at start-up, while the working directory is still that of the loader. */
+int carry_init(struct carry *c, char *const env[], const char *state);
+
+#endif
