@@ -169,6 +169,24 @@ START_TEST(judge_rules_block_and_direct)
 }
 END_TEST
 
+START_TEST(judge_address_of_a_direct_name_direct)
+{
+    struct addr a = { .kind = ADDR_IPV4, .ip = { 198, 51, 100, 8 } };
+    size_t bad_len;
+    const char *bad;
+    struct route r;
+
+    ck_assert_int_eq(rules_add(&conf.rules, ".corp:443", RULES_DIRECT, &bad, &bad_len), 0);
+    learned_add(&state.direct, "intra.corp", &a);
+    judge("198.51.100.8", 443, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_DIRECT);
+    judge("198.51.100.8", 80, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_PROXY);
+    judge("198.51.100.9", 443, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_PROXY);
+}
+END_TEST
+
 START_TEST(judge_other_families_and_no_address_native)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -197,6 +215,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tc, judge_without_configuration_only_loopback, 0, 2);
     tcase_add_test(tc, judge_loopback_proxied_on_demand);
     tcase_add_test(tc, judge_rules_block_and_direct);
+    tcase_add_test(tc, judge_address_of_a_direct_name_direct);
     tcase_add_test(tc, judge_other_families_and_no_address_native);
     suite_add_tcase(suite, tc);
     return suite;

@@ -66,6 +66,18 @@ static void judge_rules(const struct conf *c, bool stream, struct route *out)
     }
 }
 
+/* An address that a direct name was resolved to goes by the rules for that name and this port. */
+static bool is_direct(const struct conf *c, const struct addr *name, struct route *out)
+{
+    const char *why;
+
+    if (rules_judge(&c->rules, name, &why) != RULES_DIRECT)
+        return false;
+    out->way = ROUTE_DIRECT;
+    out->why = why;
+    return true;
+}
+
 void route_judge(const struct conf *c, struct state *s, const struct addr proxy[2], const struct sockaddr *sa,
                  socklen_t len, bool stream, struct route *out)
 {
@@ -94,5 +106,7 @@ void route_judge(const struct conf *c, struct state *s, const struct addr proxy[
     }
     if (found == 0)
         out->target = name;
+    else if (learned_find(&s->direct, &out->target, &name) && is_direct(c, &name, out))
+        return;
     judge_rules(c, stream, out);
 }

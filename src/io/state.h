@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "../core/addr.h"
+#include "learned.h"
 #include "state_file.h"
 
 struct state_options {
@@ -27,6 +28,7 @@ struct state {                      /* zero-filled before state_open() */
     struct state_file file;
     struct state_image *own;        /* private memory; NULL when the system had none */
     const char *_Atomic warning;
+    struct learned direct;          /* real addresses of names that a rule makes direct; this process' own */
 };
 
 /* Map the state: private memory always, and the file.  Sleeps only while another process makes the file, about a second

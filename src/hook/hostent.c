@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/* hostent.c - gethostbyname(), gethostbyaddr() and their relatives
+ *
+ * Results are glibc's: a name that is not there gives 0 and a NULL result from the reentrant forms.
+ */
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../io/log.h"
+#include "../io/resolve.h"
+#include "hook.h"
+
+/* What a lookup comes to: 0, one of the codes of h_errno, or this. */
+enum { ASK_REAL = -100, INTERNAL = -1 };      /* INTERNAL is NETDB_INTERNAL, which musl does not declare */
+
+enum {
+    POINTERS_MAX = HOSTS_NAMES_SIZE / 2 + 3,    /* names of one letter, and the ends of two lists */
+    ROOM = (POINTERS_MAX + 1) * sizeof(char *) + sizeof(struct in6_addr) + HOSTS_NAMES_SIZE
+};
+
+struct found {
+    const struct hosts_line *line;      /* whose names are told; points into answer */
+    int family;
+    size_t address_len;
+    uint8_t address[16];
+    struct resolve_answer answer;
+};
+
+static bool untouched(void)
+{
+    return process_inside() || !resolve_wanted(&process.conf);
+}
+
+static char *put(char **p, const void *bytes, size_t len)
+{
+    char *start = memcpy(*p, bytes, len);
+
+    *p += len;
+    return start;
+}
+
+/* Lay the result out in the caller's memory: pointers, address, names.  Returns 0 or ERANGE. */
+static int pack(const struct found *f, struct hostent *host, char *buf, size_t size)
+{
+    size_t pad = -(uintptr_t)buf % sizeof(char *);
+    size_t names_size = (size_t)(hosts_name(f->line, f->line->count) - f->line->names);
+    size_t pointers = f->line->count + 2;       /* the aliases and NULL, the address and NULL */
+    char **list = (char **)(void *)(buf + pad), **aliases = list, *p = (char *)(list + pointers);
+
+    if (size < pad + pointers * sizeof(char *) + f->address_len + names_size)
+        return ERANGE;
+    host->h_addrtype = f->family;
+    host->h_length = (int)f->address_len;
+    host->h_aliases = aliases;
+    host->h_addr_list = list + f->line->count;
+    host->h_addr_list[0] = put(&p, f->address, f->address_len);
+    host->h_addr_list[1] = NULL;
+    host->h_name = put(&p, f->line->names, names_size);
+    for (size_t i = 1; i < f->line->count; i++)
+        *aliases++ = host->h_name + (hosts_name(f->line, i) - f->line->names);
+    *aliases = NULL;
+    return 0;
+}
+
+static int find_line(const char *name, int family, struct found *f)
+{
+    /* A mapped name has no IPv6 address for gethostbyname2(): its callers then ask for IPv4. */
+    resolve_name(&process.conf, &process.state, name, 0, family == AF_INET ? RESOLVE_IPV4 : 0, &f->answer);
+    log_line(CONF_LOG_DEBUG, "gethostbyname %s: %s", name, f->answer.why);
+    f->line = family == AF_INET ? &f->answer.ipv4 : &f->answer.ipv6;
+    switch (f->answer.kind) {
+    case RESOLVE_NUMERIC:
+        return f->line->address.kind == ADDR_NONE ? HOST_NOT_FOUND : 0;
+    case RESOLVE_FIXED:
+    case RESOLVE_MAPPED:
+        return f->line->address.kind == ADDR_NONE ? NO_DATA : 0;
+    case RESOLVE_DIRECT:
+        return ASK_REAL;
+    case RESOLVE_FAILED:
+        log_once(LOG_CONF, "%s not resolved: %s", name, f->answer.why);
+        return TRY_AGAIN;
+    default:
+        return HOST_NOT_FOUND;
+    }
+}
+
+static int find_name(const char *name, int family, struct found *f)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+    int code;
+
+    if (untouched())
+        return ASK_REAL;
+    if (family != AF_INET && family != AF_INET6) {
+        errno = EAFNOSUPPORT;
+        return INTERNAL;
+    }
+    code = find_line(name, family, f);
+    if (code != 0)
+        return code;
+    f->family = family;
+    f->address_len = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+    addr_to_sockaddr(&f->line->address, family, &sa, &len);
+    if (family == AF_INET)
+        memcpy(f->address, &((struct sockaddr_in *)&sa)->sin_addr, f->address_len);
+    else
+        memcpy(f->address, &((struct sockaddr_in6 *)&sa)->sin6_addr, f->address_len);
+    return 0;
+}
+
+static int find_address(const void *address, socklen_t len, int family, struct found *f)
+{
+    struct sockaddr_in ipv4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6 };
+    struct addr a;
+
+    if (untouched())
+        return ASK_REAL;
+    if (!(family == AF_INET && len == sizeof ipv4.sin_addr) && !(family == AF_INET6 && len == sizeof ipv6.sin6_addr)) {
+        errno = EAFNOSUPPORT;
+        return INTERNAL;
+    }
+    if (family == AF_INET) {
+        memcpy(&ipv4.sin_addr, address, len);
+        addr_from_sockaddr((struct sockaddr *)&ipv4, sizeof ipv4, &a);
+    } else {
+        memcpy(&ipv6.sin6_addr, address, len);
+        addr_from_sockaddr((struct sockaddr *)&ipv6, sizeof ipv6, &a);
+    }
+    resolve_address(&process.conf, &process.state, &a, &f->answer);
+    if (f->answer.kind == RESOLVE_UNKNOWN)
+        return HOST_NOT_FOUND;
+    f->line = &f->answer.ipv4;
+    f->family = family;
+    f->address_len = len;
+    memcpy(f->address, address, len);
+    return 0;
+}
+
+/* What a reentrant form returns.  entry_errno: as it was at its entry. */
+static int finish(int code, int entry_errno, const struct found *f, struct hostent *host, char *buf, size_t size,
+                  struct hostent **result, int *h_error)
+{
+    int error = 0;
+
+    *result = NULL;
+    if (code == 0) {
+        error = pack(f, host, buf, size);
+        code = error ? INTERNAL : 0;
+    } else if (code == INTERNAL) {
+        error = errno;
+    } else if (code == TRY_AGAIN) {
+        error = EAGAIN;
+    }
+    if (code == 0)
+        *result = host;
+    else
+        *h_error = code;
+    errno = error ? error : entry_errno;
+    return error;
+}
+
+/* The same for the forms that return static memory, which no two threads may use at once (POSIX). */
+static struct hostent *finish_static(int code, int entry_errno, const struct found *f)
+{
+    static struct hostent host;
+    static char room[ROOM];
+    struct hostent *result;
+
+    finish(code, entry_errno, f, &host, room, sizeof room, &result, &h_errno);
+    return result;
+}
+
+/* The connection will have only the address; rules on the name must hold for it. */
+static void learn(const char *name, const struct hostent *host)
+{
+    for (char **p = host && !untouched() ? host->h_addr_list : NULL; p && *p; p++) {
+        struct addr a = { .kind = host->h_addrtype == AF_INET ? ADDR_IPV4 : ADDR_IPV6 };
+
+        memcpy(a.ip, *p, host->h_addrtype == AF_INET ? 4 : 16);
+        learned_add(&process.state.direct, name, &a);
+    }
+}
+
+struct hostent *gethostbyname2(const char *name, int family)
+{
+    struct hostent *result;
+    struct found f;
+    int entry_errno = errno, code;
+    bool was;
+
+    hook_enter();
+    code = find_name(name, family, &f);
+    if (code != ASK_REAL)
+        return finish_static(code, entry_errno, &f);
+    was = process_set_inside(true);
+    result = real.gethostbyname2(name, family);
+    process_set_inside(was);
+    learn(name, result);
+    return result;
+}
+
+struct hostent *gethostbyname(const char *name)
+{
+    struct hostent *result;
+    struct found f;
+    int entry_errno = errno, code;
+    bool was;
+
+    hook_enter();
+    code = find_name(name, AF_INET, &f);
+    if (code != ASK_REAL)
+        return finish_static(code, entry_errno, &f);
+    was = process_set_inside(true);
+    result = real.gethostbyname(name);
+    process_set_inside(was);
+    learn(name, result);
+    return result;
+}
+
+int gethostbyname2_r(const char *name, int family, struct hostent *host, char *buf, size_t size,
+                     struct hostent **result, int *h_error)
+{
+    struct found f;
+    int entry_errno = errno, code, error;
+    bool was;
+
+    hook_enter();
+    code = find_name(name, family, &f);
+    if (code != ASK_REAL)
+        return finish(code, entry_errno, &f, host, buf, size, result, h_error);
+    was = process_set_inside(true);
+    error = real.gethostbyname2_r(name, family, host, buf, size, result, h_error);
+    process_set_inside(was);
+    learn(name, error == 0 ? *result : NULL);
+    return error;
+}
+
+int gethostbyname_r(const char *name, struct hostent *host, char *buf, size_t size, struct hostent **result,
+                    int *h_error)
+{
+    struct found f;
+    int entry_errno = errno, code, error;
+    bool was;
+
+    hook_enter();
+    code = find_name(name, AF_INET, &f);
+    if (code != ASK_REAL)
+        return finish(code, entry_errno, &f, host, buf, size, result, h_error);
+    was = process_set_inside(true);
+    error = real.gethostbyname_r(name, host, buf, size, result, h_error);
+    process_set_inside(was);
+    learn(name, error == 0 ? *result : NULL);
+    return error;
+}
+
+struct hostent *gethostbyaddr(const void *address, socklen_t len, int family)
+{
+    struct found f;
+    int entry_errno = errno, code;
+
+    hook_enter();
+    code = find_address(address, len, family, &f);
+    if (code == ASK_REAL)
+        return real.gethostbyaddr(address, len, family);
+    return finish_static(code, entry_errno, &f);
+}
+
+int gethostbyaddr_r(const void *address, socklen_t len, int family, struct hostent *host, char *buf, size_t size,
+                    struct hostent **result, int *h_error)
+{
+    struct found f;
+    int entry_errno = errno, code;
+
+    hook_enter();
+    code = find_address(address, len, family, &f);
+    if (code == ASK_REAL)
+        return real.gethostbyaddr_r(address, len, family, host, buf, size, result, h_error);
+    return finish(code, entry_errno, &f, host, buf, size, result, h_error);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* learned.h - real addresses that a name which a rule makes direct was resolved to
+ *
+ * Rules on names must hold for the connection too, and that one has only the address.  The table belongs to one process
+ * and, as a copy, to its forked children.  An entry may be overwritten by a later one; a lost entry means the proxy, never
+ * a direct connection.  Readers and writers take no lock; all functions are async-signal-safe and fork-safe.
+ */
+#ifndef SOCKSIFY_IO_LEARNED_H
+#define SOCKSIFY_IO_LEARNED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../core/addr.h"
+
+enum { LEARNED_SIZE = 512 };
+
+struct learned_entry {
+    atomic_uint version;           /* odd while it is written */
+    uint8_t kind;                  /* enum addr_kind; 0: empty */
+    uint8_t ip[16];
+    char name[ADDR_NAME_SIZE];
+};
+
+struct learned {                   /* zero-filled: empty */
+    atomic_bool used;
+    struct learned_entry entry[LEARNED_SIZE];
+};
+
+/* Remember that name was resolved to this address.  name: NUL-terminated, at most ADDR_NAME_MAX bytes, else ignored;
+ * address: IPv4 or IPv6, else ignored. */
+void learned_add(struct learned *l, const char *name, const struct addr *address);
+
+/* The name that an address was learned for, with the address' port.  Returns false when there is none (out untouched). */
+bool learned_find(const struct learned *l, const struct addr *address, struct addr *out);
+
+#endif

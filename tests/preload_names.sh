@@ -1,0 +1,210 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Every resolver call under the object, beside a bare run that asks a resolver of the test's own; the same resolver then
+# counts what reaches it, and that must be nothing.
+
+# The namespaces have loopback only, and files in /etc of their own.
+if [ -z "${ALONE:-}" ]; then
+    for how in -nm -rnm; do
+        unshare $how ip link set lo up 2>/dev/null || continue
+        ALONE=1
+        export ALONE
+        # shellcheck disable=SC2016,SC2093
+        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
+    done
+    echo "no namespaces can be made here" >&2
+    exit 77
+fi
+. "${srcdir:-.}/preload.sh"
+
+: "${NAMES_DIFF:=./names_diff}"
+own=$(hostname)
+# Addresses that are not loopback, for AI_ADDRCONFIG.
+ip addr add 192.0.2.1/32 dev lo
+has_ipv6 && ip -6 addr add 2001:db8:1::1/128 dev lo nodad
+printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' >"$work/resolv.conf"
+printf 'multi on\n' >"$work/host.conf"
+printf 'hosts: files dns\nservices: files\nprotocols: files\n' >"$work/nsswitch.conf"
+cat >"$work/hosts" <<'END'
+127.0.0.1 localhost
+::1 localhost ip6-localhost
+192.0.2.4 hosts4.test alias4 # x
+2001:db8::6 hosts6.test
+192.0.2.5 hostsboth.test second third
+2001:db8::5 hostsboth.test
+::1 loop6.test
+END
+for file in resolv.conf host.conf nsswitch.conf hosts; do
+    [ -e "/etc/$file" ] || continue
+    mount --bind "$work/$file" "/etc/$file" || {
+        echo "skipped: /etc/$file cannot be replaced" >&2
+        exit 77
+    }
+done
+has_ipv6 || {
+    skip "no IPv6 here"
+    finish
+}
+packets=$work/packets
+: >"$packets"
+start "$work/resolver" "$NAMES_DIFF" resolver "$packets"
+mkdir -m 700 "$work/state"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state"
+
+# object COMMAND...: runs it under the object with $environment; output to $out, standard error to $err.
+object()
+{
+    # shellcheck disable=SC2086
+    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$OBJECT" "$@" >"$out" 2>"$err"
+    status=$?
+}
+
+# quiet NAME: nothing has reached the resolver since the last time this was asked.
+quiet()
+{
+    if [ -s "$packets" ]; then
+        bad "$1: asked the resolver:"
+        sort "$packets" | uniq -c | head -10
+    else
+        ok "$1: asks nobody"
+    fi
+    : >"$packets"
+}
+
+# asked NAME: the opposite.
+asked()
+{
+    if [ -s "$packets" ]; then
+        ok "$1: asks the resolver"
+    else
+        bad "$1: did not ask the resolver"
+    fi
+    : >"$packets"
+}
+
+# says NAME EXPECTED COMMAND...: the output of the command, a shell pattern, and nobody is asked.
+says()
+{
+    name=$1
+    expected=$2
+    shift 2
+    object "$@"
+    # shellcheck disable=SC2254
+    case $(cat "$out") in
+    $expected) ok "$name" ;;
+    *)
+        bad "$name: exit status $status, not '$expected':"
+        head -5 "$out" "$err"
+        ;;
+    esac
+}
+
+# fails NAME COMMAND...: no output and a status that is not 0.
+fails()
+{
+    name=$1
+    shift
+    object "$@"
+    if [ "$status" != 0 ] && [ ! -s "$out" ]; then
+        ok "$name"
+    else
+        bad "$name: exit status $status"
+        head -5 "$out" "$err"
+    fi
+}
+
+for table in addrinfo calls; do
+    timeout -k 1 "$patience" "$NAMES_DIFF" $table bare >"$work/bare" 2>&1 || bad "$table: bare: exit status $?"
+    asked "$table, bare"
+    object "$NAMES_DIFF" $table object
+    result "$table: $(wc -l <"$work/bare") rows alike" "$work/bare"
+    quiet "$table"
+done
+
+# Names of this machine.
+says "own name" '127.0.0.1*' getent ahostsv4 "$own"
+says "a name below localhost" '127.0.0.1*' getent ahostsv4 any.localhost
+says "an alias in hosts" '192.0.2.4 *hosts4.test alias4' getent hosts alias4
+
+# One map for all: over exec, over an empty environment, and back.
+says "a mapped name" '198.1[89].*' getent ahostsv4 one.test
+says "a mapped name, IPv6" 'fd*' getent ahostsv6 one.test
+# shellcheck disable=SC2016
+says "there and back in two programs" '198.1[89].* one.test' \
+    sh -c 'a=$(getent hosts one.test | cut -d" " -f1); getent hosts "$a"'
+# shellcheck disable=SC2016
+says "there and back over env -i" '198.1[89].* two.test' \
+    sh -c 'a=$(getent hosts two.test | cut -d" " -f1); env -i "$(command -v getent)" hosts "$a"'
+fails "an address of the pool that stands for nothing" getent hosts 198.18.200.200
+fails "an address that nobody knows" getent hosts 192.0.2.77
+quiet "getent"
+
+# program NAME EXPECTED COMMAND...: as says(), for a program that may be missing.
+program()
+{
+    if command -v "$3" >/dev/null 2>&1; then
+        says "$@"
+        quiet "$3"
+    else
+        skip "no $3"
+    fi
+}
+
+program python3 '198.1[89].* a.test a.test a.test 198.1[89].* 127.0.0.1' python3 -c '
+import socket
+a = socket.gethostbyname("a.test")
+info = socket.getaddrinfo("a.test", 80, type=socket.SOCK_STREAM)
+assert len(info) == 1 and info[0][4] == (a, 80), info
+print(a, socket.gethostbyaddr(a)[0], socket.getfqdn(a), socket.getnameinfo((a, 80), 0)[0], end=" ")
+print(socket.gethostbyname_ex("A.test")[2][0], socket.gethostbyname(socket.gethostname()))
+for name in "no.invalid", "a..test", "1.2.3.256":
+    try:
+        print(socket.getaddrinfo(name, 80))
+    except (socket.gaierror, UnicodeError):
+        pass'
+program perl '198.1[89].* a.test' perl -MSocket -e '
+my $a = gethostbyname("a.test") or die; my $name = gethostbyaddr($a, AF_INET);
+my ($e, @r) = Socket::getaddrinfo("a.test", "80", { socktype => SOCK_STREAM }); die if $e || @r != 1;
+print inet_ntoa($a), " $name\n"'
+program node '198.1[89].* a.test' node -e '
+const dns = require("dns");
+dns.lookup("a.test", (e, a) => dns.lookupService(a, 80, (f, name) => console.log(a, name)));'
+cat >"$work/Names.java" <<'END'
+import java.net.InetAddress;
+
+class Names {
+    public static void main(String[] arguments) throws Exception {
+        InetAddress a = InetAddress.getByName("a.test");
+
+        System.out.println(a.getHostAddress() + " " + InetAddress.getByAddress(a.getAddress()).getHostName() + " "
+            + InetAddress.getLocalHost().getHostAddress());
+    }
+}
+END
+if javac -d "$work" "$work/Names.java" 2>"$work/javac"; then
+    program java '198.1[89].* a.test 127.0.0.1' java -cp "$work" Names
+else
+    skip "no java that compiles"
+fi
+
+# Rules on names, and names left to the program's resolver.
+environment="$environment SOCKSIFY_BLOCK=blocked.test SOCKSIFY_DIRECT=.direct.test"
+fails "a blocked name" getent ahostsv4 blocked.test
+quiet "a blocked name"
+says "a direct name" '203.0.113.7*' getent ahostsv4 is.direct.test
+asked "a direct name"
+says "another name" '198.1[89].*' getent ahostsv4 other.test
+quiet "another name"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCKSIFY_DNS=local"
+says "names left alone" '203.0.113.7*' getent ahostsv4 a.test
+asked "names left alone"
+
+# Without a valid configuration nothing is asked.
+environment="SOCKSIFY_PROXY=nonsense: SOCKSIFY_STATE=$work/state"
+fails "no configuration" getent ahostsv4 a.test
+says "no configuration: localhost" '127.0.0.1*' getent ahostsv4 localhost
+says "no configuration: hosts" '192.0.2.4*' getent ahostsv4 hosts4.test
+says "no configuration: a number" '192.0.2.9*' getent ahostsv4 192.0.2.9
+fails "no configuration: back" getent hosts 192.0.2.77
+quiet "no configuration"
+finish
