@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/* fdtab.c - what this process knows of its descriptors, by number */
+#include "fdtab.h"
+
+#include <stdbool.h>
+
+static bool inside(int fd)
+{
+    return fd >= 0 && fd < FDTAB_SIZE;
+}
+
+uint32_t fdtab_get(const struct fdtab *t, int fd)
+{
+    return inside(fd) ? atomic_load_explicit(&t->word[fd], memory_order_relaxed) : 0;
+}
+
+static void reach(struct fdtab *t, int fd)
+{
+    unsigned top = atomic_load_explicit(&t->top, memory_order_relaxed);
+
+    while (top <= (unsigned)fd &&
+           !atomic_compare_exchange_weak_explicit(&t->top, &top, (unsigned)fd + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+void fdtab_set(struct fdtab *t, int fd, uint32_t word)
+{
+    if (!inside(fd))
+        return;
+    reach(t, fd);
+    atomic_store_explicit(&t->word[fd], word, memory_order_relaxed);
+}
+
+void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set)
+{
+    uint32_t word = fdtab_get(t, fd);
+
+    if (!inside(fd))
+        return;
+    reach(t, fd);
+    while (!atomic_compare_exchange_weak_explicit(&t->word[fd], &word, (word & ~clear) | set, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+void fdtab_copy(struct fdtab *t, int from, int to)
+{
+    uint32_t word = fdtab_get(t, from);
+
+    /* Registrations belong to a number. */
+    word &= ~(uint32_t)(FDTAB_REGISTERED | FDTAB_SET);
+    if (word != 0)
+        fdtab_set(t, to, word);
+    else
+        fdtab_drop(t, to);
+}
+
+void fdtab_drop(struct fdtab *t, int fd)
+{
+    /* Reading first spares the page of a number that was never set. */
+    if (fdtab_get(t, fd) != 0)
+        atomic_store_explicit(&t->word[fd], 0, memory_order_relaxed);
+}
+
+void fdtab_drop_range(struct fdtab *t, unsigned first, unsigned last)
+{
+    unsigned top = atomic_load_explicit(&t->top, memory_order_relaxed);
+
+    for (unsigned fd = first; fd < top && fd <= last; fd++)
+        fdtab_drop(t, (int)fd);
+}

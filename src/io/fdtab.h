@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* fdtab.h - what this process knows of its descriptors, by number
+ *
+ * One word for each number; 0 means nothing is known.  Words are read and written with relaxed atomics: no lock, so
+ * every function is async-signal-safe and safe after fork (the child has its own copy).  A word is a hint about the
+ * number: whoever acts on it in a call that is not the data path asks the kernel first.  Numbers beyond the table are
+ * never remembered, which costs time and not truth.
+ */
+#ifndef SOCKSIFY_IO_FDTAB_H
+#define SOCKSIFY_IO_FDTAB_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { FDTAB_SIZE = 1 << 20 };
+
+enum fdtab_bits {
+    FDTAB_KIND = 0x07,            /* enum kind */
+    FDTAB_FRESH = 0x08,           /* a TCP socket made here whose connect() was not seen yet */
+    FDTAB_REGISTERED = 0x10,      /* a socket with epoll registrations that are followed */
+    FDTAB_SET = 0x20,             /* an epoll set that holds such registrations */
+    FDTAB_HANDLE_SHIFT = 8        /* the upper 24 bits: the handle of a pending handshake, or 0 */
+};
+
+struct fdtab {
+    atomic_uint top;                        /* no number at or above it was ever set */
+    _Atomic uint32_t word[FDTAB_SIZE];      /* all zero at start */
+};
+
+/* The handle of a pending handshake that a word holds, or 0. */
+static inline uint32_t fdtab_handle(uint32_t word)
+{
+    return word >> FDTAB_HANDLE_SHIFT;
+}
+
+/* What is known of fd; 0 for any number that is not in the table. */
+uint32_t fdtab_get(const struct fdtab *t, int fd);
+
+/* Remember a fact.  word: not 0.  Nothing happens for a number that is not in the table. */
+void fdtab_set(struct fdtab *t, int fd, uint32_t word);
+
+/* Set and clear some bits of a word in one step. */
+void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set);
+
+/* The number to was made a duplicate of from. */
+void fdtab_copy(struct fdtab *t, int from, int to);
+
+/* The number is gone, or was made anew by a call that tells nothing of its kind. */
+void fdtab_drop(struct fdtab *t, int fd);
+
+/* All numbers from first to last, inclusive, are gone. */
+void fdtab_drop_range(struct fdtab *t, unsigned first, unsigned last);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/* tunnel.c - a handshake over a descriptor */
+#include "tunnel.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "clock.h"
+#include "real.h"
+
+enum { REST_MS = 1000 };
+
+/* Both libcs have this pair, with buffers of their own shape, for code that cannot use the pthread_cleanup_push()
+ * macro; the macro's symbols are different in each. */
+struct cleanup {
+    void *room[8];
+};
+
+void _pthread_cleanup_push(struct cleanup *buffer, void (*routine)(void *), void *argument) __attribute__((weak));
+void _pthread_cleanup_pop(struct cleanup *buffer, int execute) __attribute__((weak));
+
+/* One blocking connect() under way. */
+struct attempt {
+    int fd;
+    struct socks5 *machine;
+    const struct tunnel_limits *limits;
+    int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
+    sigset_t signals;     /* the thread's; all are blocked but while it sleeps, so that none is lost between two steps */
+};
+
+static int option_get(int fd, int level, int option, void *value, socklen_t len)
+{
+    return real.getsockopt(fd, level, option, value, &len) == 0 ? 0 : -errno;
+}
+
+/* A connect() that would sleep is let sleep for one tick; the handshake of TCP goes on without it.  Signals are blocked. */
+static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    struct timeval tick = { 0, 1 }, kept;
+    int error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+
+    if (error)
+        return error;
+    if (real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof tick) != 0)
+        return -errno;
+    error = real_connect(fd, sa, len);
+    real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+    return error;
+}
+
+/* Only an unbound socket can be opened to both families, and only before it is connected. */
+static void open_to_mapped(int fd, const struct sockaddr_storage *sa)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+    int only = 0, off = 0;
+
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
+        option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) == 0 && only)
+        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+}
+
+int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+    int error = addr_to_sockaddr(proxy, domain, &sa, &len);
+
+    if (error)
+        return error;
+    if (domain == AF_INET6)
+        open_to_mapped(fd, &sa);
+    return nonblocking ? real_connect(fd, (const struct sockaddr *)&sa, len)
+                       : connect_tick(fd, (const struct sockaddr *)&sa, len);
+}
+
+static int step_send(int fd, struct socks5 *machine)
+{
+    size_t len;
+    const uint8_t *p = socks5_out(machine, &len);
+    ssize_t n = real_send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n >= 0)
+        socks5_sent(machine, (size_t)n);
+    else if (n == -EPIPE || n == -ECONNRESET)
+        socks5_eof(machine);
+    else if (n == -EINPROGRESS || n == -EALREADY)
+        return -EAGAIN;    /* TCP_FASTOPEN_CONNECT: only this send has begun to connect */
+    else if (n != -EINTR)
+        return (int)n;
+    return 0;
+}
+
+static int step_receive(int fd, struct socks5 *machine)
+{
+    size_t len;
+    uint8_t *p = socks5_in(machine, &len);
+    ssize_t n = real_recv(fd, p, len, MSG_DONTWAIT);
+
+    if (n > 0)
+        socks5_received(machine, (size_t)n);
+    else if (n == 0 || n == -ECONNRESET)
+        socks5_eof(machine);
+    else if (n != -EINTR)
+        return (int)n;
+    return 0;
+}
+
+int tunnel_step(int fd, struct socks5 *machine)
+{
+    for (;;) {
+        int error;
+
+        switch (socks5_want(machine)) {
+        case SOCKS5_SEND:
+            error = step_send(fd, machine);
+            break;
+        case SOCKS5_RECV:
+            error = step_receive(fd, machine);
+            break;
+        default:
+            return socks5_error(machine);
+        }
+        if (error)
+            return error;
+    }
+}
+
+uint32_t tunnel_patience(const struct socks5 *machine, const struct tunnel_limits *limits, uint8_t *step)
+{
+    enum socks5_stage stage = socks5_stage(machine);
+
+    *step = (uint8_t)(socks5_rep(machine) ? SOCKS5_STAGE_END : stage);
+    if (socks5_rep(machine))
+        return REST_MS < limits->reply_ms ? REST_MS : limits->reply_ms;
+    return stage == SOCKS5_STAGE_REPLY ? limits->reply_ms : limits->step_ms;
+}
+
+int tunnel_timeout(struct socks5 *machine)
+{
+    if (socks5_rep(machine))
+        socks5_eof(machine);
+    return socks5_error(machine) ? socks5_error(machine) : -ETIMEDOUT;
+}
+
+short tunnel_events(const struct socks5 *machine)
+{
+    return socks5_want(machine) == SOCKS5_SEND ? POLLOUT : POLLIN;
+}
+
+void tunnel_reset(int fd)
+{
+    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    int error;
+
+    real_connect(fd, &nowhere, sizeof nowhere);
+    option_get(fd, SOL_SOCKET, SO_ERROR, &error, sizeof error);
+}
+
+/* The kernel restarts connect() after a handler installed with SA_RESTART.  poll() it never restarts, so that which
+ * handler ran must be guessed: with any that has no SA_RESTART the call ends. */
+bool tunnel_restarts(void)
+{
+    struct sigaction sa;
+
+    for (int number = 1; number < NSIG; number++) {
+        if (sigaction(number, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL || sa.sa_handler == SIG_IGN)
+            continue;
+        if (!(sa.sa_flags & SA_RESTART))
+            return false;
+    }
+    return true;
+}
+
+/* Wait for events, at most until the deadline.  Returns 0, -ETIMEDOUT, -EINPROGRESS or -EINTR. */
+static int await(const struct attempt *a, short events, int64_t deadline)
+{
+    int64_t end = deadline < a->give_up ? deadline : a->give_up;
+    struct pollfd p = { .fd = a->fd, .events = events };
+
+    for (;;) {
+        int64_t left = end - clock_ms();
+        struct timespec t = { left / 1000, left % 1000 * 1000000 };
+        int n;
+
+        if (left <= 0)
+            return a->give_up < deadline ? -EINPROGRESS : -ETIMEDOUT;
+        n = real.ppoll(&p, 1, &t, &a->signals);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n < 0 && !tunnel_restarts())
+            return -EINTR;
+    }
+}
+
+static int finish_dial(const struct attempt *a, int64_t deadline)
+{
+    int pending = 0;
+    int error = await(a, POLLOUT, deadline);
+
+    if (!error)
+        error = option_get(a->fd, SOL_SOCKET, SO_ERROR, &pending, sizeof pending);
+    return error ? error : -pending;
+}
+
+static int handshake(const struct attempt *a)
+{
+    int64_t deadline = 0;
+    uint8_t now, step = UINT8_MAX;
+    int error;
+
+    while ((error = tunnel_step(a->fd, a->machine)) == -EAGAIN) {
+        uint32_t patience = tunnel_patience(a->machine, a->limits, &now);
+
+        if (now != step)
+            deadline = clock_ms() + patience;
+        step = now;
+        error = await(a, tunnel_events(a->machine), deadline);
+        if (error)
+            return error == -ETIMEDOUT ? tunnel_timeout(a->machine) : error;
+    }
+    return error;
+}
+
+void tunnel_settle(int fd, int domain, const struct addr *proxy)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+
+    if (addr_to_sockaddr(proxy, domain, &sa, &len) == 0)
+        real_connect(fd, (const struct sockaddr *)&sa, len);
+}
+
+int tunnel_low_water_begin(int fd)
+{
+    int kept = 1, one = 1;
+
+    if (option_get(fd, SOL_SOCKET, SO_RCVLOWAT, &kept, sizeof kept) == 0 && kept > 1)
+        real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
+    return kept;
+}
+
+void tunnel_low_water_end(int fd, int kept)
+{
+    if (kept > 1)
+        real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &kept, sizeof kept);
+}
+
+static void reset_cancelled(void *argument)
+{
+    const struct attempt *a = argument;
+
+    tunnel_reset(a->fd);
+    sigprocmask(SIG_SETMASK, &a->signals, NULL);
+}
+
+static void guard_begin(struct cleanup *cleanup, struct attempt *a)
+{
+    if (_pthread_cleanup_push && _pthread_cleanup_pop)
+        _pthread_cleanup_push(cleanup, reset_cancelled, a);
+}
+
+static void guard_end(struct cleanup *cleanup)
+{
+    if (_pthread_cleanup_push && _pthread_cleanup_pop)
+        _pthread_cleanup_pop(cleanup, 0);
+}
+
+static int64_t send_timeout_end(int fd)
+{
+    struct timeval t = { 0, 0 };
+
+    if (option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || (t.tv_sec == 0 && t.tv_usec == 0))
+        return INT64_MAX;
+    return clock_ms() + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
+}
+
+/* From the dial to the last reply.  *slow: the kernel took its time to connect. */
+static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
+{
+    int64_t deadline = clock_ms() + a->limits->step_ms;
+    int low_water, error = tunnel_dial(a->fd, domain, proxy, false);
+    struct cleanup cleanup;
+
+    *slow = error == -EINPROGRESS;
+    if (error && !*slow)
+        return error;
+    low_water = tunnel_low_water_begin(a->fd);
+    guard_begin(&cleanup, a);
+    error = *slow ? finish_dial(a, deadline) : 0;
+    if (!error)
+        error = handshake(a);
+    guard_end(&cleanup);
+    tunnel_low_water_end(a->fd, low_water);
+    if (error && error != -EINTR && error != -EINPROGRESS)
+        tunnel_reset(a->fd);
+    return error;
+}
+
+int tunnel_connect(int fd, int domain, const struct addr *proxy, struct socks5 *machine,
+                   const struct tunnel_limits *limits)
+{
+    struct attempt a = { .fd = fd, .machine = machine, .limits = limits, .give_up = send_timeout_end(fd) };
+    int only_ipv6 = 0, error;
+    sigset_t all;
+    bool slow;
+
+    if (domain == AF_INET6)
+        option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &a.signals);
+    error = attempt(&a, domain, proxy, &slow);
+    if (!error && slow)
+        tunnel_settle(fd, domain, proxy);
+    else if (error && error != -EINTR && error != -EINPROGRESS && only_ipv6)
+        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
+    sigprocmask(SIG_SETMASK, &a.signals, NULL);
+    return error;
+}

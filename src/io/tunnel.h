@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* tunnel.h - a handshake over a descriptor
+ *
+ * The tunnel knows nothing of SOCKS but a machine that wants to send, to receive, or is finished (core/socks5).  The
+ * descriptor is the program's: nothing here closes it, changes its flags or options for longer than a system call, or
+ * reads a byte beyond the reply.
+ */
+#ifndef SOCKSIFY_IO_TUNNEL_H
+#define SOCKSIFY_IO_TUNNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "../core/socks5.h"
+
+struct tunnel_limits {
+    uint32_t step_ms;     /* for each step before the final reply, milliseconds */
+    uint32_t reply_ms;    /* for the final reply, milliseconds */
+};
+
+/* Begin to connect fd to the proxy without sleeping for more than a tick of the kernel's clock, whatever the socket's
+ * O_NONBLOCK and SO_SNDTIMEO say; both are afterwards as before.  An AF_INET6 socket that is bound to IPv6 alone is
+ * opened for a v4-mapped proxy.
+ * fd: a TCP socket; domain: its AF_INET or AF_INET6; proxy: an address, not a name; nonblocking: O_NONBLOCK is known to
+ * be set, which spares three system calls.
+ * Returns 0 when connected, -EINPROGRESS while it lasts, -EAFNOSUPPORT when a socket of this domain cannot reach this
+ * proxy, else the kernel's own -errno.  Async-signal-safe. */
+int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking);
+
+/* Send and receive what the machine wants, as far as that goes without sleeping.
+ * Returns 0 when the machine is DONE; -EAGAIN when it wants to wait (for POLLIN or POLLOUT as tunnel_events() says);
+ * -EBADF, -ENOTSOCK when the descriptor went away; otherwise the machine FAILED and its error is returned.
+ * Async-signal-safe; no cancellation point. */
+int tunnel_step(int fd, struct socks5 *machine);
+
+/* How long the step that the machine is in may take, and which step that is: *step changes when a new limit begins.
+ * The rest of an error reply gets a second, since some servers never send it.  Milliseconds. */
+uint32_t tunnel_patience(const struct socks5 *machine, const struct tunnel_limits *limits, uint8_t *step);
+
+/* What it means that this time ran out: the error of a reply whose code was read, else -ETIMEDOUT. */
+int tunnel_timeout(struct socks5 *machine);
+
+/* The poll() events that the machine waits for. */
+short tunnel_events(const struct socks5 *machine);
+
+/* The program's SO_RCVLOWAT, set to 1 for the handshake, since above that it would hide the replies; to be given back to
+ * tunnel_low_water_end().  Async-signal-safe; no cancellation point. */
+int tunnel_low_water_begin(int fd);
+void tunnel_low_water_end(int fd, int kept);
+
+/* The whole of a blocking connect(): dial, handshake, settle.  A cancellation point; when the thread is cancelled the
+ * socket is reset first.
+ * machine: prepared by socks5_init(); tells on failure what the proxy said.
+ * Returns 0: fd is the tunnel and a further connect() gives EISCONN.  -EINTR after a signal handler without SA_RESTART,
+ * -EINPROGRESS when the socket's SO_SNDTIMEO ran out: the handshake stands where it is, to be taken over.  Otherwise
+ * -errno: of the kernel when the proxy cannot be reached, of the machine, -ETIMEDOUT at a deadline; fd is then
+ * unconnected, and may be connected again. */
+int tunnel_connect(int fd, int domain, const struct addr *proxy, struct socks5 *machine,
+                   const struct tunnel_limits *limits);
+
+/* True if a call that a signal has interrupted should go on: every handler of this process has SA_RESTART. */
+bool tunnel_restarts(void);
+
+/* Make a socket that was connected without waiting answer the next connect() with EISCONN; the kernel's own first
+ * answer is 0.  Async-signal-safe. */
+void tunnel_settle(int fd, int domain, const struct addr *proxy);
+
+/* Make a connected or connecting TCP socket an unconnected one without an error in store; options and an address the
+ * program bound stay.  Async-signal-safe. */
+void tunnel_reset(int fd);
+
+#endif
