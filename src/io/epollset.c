@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/* epollset.c - the program's epoll registrations of sockets whose handshake is to come or under way */
+#include "epollset_table.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "clock.h"
+#include "fdinfo.h"
+#include "real.h"
+
+/* What the kernel allows beside EPOLLEXCLUSIVE, and what it keeps of a registration that EPOLLONESHOT has used up. */
+#define EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+
+enum { NOBODY = 0, GRACE_MS = 2000 };
+
+/* In a process forked off the same numbers may mean other files by now. */
+static bool reaches(const struct epollset *e, const struct epollset_entry *r, pid_t pid)
+{
+    uint32_t events;
+    uint64_t data;
+
+    if (r->pid == pid)
+        return true;
+    return r->shared && fdinfo_epoll(r->epfd, r->fd, &events, &data) == 0 &&
+           data == (r->armed ? epollset_token(e, r) : r->data);
+}
+
+struct epollset_entry *epollset_find(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd)
+{
+    struct epollset_entry *inherited = NULL;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        if (r->cookie != cookie || r->epfd != epfd || r->fd != fd)
+            continue;
+        if (r->pid == pid)
+            return r;
+        inherited = r;
+    }
+    return inherited && reaches(e, inherited, pid) ? inherited : NULL;
+}
+
+static int control(int epfd, int op, int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = { .events = events, .data.u64 = data };
+
+    return real.epoll_ctl(epfd, op, fd, &event) == 0 ? 0 : -errno;
+}
+
+/* A registration with EPOLLEXCLUSIVE cannot be modified: it is taken out and put in. */
+static int replace(const struct epollset_entry *r, uint32_t events, uint64_t data)
+{
+    int error;
+
+    if (!(r->events & EPOLLEXCLUSIVE))
+        return control(r->epfd, EPOLL_CTL_MOD, r->fd, events, data);
+    error = control(r->epfd, EPOLL_CTL_DEL, r->fd, 0, 0);
+    return error ? error : control(r->epfd, EPOLL_CTL_ADD, r->fd, events, data);
+}
+
+static uint32_t armed_events(uint32_t events, uint32_t want)
+{
+    return want | EPOLLONESHOT | (events & EPOLLWAKEUP);
+}
+
+/* The checks of the kernel that the private registration would hide. */
+static int check(int op, const struct epollset_entry *known, uint32_t events)
+{
+    if (op == EPOLL_CTL_MOD && (events & EPOLLEXCLUSIVE || (known && known->events & EPOLLEXCLUSIVE)))
+        return -EINVAL;
+    if (events & EPOLLEXCLUSIVE && events & ~(uint32_t)EXCLUSIVE_OK)
+        return -EINVAL;
+    return 0;
+}
+
+static int control_entry(struct epollset *e, struct epollset_entry *r, int op, const struct epoll_event *event,
+                         uint32_t want, uint32_t owner)
+{
+    r->events = event->events;
+    r->data = event->data.u64;
+    r->armed = want != 0;
+    r->owner = owner;
+    epollset_mark_left(e, r, false);
+    return want ? control(r->epfd, op, r->fd, armed_events(r->events, want), epollset_token(e, r))
+                : control(r->epfd, op, r->fd, r->events, r->data);
+}
+
+int epollset_control(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int op, int fd,
+                     const struct epoll_event *event, uint32_t want, uint32_t owner)
+{
+    struct epollset_entry *r = epollset_find(e, pid, cookie, epfd, fd);
+    struct epollset_entry kept;
+    int error;
+
+    if (op == EPOLL_CTL_DEL || (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD) || !event) {
+        error = real.epoll_ctl(epfd, op, fd, (struct epoll_event *)event) == 0 ? 0 : -errno;
+        if (!error && r)
+            epollset_drop(e, r);
+        return error;
+    }
+    error = check(op, r, event->events);
+    if (!error && !r && epollset_full(e, pid))
+        error = -ENOSPC;
+    if (error)
+        return error;
+    if (r) {
+        kept = *r;
+        error = control_entry(e, r, op, event, want, owner);
+        if (error)
+            *r = kept;
+        return error;
+    }
+    r = epollset_insert(e, pid, cookie, epfd, fd);
+    error = control_entry(e, r, op, event, want, owner);
+    if (error)
+        epollset_drop(e, r);
+    return error;
+}
+
+/* A registration with EPOLLONESHOT that has fired before connect() is disarmed, and waits for nothing until the program
+ * modifies it; to put it back as it was made would arm it again.  Only the kernel knows. */
+static bool is_disarmed(const struct epollset_entry *r)
+{
+    uint32_t events;
+    uint64_t data;
+
+    return r->events & EPOLLONESHOT && fdinfo_epoll(r->epfd, r->fd, &events, &data) == 0 &&
+           !(events & ~(uint32_t)PRIVATE_BITS);
+}
+
+static int arm_one(struct epollset *e, struct epollset_entry *r, uint32_t want, uint32_t owner)
+{
+    int error;
+
+    if (!want && !r->armed)
+        return 0;
+    if (want && !r->armed && is_disarmed(r))
+        return 0;
+    error = want ? replace(r, armed_events(r->events, want), epollset_token(e, r)) : replace(r, r->events, r->data);
+    if (error)
+        return error;
+    r->armed = want != 0;
+    r->owner = owner;
+    epollset_mark_left(e, r, false);
+    return 0;
+}
+
+void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        next = r->next;
+        if (r->cookie != cookie || (reaches(e, r, pid) && arm_one(e, r, want, owner) == 0))
+            continue;
+        /* ENOENT, EBADF: the registration went away by a call we did not see. */
+        if (r->pid == pid)
+            epollset_drop(e, r);
+        else if (r->armed && !want)
+            epollset_mark_left(e, r, true);
+    }
+}
+
+void epollset_forget(struct epollset *e, uint64_t cookie)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        next = r->next;
+        if (r->cookie == cookie && !r->armed)
+            epollset_drop(e, r);
+    }
+}
+
+static bool nobody_comes(const struct epollset_entry *r)
+{
+    return r->pid == NOBODY ? (uint32_t)clock_ms() - r->owner > GRACE_MS : epollset_is_gone(r->pid);
+}
+
+void epollset_tidy(struct epollset *e, pid_t pid)
+{
+    for (unsigned i = 0; i < e->unused; i++) {
+        struct epollset_entry *r = &e->entry[i];
+
+        if (!r->serial || !r->left)
+            continue;
+        if (real_cookie(r->fd) == r->cookie && reaches(e, r, pid) && arm_one(e, r, 0, 0) == 0)
+            epollset_drop(e, r);
+        else if (r->pid == pid || nobody_comes(r))
+            epollset_drop(e, r);
+    }
+}
+
+int epollset_number(struct epollset *e, pid_t pid, uint64_t cookie)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        if (e->entry[i - 1].cookie == cookie && e->entry[i - 1].pid == pid)
+            return e->entry[i - 1].fd;
+    }
+    return -1;
+}
+
+/* Children may still use the set with the socket in it: then only the maker gives it up. */
+static void give_back(struct epollset *e, struct epollset_entry *r)
+{
+    if (r->armed && r->shared) {
+        r->pid = NOBODY;
+        return;
+    }
+    arm_one(e, r, 0, 0);
+    epollset_drop(e, r);
+}
+
+void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int fd)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        next = r->next;
+        if (r->cookie == cookie && r->pid == pid && r->fd == fd)
+            give_back(e, r);
+    }
+}
+
+void epollset_close_set(struct epollset *e, pid_t pid, int epfd)
+{
+    for (unsigned i = 0; i < e->unused; i++) {
+        struct epollset_entry *r = &e->entry[i];
+
+        if (r->serial && r->pid == pid && r->epfd == epfd)
+            give_back(e, r);
+    }
+}
+
+void epollset_share(struct epollset *e, pid_t pid)
+{
+    for (unsigned i = 0; i < e->unused; i++) {
+        if (e->entry[i].serial && e->entry[i].pid == pid)
+            e->entry[i].shared = true;
+    }
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* epollset_table.h - the table of registrations; inside io/epollset only, with its owner's lock held */
+#ifndef SOCKSIFY_IO_EPOLLSET_TABLE_H
+#define SOCKSIFY_IO_EPOLLSET_TABLE_H
+
+#include "epollset.h"
+
+/* The head of the list in which the registrations of a socket are. */
+uint16_t *epollset_bucket(struct epollset *e, uint64_t cookie);
+
+/* The token of an entry. */
+uint64_t epollset_token(const struct epollset *e, const struct epollset_entry *r);
+
+/* True if there is no such process.  Of one in another PID namespace it is not known, and true. */
+bool epollset_is_gone(pid_t pid);
+
+/* Note whether an entry is left. */
+void epollset_mark_left(struct epollset *e, struct epollset_entry *r, bool left);
+
+/* True if there is no room; looks for what processes have left that are gone. */
+bool epollset_full(struct epollset *e, pid_t pid);
+
+/* A new entry with a new token; there must be room. */
+struct epollset_entry *epollset_insert(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd);
+
+/* Free an entry; its token becomes void. */
+void epollset_drop(struct epollset *e, struct epollset_entry *r);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/* handshake.c - the steps of a pending handshake */
+#include "handshake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "clock.h"
+#include "real.h"
+#include "refuse.h"
+#include "report.h"
+
+void handshake_deadline(struct pending_arena *a, struct arena_slot *s)
+{
+    int64_t next = atomic_load_explicit(&a->next_deadline, memory_order_relaxed);
+    uint32_t patience = s->limits.step_ms;
+    uint8_t step = UINT8_MAX;
+
+    if (s->phase == ARENA_HANDSHAKE)
+        patience = tunnel_patience(&s->machine, &s->limits, &step);
+    if (s->deadline && step == s->step)
+        return;
+    s->step = step;
+    s->deadline = clock_ms() + patience;
+    if (next == 0 || s->deadline < next)
+        atomic_store_explicit(&a->next_deadline, s->deadline, memory_order_relaxed);
+}
+
+static short ready(int fd, short events)
+{
+    struct pollfd p = { .fd = fd, .events = events };
+    struct timespec none = { 0, 0 };
+
+    return real.syscall(SYS_ppoll, &p, 1L, &none, NULL, 0L) == 1 ? p.revents : 0;
+}
+
+void handshake_drop(struct pending *p, struct arena_slot *s, int fd)
+{
+    if (fd >= 0)
+        tunnel_low_water_end(fd, s->low_water);
+    epollset_arm(&p->arena->set, p->pid, s->cookie, 0, 0);
+    arena_give(p->arena, s);
+    atomic_fetch_sub_explicit(&p->arena->count, 1, memory_order_relaxed);
+}
+
+void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
+{
+    bool mapped = s->domain == AF_INET6 && s->proxy.kind == ADDR_IPV4;
+
+    report_connect(&s->target, &s->proxy, &s->machine, error, s->began);
+    /* Kept before the socket fails, since from then on another thread may ask for it. */
+    if (error != -ECONNREFUSED)
+        arena_keep_error(p->arena, s->cookie, -error);
+    refuse_socket(fd, s->domain, mapped);
+    handshake_drop(p, s, fd);
+}
+
+static void succeed(struct pending *p, struct arena_slot *s, int fd)
+{
+    report_connect(&s->target, &s->proxy, &s->machine, 0, s->began);
+    state_peer_set(p->state, s->cookie, &s->peer);
+    handshake_drop(p, s, fd);
+    /* A connected socket needs no followed registrations. */
+    epollset_forget(&p->arena->set, s->cookie);
+}
+
+/* While the kernel connects: 0 when it has, -EAGAIN while it does, 1 when it failed and holds the error. */
+static int step_connecting(struct arena_slot *s, int fd)
+{
+    short got = ready(fd, POLLOUT);
+
+    if (got & (POLLERR | POLLHUP))
+        return 1;
+    if (!(got & POLLOUT))
+        return -EAGAIN;
+    atomic_store_explicit(&s->phase, ARENA_HANDSHAKE, memory_order_relaxed);
+    return 0;
+}
+
+int handshake_step(struct pending *p, struct arena_slot *s, int fd)
+{
+    int error = s->phase == ARENA_CONNECTING ? step_connecting(s, fd) : 0;
+
+    if (error == 1) {
+        report_connect(&s->target, &s->proxy, &s->machine, -ECONNREFUSED, s->began);
+        handshake_drop(p, s, fd);
+        return 0;
+    }
+    if (!error)
+        error = tunnel_step(fd, &s->machine);
+    if (error == -EAGAIN) {
+        short events = s->phase == ARENA_CONNECTING ? POLLOUT : tunnel_events(&s->machine);
+
+        atomic_store_explicit(&s->wants, events == POLLOUT ? EPOLLOUT : EPOLLIN, memory_order_relaxed);
+        handshake_deadline(p->arena, s);
+        if (clock_ms() < s->deadline) {
+            epollset_arm(&p->arena->set, p->pid, s->cookie, s->wants, arena_handle_of(p->arena, s));
+            return -EAGAIN;
+        }
+        error = tunnel_timeout(&s->machine);
+    }
+    if (error)
+        handshake_fail(p, s, fd, error);
+    else
+        succeed(p, s, fd);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* handshake.h - the steps of a pending handshake; inside io/pending only, with the arena's lock held */
+#ifndef SOCKSIFY_IO_HANDSHAKE_H
+#define SOCKSIFY_IO_HANDSHAKE_H
+
+#include "arena.h"
+
+/* Step a handshake through a number of this process.  fd: its SO_COOKIE was compared.
+ * Returns -EAGAIN while it lasts (registrations are armed anew); 0 when it is over (the slot is free). */
+int handshake_step(struct pending *p, struct arena_slot *s, int fd);
+
+/* End it with an error: the socket is put into a refused state.  error: negative. */
+void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error);
+
+/* End it without touching the connection: registrations are put back as they are.
+ * fd: a number of the socket whose SO_RCVLOWAT is restored, or -1. */
+void handshake_drop(struct pending *p, struct arena_slot *s, int fd);
+
+/* Set the deadline for the stage the machine is in. */
+void handshake_deadline(struct pending_arena *a, struct arena_slot *s);
+
+#endif

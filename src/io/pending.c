@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+/* pending.c - handshakes that go on after connect() has returned */
+#include "pending.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "clock.h"
+#include "file.h"
+#include "handshake.h"
+#include "real.h"
+
+enum {
+    AGAIN_MS = 50,      /* between two looks at a handshake whose time is over and that another process must end */
+    GRACE_MS = 2000
+};
+
+int pending_open(struct pending *p, struct state *s)
+{
+    void *memory = mmap(NULL, sizeof *p->arena, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1, 0);
+
+    p->state = s;
+    p->pid = getpid();
+    p->space = file_namespace("pid");
+    p->arena = memory == MAP_FAILED ? NULL : memory;
+    if (!p->arena)
+        return -ENOMEM;
+    epollset_init(&p->arena->set, (uint32_t)p->pid * 2654435761u ^ (uint32_t)clock_ms());
+    return 0;
+}
+
+static void fill(struct arena_slot *s, const struct pending *p, const struct pending_request *q, uint64_t cookie)
+{
+    s->pid = p->pid;
+    s->domain = q->domain;
+    s->cookie = cookie;
+    s->began = clock_ms();
+    s->limits = q->limits;
+    s->proxy = *q->proxy;
+    s->target = *q->target;
+    s->peer = *q->peer;
+    s->machine = *q->machine;
+    s->fd[0] = q->fd;
+    for (int i = 1; i < ARENA_NUMBERS; i++)
+        s->fd[i] = -1;
+    s->low_water = tunnel_low_water_begin(q->fd);
+}
+
+/* Registrations are armed before the connection begins: a waiter must never see the socket writable. */
+static int start(struct pending *p, struct arena_slot *s, const struct pending_request *q)
+{
+    int error = -EINPROGRESS;
+
+    s->wants = EPOLLOUT;
+    s->phase = ARENA_CONNECTING;
+    atomic_fetch_add(&p->arena->count, 1);
+    atomic_fetch_add(&p->arena->tokens, 1);
+    epollset_arm(&p->arena->set, p->pid, s->cookie, EPOLLOUT, arena_handle_of(p->arena, s));
+    if (!q->dialled)
+        error = tunnel_dial(q->fd, q->domain, q->proxy, q->nonblocking);
+    if (error && error != -EINPROGRESS) {
+        handshake_drop(p, s, q->fd);
+        return error;
+    }
+    /* Of an earlier attempt whose error was never asked for. */
+    arena_take_error(p->arena, s->cookie);
+    handshake_deadline(p->arena, s);
+    return -EINPROGRESS;
+}
+
+static bool is_gone(pid_t pid)
+{
+    return real.syscall(SYS_kill, (long)pid, 0L) != 0 && errno == ESRCH;
+}
+
+/* Processes end without a word; their handshakes are looked for when room is short. */
+static bool expire_dead(struct pending *p)
+{
+    for (unsigned i = 0; i < p->arena->unused; i++) {
+        struct arena_slot *s = &p->arena->slot[i];
+
+        if (s->phase != ARENA_FREE && !s->forked && s->pid != p->pid && is_gone(s->pid))
+            handshake_drop(p, s, -1);
+    }
+    return p->arena->free != 0;
+}
+
+int pending_start(struct pending *p, const struct pending_request *q, pending_handle *handle)
+{
+    uint64_t cookie = real_cookie(q->fd);
+    struct arena_slot *s;
+    struct lock_hold hold;
+    int error = -EAGAIN;
+
+    if (!cookie)
+        return -ENOSYS;
+    if (!arena_enter(p, &hold))
+        return -EDEADLK;
+    s = arena_take(p->arena);
+    if (!s && expire_dead(p))
+        s = arena_take(p->arena);
+    if (s) {
+        fill(s, p, q, cookie);
+        *handle = arena_handle_of(p->arena, s);
+        error = start(p, s, q);
+    }
+    arena_leave(p, &hold);
+    return error;
+}
+
+int pending_poke(struct pending *p, int fd, pending_handle handle)
+{
+    int saved_errno = errno, result = 0;
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if (!pending_is_live(p, handle) || !arena_enter(p, &hold))
+        return 0;
+    s = arena_slot_of(p->arena, handle);
+    if (s && s->cookie == real_cookie(fd))
+        result = handshake_step(p, s, fd);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+    return result;
+}
+
+bool pending_is_live(const struct pending *p, pending_handle handle)
+{
+    return handle && p->arena && arena_slot_of(p->arena, handle);
+}
+
+short pending_wants(const struct pending *p, pending_handle handle)
+{
+    const struct arena_slot *s = p->arena ? arena_slot_of(p->arena, handle) : NULL;
+
+    return s ? (short)atomic_load_explicit(&s->wants, memory_order_relaxed) : 0;
+}
+
+bool pending_any(const struct pending *p)
+{
+    return p->arena && (atomic_load_explicit(&p->arena->count, memory_order_relaxed) || epollset_left(&p->arena->set));
+}
+
+bool pending_shares(const struct pending *p)
+{
+    return atomic_load_explicit(&p->shares, memory_order_relaxed);
+}
+
+bool pending_is_own(const struct pending *p, pending_handle handle)
+{
+    const struct arena_slot *s = p->arena ? arena_slot_of(p->arena, handle) : NULL;
+
+    return s && s->pid == p->pid;
+}
+
+int pending_next_ms(const struct pending *p)
+{
+    int64_t next = pending_any(p) ? atomic_load_explicit(&p->arena->next_deadline, memory_order_relaxed) : 0;
+    int64_t left;
+
+    if (!next)
+        return -1;
+    left = next - clock_ms();
+    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* A number of this process that leads to the socket of a slot, or -1. */
+static int number_of(const struct pending *p, const struct arena_slot *s)
+{
+    int fd;
+
+    if (s->pid != p->pid && !s->forked)
+        return -1;
+    for (int i = 0; i < ARENA_NUMBERS; i++) {
+        if (s->fd[i] >= 0 && real_cookie(s->fd[i]) == s->cookie)
+            return s->fd[i];
+    }
+    fd = epollset_number(&p->arena->set, p->pid, s->cookie);
+    return fd >= 0 && real_cookie(fd) == s->cookie ? fd : -1;
+}
+
+/* A slot that nobody can reach any more must not last for ever.  One that other processes may hold is given a while
+ * longer, for those that wait to find it themselves. */
+static void expire_slot(struct pending *p, struct arena_slot *s, int fd, int64_t now)
+{
+    if (fd >= 0)
+        handshake_fail(p, s, fd, tunnel_timeout(&s->machine));
+    else if (s->forked && now - s->deadline < GRACE_MS)
+        return;
+    else if (s->pid == p->pid || is_gone(s->pid))
+        handshake_drop(p, s, -1);
+}
+
+static void tend_slot(struct pending *p, struct arena_slot *s, enum pending_some some, int64_t now, bool *shares)
+{
+    int fd = -1;
+
+    if (s->deadline <= now || some == PENDING_ALL || (some == PENDING_SHARED && s->forked))
+        fd = number_of(p, s);
+    if (s->deadline <= now)
+        expire_slot(p, s, fd, now);
+    else if (fd >= 0)
+        handshake_step(p, s, fd);
+    *shares |= s->phase != ARENA_FREE && s->forked && fd >= 0;
+}
+
+void pending_tend(struct pending *p, enum pending_some some)
+{
+    int saved_errno = errno;
+    int64_t now = clock_ms(), next = 0;
+    bool shares = false;
+    struct lock_hold hold;
+
+    if ((some == PENDING_DUE && pending_next_ms(p) != 0) || !arena_enter(p, &hold))
+        return;
+    for (unsigned i = 0; i < p->arena->unused; i++) {
+        struct arena_slot *s = &p->arena->slot[i];
+        int64_t look;
+
+        if (s->phase != ARENA_FREE)
+            tend_slot(p, s, some, now, &shares);
+        if (s->phase == ARENA_FREE)
+            continue;
+        /* What another process must end is looked at again in a while. */
+        look = s->deadline > now ? s->deadline : now + AGAIN_MS;
+        if (!next || look < next)
+            next = look;
+    }
+    atomic_store(&p->arena->next_deadline, next);
+    if (some != PENDING_DUE)
+        atomic_store_explicit(&p->shares, shares, memory_order_relaxed);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+void pending_tidy(struct pending *p)
+{
+    int saved_errno = errno;
+    struct lock_hold hold;
+
+    if (!p->arena || !epollset_left(&p->arena->set) || !arena_enter(p, &hold))
+        return;
+    epollset_tidy(&p->arena->set, p->pid);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+unsigned pending_tokens(const struct pending *p)
+{
+    return p->arena ? atomic_load_explicit(&p->arena->tokens, memory_order_relaxed) : 0;
+}
+
+bool pending_token(struct pending *p, uint64_t data)
+{
+    struct epollset_entry *r;
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if (!p->arena || !epollset_is_token(&p->arena->set, data))
+        return false;
+    if (!arena_enter(p, &hold))
+        return true;
+    r = epollset_of_token(&p->arena->set, data);
+    s = r ? arena_slot_of(p->arena, r->owner) : NULL;
+    if (s && s->cookie == r->cookie && real_cookie(r->fd) == s->cookie)
+        handshake_step(p, s, r->fd);
+    arena_leave(p, &hold);
+    return true;
+}
+
+int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,
+                    const struct epoll_event *event)
+{
+    struct arena_slot *s;
+    struct lock_hold hold;
+    uint64_t cookie;
+    int error;
+
+    if (!arena_enter(p, &hold))
+        return -EDEADLK;
+    s = arena_slot_of(p->arena, handle);
+    cookie = real_cookie(fd);
+    if (s && s->cookie != cookie)
+        s = NULL;
+    error = epollset_control(&p->arena->set, p->pid, cookie, epfd, op, fd, event, s ? s->wants : 0,
+                             handle);
+    if (s)
+        atomic_fetch_add(&p->arena->tokens, 1);
+    arena_leave(p, &hold);
+    return error;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/* pending.h - handshakes that go on after connect() has returned
+ *
+ * connect() on a non-blocking socket starts one and returns EINPROGRESS; so does a blocking connect() that a signal or
+ * SO_SNDTIMEO cut short.  From then on every call that waits for the descriptor or touches it steps the handshake
+ * (pending_poke(), pending_token()); nobody else does: there is no thread.
+ *
+ *     connect()                       CONNECTING  the kernel connects to the proxy
+ *     POLLOUT without error           HANDSHAKE   the machine of core/socks5 sends and receives
+ *     DONE                            free        registrations put back, the target's name noted
+ *     FAILED, deadline                free        the kernel's socket is made a refused one, registrations put back
+ *     POLLERR, POLLHUP in CONNECTING  free        the kernel holds the error already: registrations put back
+ *
+ * Nothing is synthesised: once free, all events and errors come from the kernel, but for an errno that the kernel
+ * cannot be made to say, which is kept by SO_COOKIE (pending_error()) until it was shown once.
+ *
+ * The handshakes lie in memory shared by forked processes, under one lock (io/lock).  A process steps a handshake only
+ * through a number whose SO_COOKIE is that of the handshake.  All functions are async-signal-safe, keep errno, and are
+ * no cancellation points, unless said otherwise.
+ */
+#ifndef SOCKSIFY_IO_PENDING_H
+#define SOCKSIFY_IO_PENDING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/types.h>
+
+#include "../core/socks5.h"
+#include "state.h"
+#include "tunnel.h"
+
+struct pending_arena;
+
+/* The process' own view of the shared handshakes; a part of struct process. */
+struct pending {
+    struct pending_arena *arena;       /* NULL: it could not be mapped; then nothing is ever pending */
+    struct state *state;
+    pid_t pid;                         /* of the process that may change things: a vfork child has another */
+    uint64_t space;                    /* inode of the PID namespace */
+    atomic_bool shares;                /* a forked process may hold a socket whose handshake is pending here */
+};
+
+/* A descriptor's link to its handshake; 0: none.  At most 24 bits. */
+typedef uint32_t pending_handle;
+
+struct pending_request {
+    int fd, domain;
+    const struct addr *proxy;          /* an address */
+    const struct addr *target;         /* for the handshake and the log */
+    const struct addr *peer;           /* for getpeername(): the address as the program gave it */
+    const struct socks5 *machine;      /* prepared, or in the middle of its work; copied */
+    struct tunnel_limits limits;
+    bool nonblocking;                  /* fd has O_NONBLOCK */
+    bool dialled;                      /* connect() was done; false: pending_start() does it */
+};
+
+/* Map the arena.  Returns 0 or -ENOMEM (p->arena is NULL then, and p good for all calls). */
+int pending_open(struct pending *p, struct state *s);
+
+/* Begin, or take over, a handshake.  *handle: set when -EINPROGRESS is returned.
+ * Returns -EINPROGRESS; the kernel's own -errno of connect(); -EAGAIN when there is no room; -EDEADLK.
+ * Never returns 0: even a connection that stands at once must first greet the proxy. */
+int pending_start(struct pending *p, const struct pending_request *q, pending_handle *handle);
+
+/* Step the handshake of fd as far as it goes without sleeping.
+ * Returns -EAGAIN while it lasts; 0 when it is over, well or not, or when the handle is none of fd's (any more). */
+int pending_poke(struct pending *p, int fd, pending_handle handle);
+
+/* True if handle is that of a handshake that lasts, by a look without lock. */
+bool pending_is_live(const struct pending *p, pending_handle handle);
+
+/* The poll() events a handshake waits for; 0 when it is over. */
+short pending_wants(const struct pending *p, pending_handle handle);
+
+/* True if any handshake of the family lasts, or has left behind what pending_tidy() is for. */
+bool pending_any(const struct pending *p);
+
+/* Milliseconds until the next deadline of any handshake, rounded up and at least 0; -1 for none. */
+int pending_next_ms(const struct pending *p);
+
+/* True while another process may bring on a handshake of ours: nothing in the kernel wakes us when it has. */
+bool pending_shares(const struct pending *p);
+
+/* Which handshakes pending_tend() steps. */
+enum pending_some {
+    PENDING_DUE,       /* none, and it looks at deadlines only when the next is over */
+    PENDING_SHARED,    /* those that other processes may hold too: after a wait that has ended by its slice */
+    PENDING_ALL
+};
+
+/* End the handshakes whose deadline is over and step some of the others, as far as this process holds their
+ * descriptors. */
+void pending_tend(struct pending *p, enum pending_some some);
+
+/* Put back the registrations of this process for which other processes have ended the handshake.  To be called before
+ * each wait in the kernel. */
+void pending_tidy(struct pending *p);
+
+/* A number that changes whenever tokens may have come into the kernel's hands. */
+unsigned pending_tokens(const struct pending *p);
+
+/* True if this process itself called connect() for it. */
+bool pending_is_own(const struct pending *p, pending_handle handle);
+
+/* If the data of an epoll event is a token, step its handshake and return true: the event is not the program's. */
+bool pending_token(struct pending *p, uint64_t data);
+
+/* epoll_ctl() for a descriptor whose registrations matter: one with a handle, or a TCP socket not connected yet.
+ * handle: 0 for none.  Returns 0 or -errno. */
+int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,
+                    const struct epoll_event *event);
+
+/* fd is about to be closed or replaced: its registrations are given back, and the handshake is given up when no other
+ * number holds it.  registered: the number is a socket's or a set's with registrations; handle: 0 for none. */
+void pending_close(struct pending *p, int fd, pending_handle handle, bool registered);
+
+/* The number of an epoll set is about to be closed or replaced: the registrations in it are given back. */
+void pending_close_set(struct pending *p, int epfd);
+
+/* The socket was connected, or given another use, without us: its registrations are the program's alone. */
+void pending_forget(struct pending *p, int fd);
+
+/* to was made a duplicate of a descriptor with this handle. */
+void pending_dup(struct pending *p, pending_handle handle, int to);
+
+/* Give the handshake up, as shutdown() does with a connecting socket: fd is unconnected afterwards. */
+void pending_abandon(struct pending *p, int fd, pending_handle handle);
+
+/* The errno kept for a socket whose error the kernel is about to show, or error itself when none is kept.  The kept one
+ * is used up.  error: what the kernel said, positive. */
+int pending_error(struct pending *p, int fd, int error);
+
+/* Around fork(): before it, and after it in the parent; then in the child.  pending_fork_before() returns with the lock
+ * held and signals blocked, unless the lock could not be had. */
+struct lock_hold;
+bool pending_fork_before(struct pending *p, struct lock_hold *hold);
+void pending_fork_parent(struct pending *p, const struct lock_hold *hold);
+void pending_fork_child(struct pending *p, const struct lock_hold *hold);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+/* pending_fd.c - pending handshakes when descriptors come and go, and around fork() */
+#include <errno.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "handshake.h"
+#include "real.h"
+
+/* In a vfork child memory is the parent's, descriptors are not: what it closes is none of the parent's business. */
+static bool is_child(const struct pending *p)
+{
+    return getpid() != p->pid;
+}
+
+static void close_slot(struct pending *p, struct arena_slot *s, int fd)
+{
+    bool held = false;
+
+    /* Once shared by fork it is left to whoever still holds it, and at last to its deadline. */
+    if (s->forked || s->pid != p->pid)
+        return;
+    for (int i = 0; i < ARENA_NUMBERS; i++) {
+        if (s->fd[i] == fd)
+            s->fd[i] = -1;
+        held |= s->fd[i] >= 0;
+    }
+    if (!held)
+        handshake_drop(p, s, fd);
+}
+
+void pending_close(struct pending *p, int fd, pending_handle handle, bool registered)
+{
+    int saved_errno = errno;
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if ((!registered && !pending_is_live(p, handle)) || is_child(p) || !arena_enter(p, &hold))
+        return;
+    if (registered)
+        epollset_close_socket(&p->arena->set, p->pid, real_cookie(fd), fd);
+    s = arena_slot_of(p->arena, handle);
+    if (s)
+        close_slot(p, s, fd);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+void pending_close_set(struct pending *p, int epfd)
+{
+    int saved_errno = errno;
+    struct lock_hold hold;
+
+    if (is_child(p) || !arena_enter(p, &hold))
+        return;
+    epollset_close_set(&p->arena->set, p->pid, epfd);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+void pending_forget(struct pending *p, int fd)
+{
+    int saved_errno = errno;
+    struct lock_hold hold;
+
+    if (!arena_enter(p, &hold))
+        return;
+    epollset_forget(&p->arena->set, real_cookie(fd));
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+void pending_dup(struct pending *p, pending_handle handle, int to)
+{
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if (!pending_is_live(p, handle) || is_child(p) || !arena_enter(p, &hold))
+        return;
+    s = arena_slot_of(p->arena, handle);
+    for (int i = 0; s && i < ARENA_NUMBERS; i++) {
+        if (s->fd[i] >= 0)
+            continue;
+        s->fd[i] = to;
+        to = -1;
+        break;
+    }
+    /* No room to follow it: as if another process held it, no close() of ours ends the handshake. */
+    if (s && to >= 0)
+        s->forked = true;
+    arena_leave(p, &hold);
+}
+
+void pending_abandon(struct pending *p, int fd, pending_handle handle)
+{
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if (!arena_enter(p, &hold))
+        return;
+    s = arena_slot_of(p->arena, handle);
+    if (s) {
+        struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+        /* As the kernel: the error it leaves behind stays for the program. */
+        real_connect(fd, &nowhere, sizeof nowhere);
+        handshake_drop(p, s, fd);
+    }
+    arena_leave(p, &hold);
+}
+
+int pending_error(struct pending *p, int fd, int error)
+{
+    int saved_errno = errno, kept = 0;
+    uint64_t cookie;
+    struct lock_hold hold;
+
+    if ((error != ECONNREFUSED && error != ECONNRESET) || !p->arena ||
+        !atomic_load_explicit(&p->arena->errors, memory_order_relaxed))
+        return error;
+    cookie = real_cookie(fd);
+    if (cookie && arena_enter(p, &hold)) {
+        kept = arena_take_error(p->arena, cookie);
+        arena_leave(p, &hold);
+    }
+    errno = saved_errno;
+    return kept ? kept : error;
+}
+
+bool pending_fork_before(struct pending *p, struct lock_hold *hold)
+{
+    if (!arena_enter(p, hold))
+        return false;
+    epollset_share(&p->arena->set, p->pid);
+    for (unsigned i = 0; i < p->arena->unused; i++) {
+        struct arena_slot *s = &p->arena->slot[i];
+
+        if (s->phase == ARENA_FREE || (s->pid != p->pid && !s->forked))
+            continue;
+        s->forked = true;
+        atomic_store_explicit(&p->shares, true, memory_order_relaxed);
+    }
+    return true;
+}
+
+void pending_fork_parent(struct pending *p, const struct lock_hold *hold)
+{
+    arena_leave(p, hold);
+}
+
+/* The parent holds the lock, in memory that is the child's too, and gives it back. */
+void pending_fork_child(struct pending *p, const struct lock_hold *hold)
+{
+    p->pid = getpid();
+    sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+}
