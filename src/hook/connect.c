@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/* connect.c - connect() */
+#include <string.h>
+#include <sys/un.h>
+
+#include "../io/kind.h"
+#include "../io/log.h"
+#include "datagram.h"
+#include "guard.h"
+#include "stream.h"
+
+enum { NOT_OURS = STREAM_NOT_OURS };
+
+/* Daemons that would resolve names for the program, on the local network. */
+static const char *const resolver_sockets[] = {
+    "/run/nscd/socket",
+    "/var/run/nscd/socket",
+    "/run/systemd/resolve/io.systemd.Resolve",
+    "/run/avahi-daemon/socket",
+    "/var/run/avahi-daemon/socket",
+};
+
+static bool is_resolver(const struct sockaddr *sa, socklen_t len)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
+    size_t room = len > offsetof(struct sockaddr_un, sun_path) ? len - offsetof(struct sockaddr_un, sun_path) : 0;
+
+    for (size_t i = 0; i < sizeof resolver_sockets / sizeof resolver_sockets[0]; i++) {
+        size_t n = strlen(resolver_sockets[i]);
+
+        /* As a prefix: io.systemd.Resolve has a sibling, io.systemd.Resolve.Monitor. */
+        if (room >= n && memcmp(un->sun_path, resolver_sockets[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int connect_unix(const struct sockaddr *sa, socklen_t len)
+{
+    if (process.conf.dns != CONF_DNS_REMOTE || process_inside() || !is_resolver(sa, len))
+        return NOT_OURS;
+    return -ECONNREFUSED;
+}
+
+static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    int domain;
+    int kind = kind_ask(fd, &domain);
+
+    switch (kind) {
+    case KIND_STREAM:
+        /* Another family than the socket's is an error that the kernel knows best. */
+        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len) : NOT_OURS;
+    case KIND_DATAGRAM:
+    case KIND_OTHER:
+        return datagram_judge(kind, sa, len);
+    default:
+        return NOT_OURS;
+    }
+}
+
+/* The program gives up a connect() that is under way. */
+static int disconnect(int fd)
+{
+    if (!guard_pending(fd))
+        return NOT_OURS;
+    pending_abandon(&process.pending, fd, guard_handle(fd));
+    return 0;
+}
+
+static int decide(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    /* Of a longer address the kernel makes EINVAL before it looks at it. */
+    if (!sa || len < sizeof(sa_family_t) || len > sizeof(struct sockaddr_storage))
+        return NOT_OURS;
+    switch (sa->sa_family) {
+    case AF_INET:
+    case AF_INET6:
+        return process_inside() ? NOT_OURS : connect_inet(fd, sa, len);
+    case AF_UNSPEC:
+        return disconnect(fd);
+    case AF_UNIX:
+        return connect_unix(sa, len);
+    case AF_VSOCK:
+        log_once(LOG_KIND, "connect on AF_VSOCK refused: SOCKS cannot carry it");
+        return -EACCES;
+    default:
+        return NOT_OURS;
+    }
+}
+
+int connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    int entry_errno = errno;
+    int result;
+
+    hook_enter();
+    result = decide(fd, sa, len);
+    return result == NOT_OURS ? real.connect(fd, sa, len) : (int)hook_return(entry_errno, result);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/* epoll.c - epoll sets, while handshakes are pending
+ *
+ * The waits are filtered: events that carry a token step a handshake and are the program's business only through what
+ * the kernel reports after that.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "../io/clock.h"
+#include "../io/kind.h"
+#include "wait.h"
+
+/* Registrations matter from the moment a socket may yet be connected through the proxy. */
+static bool followed(uint32_t word)
+{
+    return word & (FDTAB_FRESH | FDTAB_REGISTERED) || fdtab_handle(word);
+}
+
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+    int entry_errno = errno, error;
+    uint32_t word;
+
+    if (hook_idle(GATE_FACTS))
+        return real.epoll_ctl(epfd, op, fd, event);
+    hook_enter();
+    if (fdtab_handle(fdtab_get(&process.fdtab, fd)))
+        guard_settle(fd);
+    word = fdtab_get(&process.fdtab, fd);
+    if (!followed(word) || !process.pending.arena || process_is_guest())
+        return real.epoll_ctl(epfd, op, fd, event);
+    error = pending_control(&process.pending, fdtab_handle(word), epfd, op, fd, event);
+    if (!error && op != EPOLL_CTL_DEL) {
+        fdtab_change(&process.fdtab, fd, 0, FDTAB_REGISTERED);
+        fdtab_change(&process.fdtab, epfd, 0, FDTAB_SET);
+    }
+    return (int)hook_return(entry_errno, error);
+}
+
+/* One waiting call under way; signals are blocked outside the kernel's own wait, so that one that comes while a
+ * handshake is stepped still ends the wait with EINTR. */
+struct wait {
+    int epfd;
+    struct epoll_event *events;
+    int max;
+    int64_t end;             /* clock_ms() at which it is over; INT64_MAX: never; 0: at once */
+    const sigset_t *mask;    /* the signals during the wait */
+};
+
+static int left_ms(const struct wait *w)
+{
+    int64_t left = w->end == INT64_MAX ? INT32_MAX : w->end - clock_ms();
+    int slice = guard_slice(false);
+
+    if (w->end == 0 || left < 0)
+        left = 0;
+    if (slice >= 0 && left > slice)
+        return slice;
+    return w->end == INT64_MAX && slice < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* Take the tokens out; the handshakes they stand for are stepped.  Returns how many events are left. */
+static int filter(struct epoll_event *events, int n)
+{
+    int kept = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (!pending_token(&process.pending, events[i].data.u64))
+            events[kept++] = events[i];
+    }
+    return kept;
+}
+
+static int wait_filtered(const struct wait *w)
+{
+    for (;;) {
+        int timeout = left_ms(w), n, kept;
+
+        pending_tidy(&process.pending);
+        n = real.epoll_pwait(w->epfd, w->events, w->max, timeout, w->mask);
+        kept = n > 0 ? filter(w->events, n) : 0;
+        if (n < 0 || kept > 0)
+            return n < 0 ? n : kept;
+        pending_tend(&process.pending, n == 0 && timeout > 0 ? PENDING_SHARED : PENDING_DUE);
+        /* A handshake that just ended may have made something ready, also for a wait that does not sleep. */
+        if (n == 0 && (w->end == 0 || (w->end != INT64_MAX && clock_ms() >= w->end)))
+            return 0;
+    }
+}
+
+static int wait_slowly(struct wait *w)
+{
+    sigset_t all, kept;
+    int result, saved_errno;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &kept);
+    if (!w->mask)
+        w->mask = &kept;
+    result = wait_filtered(w);
+    saved_errno = errno;
+    sigprocmask(SIG_SETMASK, &kept, NULL);
+    errno = saved_errno;
+    return result;
+}
+
+/* A wait that began with nothing pending, and may have been given tokens meanwhile.  began: clock_ms() before it. */
+static int after_wait(struct wait *w, int n, unsigned tokens)
+{
+    int kept;
+
+    if (n <= 0 || hook_idle(GATE_PENDING) || pending_tokens(&process.pending) == tokens)
+        return n;
+    kept = filter(w->events, n);
+    return kept > 0 ? kept : wait_slowly(w);
+}
+
+static bool plain(void)
+{
+    return hook_idle(GATE_PENDING) || !pending_any(&process.pending);
+}
+
+int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
+{
+    struct wait w = { epfd, events, max, INT64_MAX, NULL };
+    unsigned tokens;
+
+    hook_enter();
+    tokens = pending_tokens(&process.pending);
+    if (timeout >= 0)
+        w.end = wait_end(0, timeout);
+    if (plain())
+        return after_wait(&w, real.epoll_wait(epfd, events, max, timeout), tokens);
+    return wait_slowly(&w);
+}
+
+int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
+{
+    struct wait w = { epfd, events, max, INT64_MAX, mask };
+    unsigned tokens;
+
+    hook_enter();
+    tokens = pending_tokens(&process.pending);
+    if (timeout >= 0)
+        w.end = wait_end(0, timeout);
+    if (plain())
+        return after_wait(&w, real.epoll_pwait(epfd, events, max, timeout, mask), tokens);
+    return wait_slowly(&w);
+}
+
+int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
+{
+    struct wait w = { epfd, events, max, 0, mask };
+    unsigned tokens;
+
+    hook_enter();
+    if (!HOOK_HAVE(epoll_pwait2)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    tokens = pending_tokens(&process.pending);
+    w.end = wait_end_of(timeout);
+    if (plain() || !wait_is_time(timeout))
+        return after_wait(&w, real.epoll_pwait2(epfd, events, max, timeout, mask), tokens);
+    return wait_slowly(&w);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/* guard.c - calls on a descriptor whose handshake is pending */
+#include "guard.h"
+
+#include <poll.h>
+#include <sys/time.h>
+
+#include "../io/clock.h"
+#include "../io/tunnel.h"
+
+enum { SLICE_MS = 20 };
+
+/* glibc's; absent in musl and before 2.32. */
+extern char __libc_single_threaded __attribute__((weak));
+
+int guard_slice(bool one)
+{
+    bool alone = &__libc_single_threaded && __libc_single_threaded;
+    bool short_one = pending_shares(&process.pending) || (one && !alone);
+    int next = pending_next_ms(&process.pending);
+
+    if (short_one && (next < 0 || next > SLICE_MS))
+        return SLICE_MS;
+    return next;
+}
+
+bool guard_step(int fd, pending_handle handle)
+{
+    if (pending_poke(&process.pending, fd, handle) == -EAGAIN)
+        return true;
+    /* Still live: another socket's, that is, the number came to its word in a way we did not see. */
+    if (pending_is_live(&process.pending, handle))
+        fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_KIND, 0);
+    return false;
+}
+
+bool guard_pending(int fd)
+{
+    pending_handle handle = guard_handle(fd);
+
+    return handle && guard_step(fd, handle);
+}
+
+void guard_settle(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+
+    if (!fdtab_handle(word) || pending_is_live(&process.pending, fdtab_handle(word)) || process_is_guest())
+        return;
+    /* One that failed may be connected again, and then its registrations count. */
+    if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+        fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_KIND, 0);
+}
+
+/* Sleep until a handshake may go on, or until the time of clock_ms() that limit is; never for long, since another
+ * thread may end it at any time.  Returns poll()'s. */
+static int sleep_for(int fd, pending_handle handle, int64_t limit)
+{
+    struct pollfd p = { .fd = fd, .events = pending_wants(&process.pending, handle) };
+    int64_t left = limit - clock_ms();
+    int slice = guard_slice(true);
+
+    if (!p.events)
+        return 0;
+    slice = slice < 0 ? SLICE_MS : slice;
+    return real.poll(&p, 1, left < slice ? left < 0 ? 0 : (int)left : slice);
+}
+
+void guard_drain(int fd)
+{
+    pending_handle handle = guard_handle(fd);
+    int saved_errno = errno;
+
+    while (handle && guard_step(fd, handle))
+        sleep_for(fd, handle, INT64_MAX);
+    errno = saved_errno;
+}
+
+void guard_drain_for_exec(void)
+{
+    unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
+    int saved_errno = errno;
+
+    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending) || process_is_guest())
+        return;
+    for (unsigned fd = 0; fd < top; fd++) {
+        pending_handle handle = guard_handle((int)fd);
+        int flags;
+
+        if (!pending_is_live(&process.pending, handle) ||
+            (fd > STDERR_FILENO && !pending_is_own(&process.pending, handle)))
+            continue;
+        flags = real.fcntl((int)fd, F_GETFD);
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            guard_drain((int)fd);
+    }
+    errno = saved_errno;
+}
+
+static int64_t limit_of(int fd, short events)
+{
+    struct timeval t = { 0, 0 };
+    socklen_t len = sizeof t;
+
+    if (real.getsockopt(fd, SOL_SOCKET, events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO, &t, &len) != 0 ||
+        (t.tv_sec == 0 && t.tv_usec == 0))
+        return INT64_MAX;
+    return clock_ms() + 1 + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
+}
+
+int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
+{
+    int64_t limit = INT64_MAX;
+    bool first = true;
+
+    guard_settle(fd);
+    while (guard_step(fd, handle)) {
+        if (first) {
+            int flags = real.fcntl(fd, F_GETFL);
+
+            if (dont_wait || flags < 0 || flags & O_NONBLOCK)
+                return -EAGAIN;
+            limit = limit_of(fd, events);
+            first = false;
+        }
+        if (clock_ms() >= limit)
+            return -EAGAIN;
+        if (sleep_for(fd, handle, limit) < 0 && errno == EINTR && !tunnel_restarts())
+            return -EINTR;
+    }
+    return 0;
+}
+
+int guard_accept(int fd)
+{
+    int flags = real.fcntl(fd, F_GETFL);
+    int64_t limit = limit_of(fd, POLLIN);
+
+    while (flags >= 0 && !(flags & O_NONBLOCK) && pending_any(&process.pending)) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int n = real.poll(&p, 1, SLICE_MS);
+
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno == EINTR && !tunnel_restarts())
+            return -EINTR;
+        pending_tend(&process.pending, PENDING_ALL);
+        if (clock_ms() >= limit)
+            return -EAGAIN;
+    }
+    return 0;
+}

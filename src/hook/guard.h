@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/* guard.h - calls on a descriptor whose handshake is pending
+ *
+ * Every call that would read, write or ask a socket begins with guard_stops(); it costs the gate's load when no
+ * handshake was ever started here, and two more when none lasts.
+ */
+#ifndef SOCKSIFY_HOOK_GUARD_H
+#define SOCKSIFY_HOOK_GUARD_H
+
+#include <sys/types.h>
+
+#include "hook.h"
+
+/* The handle of fd's pending handshake, or 0. */
+static inline pending_handle guard_handle(int fd)
+{
+    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending))
+        return 0;
+    return fdtab_handle(fdtab_get(&process.fdtab, fd));
+}
+
+/* Step the handshake of fd once.  Returns true while it lasts.  Async-signal-safe. */
+bool guard_pending(int fd);
+
+/* What guard_stops() does when there is a handle: 0, -EAGAIN or -EINTR. */
+int guard_wait(int fd, pending_handle handle, short events, bool dont_wait);
+
+/* Enter a hook that does I/O on fd: bring its handshake on, if there is one.
+ * events: POLLIN or POLLOUT, which names the socket's own time limit; dont_wait: MSG_DONTWAIT or its like.
+ * Returns false: make the call.  True: return -1; errno is EAGAIN (the handshake lasts, and the call must not sleep, or
+ * its time limit ran out) or EINTR (a signal handler ran while it slept).  A cancellation point when it sleeps. */
+static inline bool guard_stops(int fd, short events, bool dont_wait)
+{
+    pending_handle handle;
+
+    hook_enter();
+    handle = guard_handle(fd);
+    if (HOOK_LIKELY(!handle))
+        return false;
+    return hook_return(errno, guard_wait(fd, handle, events, dont_wait)) < 0;
+}
+
+/* Turn the result of a call on a socket into what the program must see: a connection refused only to make the kernel
+ * report an error gets that error's errno.  Returns result. */
+static inline ssize_t guard_result(int fd, ssize_t result)
+{
+    if (result < 0 && !hook_idle(GATE_PENDING))
+        errno = pending_error(&process.pending, fd, errno);
+    return result;
+}
+
+/* Step the handshake of fd.  Returns true while it lasts; a handle that is none of fd's is taken from the table. */
+bool guard_step(int fd, pending_handle handle);
+
+/* A blocking accept(): bring the handshakes of this process on until there is something to accept, for programs that
+ * connect to themselves.  Returns 0, -EINTR or -EAGAIN.  A cancellation point. */
+int guard_accept(int fd);
+
+/* Wait until the handshake of fd is over, well or not, whatever the socket's flags say; at most for its deadlines.
+ * For what cannot be taken to where no hook is: exec, and descriptors passed to other processes. */
+void guard_drain(int fd);
+
+/* guard_drain() for the descriptors that exec would leave open: those that this process has connected, and its standard
+ * streams, which somebody may have meant to hand over.  Others are still held by who has connected them. */
+void guard_drain_for_exec(void);
+
+/* Forget what was kept for the handshake of a socket that is connected now. */
+void guard_settle(int fd);
+
+/* Milliseconds that a wait may sleep at most, for the deadlines' sake, and because another thread or process may end a
+ * handshake with nothing in the kernel to tell us; -1: for ever.  one: it waits for a socket with a handshake. */
+int guard_slice(bool one);
+
+#endif

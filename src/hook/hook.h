@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* hook.h - entering and leaving a hook; the one place where errno is set
+ *
+ * A hook has the shape
+ *
+ *     int name(...)
+ *     {
+ *         if (hook_idle(GATE_...))              one relaxed load: nothing here concerns us
+ *             return real.name(...);
+ *         return hook_return(errno, slow_name(...));     slow_name(): a result, or a negative errno
+ *     }
+ *
+ * or, where libc's own call sets errno, simply returns that call's value.
+ */
+#ifndef SOCKSIFY_HOOK_HOOK_H
+#define SOCKSIFY_HOOK_HOOK_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "../io/real.h"
+#include "process.h"
+
+#define HOOK_LIKELY(condition) __builtin_expect(!!(condition), 1)
+
+/* True when none of these gate bits is up and start-up has run. */
+static inline bool hook_idle(unsigned bits)
+{
+    return HOOK_LIKELY((atomic_load_explicit(&process.gate, memory_order_relaxed) & (GATE_WARM | bits)) == GATE_WARM);
+}
+
+/* Every hook that uses real or process begins with hook_idle() or with this. */
+static inline void hook_enter(void)
+{
+    if (!hook_idle(0))
+        process_start();
+}
+
+/* Turn a result into what libc's callers expect: a negative errno becomes -1 and errno; on success errno is put back
+ * to what it was when the hook was entered. */
+static inline long hook_return(int entry_errno, long result)
+{
+    errno = result < 0 ? (int)-result : entry_errno;
+    return result < 0 ? -1 : result;
+}
+
+/* For functions that a libc may lack: the address is NULL there. */
+#define HOOK_HAVE(fn) (real.fn != NULL)
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+/* process.c - the one state of this process: start-up, configuration, environment */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../io/file.h"
+#include "../io/lock.h"
+#include "../io/log.h"
+#include "../io/real.h"
+
+enum { PHASE_NEW, PHASE_BUSY, PHASE_DONE };
+
+struct process process;
+
+static _Thread_local bool inside_resolver;
+
+typedef void fork_handler(void);
+
+int __register_atfork(fork_handler *before, fork_handler *parent, fork_handler *child, void *object)
+    __attribute__((weak));
+int pthread_atfork(fork_handler *before, fork_handler *parent, fork_handler *child) __attribute__((weak));
+
+static const char *lookup(void *context, const char *name)
+{
+    (void)context;
+    return secure_getenv(name);
+}
+
+/* The password file: its first line. */
+static const char *read_file(void *context, const char *path, int *error)
+{
+    char *text = context;
+    int fd = file_open(path, O_RDONLY | O_NOCTTY, 0);
+    ssize_t n = fd < 0 ? -1 : real.read(fd, text, CONF_CREDENTIAL_SIZE + 1);
+
+    *error = fd < 0 ? fd : -errno;
+    if (fd >= 0)
+        real_close(fd);
+    if (n < 0)
+        return NULL;
+    text[n] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    return text;
+}
+
+static void read_configuration(void)
+{
+    char file[CONF_CREDENTIAL_SIZE + 2];
+    struct conf_source source = { .lookup = lookup, .read_file = read_file, .context = file };
+    size_t size = conf_memory(&source);
+    void *memory = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
+
+    if (memory == MAP_FAILED)
+        memory = NULL, size = 0;    /* conf_read() then finds no room for the rules, and says so */
+    conf_read(&process.conf, &source, memory, size);
+    /* A password need not lie about on the stack; the barrier keeps the compiler from dropping the store. */
+    memset(file, 0, sizeof file);
+    __asm__ volatile("" : : "r"(file) : "memory");
+}
+
+/* Set by pending_fork_before() in this thread, taken by the handlers after it. */
+static _Thread_local struct {
+    struct lock_hold hold;
+    bool held;
+} forking;
+
+static void fork_before(void)
+{
+    forking.held = pending_fork_before(&process.pending, &forking.hold);
+}
+
+static void fork_parent(void)
+{
+    if (forking.held)
+        pending_fork_parent(&process.pending, &forking.hold);
+}
+
+static void fork_child(void)
+{
+    state_after_fork(&process.state);
+    process.pending.pid = getpid();
+    if (forking.held)
+        pending_fork_child(&process.pending, &forking.hold);
+}
+
+/* glibc has __register_atfork() alone as a symbol to link with, musl pthread_atfork(). */
+static void register_fork_handlers(void)
+{
+    if (__register_atfork)
+        __register_atfork(fork_before, fork_parent, fork_child, NULL);
+    else if (pthread_atfork)
+        pthread_atfork(fork_before, fork_parent, fork_child);
+}
+
+static void start_ready(void)
+{
+    struct state_options options = { .directory = secure_getenv("SOCKSIFY_STATE") };
+
+    if (process.conf.proxy.kind != ADDR_NAME) {
+        process.proxy[0] = process.conf.proxy;
+        process.proxy_phase = PHASE_DONE;
+    }
+    if (state_open(&process.state, &options) != 0)
+        log_once(LOG_STATE, "names are kept in this process and its forked children alone: %s",
+                 state_warning(&process.state));
+    pending_open(&process.pending, &process.state);
+}
+
+static void start(void)
+{
+    real_init();
+    read_configuration();
+    log_init(process.conf.log_level, process.conf.log_path);
+    if (process.conf.state == CONF_NONE)
+        return;
+    process.pending.pid = getpid();
+    register_fork_handlers();
+    if (process.conf.state == CONF_READY)
+        start_ready();
+    /* A broken configuration is carried on as well: its children must fail as it does. */
+    carry_init(&process.carry, environ,
+               process.conf.state == CONF_READY ? state_directory(&process.state) : NULL);
+}
+
+void process_start(void)
+{
+    int saved_errno = errno;
+    unsigned phase = PHASE_NEW;
+    sigset_t all, kept;
+
+    /* A handler that ran in the middle of start-up and came here would wait for itself. */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &kept);
+    if (atomic_compare_exchange_strong(&process.phase, &phase, PHASE_BUSY)) {
+        start();
+        atomic_store(&process.phase, PHASE_DONE);
+        atomic_fetch_or(&process.gate, GATE_WARM);
+    }
+    while (atomic_load(&process.phase) != PHASE_DONE)
+        sched_yield();
+    sigprocmask(SIG_SETMASK, &kept, NULL);
+    errno = saved_errno;
+}
+
+__attribute__((constructor)) static void construct(void)
+{
+    if (atomic_load(&process.phase) != PHASE_DONE)
+        process_start();
+}
+
+bool process_is_guest(void)
+{
+    return process.pending.pid && getpid() != process.pending.pid;
+}
+
+void process_gate(enum gate bit)
+{
+    if (!(atomic_load_explicit(&process.gate, memory_order_relaxed) & bit))
+        atomic_fetch_or_explicit(&process.gate, bit, memory_order_relaxed);
+}
+
+bool process_inside(void)
+{
+    return inside_resolver;
+}
+
+bool process_set_inside(bool inside)
+{
+    bool was = inside_resolver;
+
+    inside_resolver = inside;
+    return was;
+}
+
+static void keep_first(struct addr found[PROCESS_PROXIES], const struct addrinfo *list)
+{
+    int count = 0;
+
+    for (; list && count < PROCESS_PROXIES; list = list->ai_next) {
+        struct addr a;
+
+        if (addr_from_sockaddr(list->ai_addr, list->ai_addrlen, &a) != 0 ||
+            (count == 1 && found[0].kind == a.kind))
+            continue;
+        a.port = process.conf.proxy.port;
+        found[count++] = a;
+    }
+}
+
+static void resolve(struct addr found[PROCESS_PROXIES])
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+    bool was = process_set_inside(true);
+
+    if (real.getaddrinfo(process.conf.proxy.name, NULL, &hints, &list) == 0) {
+        keep_first(found, list);
+        real.freeaddrinfo(list);
+    }
+    process_set_inside(was);
+}
+
+/* An IPv6 proxy is out of reach of an AF_INET socket; the other way round a v4-mapped address does. */
+static int choose(const struct addr found[PROCESS_PROXIES], int domain, struct addr *out)
+{
+    if (found[0].kind == ADDR_NONE)
+        return -EHOSTUNREACH;
+    for (int i = 0; i < PROCESS_PROXIES && found[i].kind != ADDR_NONE; i++) {
+        if (domain == AF_INET6 || found[i].kind == ADDR_IPV4) {
+            *out = found[i];
+            return 0;
+        }
+    }
+    return -EAFNOSUPPORT;
+}
+
+const struct addr *process_proxies(void)
+{
+    static const struct addr none[PROCESS_PROXIES];
+
+    return atomic_load(&process.proxy_phase) == PHASE_DONE ? process.proxy : none;
+}
+
+int process_proxy(int domain, struct addr *out)
+{
+    struct addr found[PROCESS_PROXIES] = { { .kind = ADDR_NONE } };
+    unsigned phase = PHASE_NEW;
+
+    if (atomic_load(&process.proxy_phase) == PHASE_DONE)
+        return choose(process.proxy, domain, out);
+    resolve(found);
+    if (found[0].kind != ADDR_NONE &&
+        atomic_compare_exchange_strong(&process.proxy_phase, &phase, PHASE_BUSY)) {
+        memcpy(process.proxy, found, sizeof found);
+        atomic_store(&process.proxy_phase, PHASE_DONE);
+    }
+    return choose(found, domain, out);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* process.h - the one state of this process: start-up, configuration, environment
+ *
+ * Written once at start-up, before any hook acts; after that only the parts that say so change, by atomics.
+ */
+#ifndef SOCKSIFY_HOOK_PROCESS_H
+#define SOCKSIFY_HOOK_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "../core/conf.h"
+#include "../io/carry.h"
+#include "../io/fdtab.h"
+#include "../io/pending.h"
+#include "../io/route.h"
+#include "../io/state.h"
+
+enum gate {
+    GATE_WARM = 1,       /* start-up has run; a hook that comes before must let it run first */
+    GATE_FACTS = 2,      /* the descriptor table knows something: calls that make or end numbers must tell it */
+    GATE_PENDING = 4     /* a handshake was started that goes on beside the program */
+};
+
+enum { PROCESS_PROXIES = 2 };    /* one IPv4 and one IPv6 address of the proxy's name */
+
+struct process {
+    atomic_uint gate;                 /* enum gate bits; one relaxed load of it tells a hook that it is not concerned */
+    atomic_uint phase;
+    struct conf conf;
+    struct carry carry;
+    struct state state;
+    struct fdtab fdtab;
+    struct pending pending;
+    struct addr proxy[PROCESS_PROXIES];   /* what is known; the first ADDR_NONE ends the list */
+    atomic_uint proxy_phase;              /* publishes proxy[] */
+};
+
+extern struct process process;
+
+/* Start up, once, whoever comes first: our constructor, or a hook called by another library's.  Looks up libc's
+ * functions, reads environment, configuration and files, maps the state.  Signals are blocked meanwhile.  Keeps errno. */
+void process_start(void);
+
+/* The address to dial for a socket of this domain (AF_INET or AF_INET6).  A proxy given by name is resolved at the
+ * first call, by the real resolver, and remembered.
+ * Returns 0; -EHOSTUNREACH when the name has no address; -EAFNOSUPPORT when none fits the domain.  Not
+ * async-signal-safe while a name has yet to be resolved. */
+int process_proxy(int domain, struct addr *out);
+
+/* True in a process that has the memory of another (vfork, clone with CLONE_VM, fork that told nobody): it must leave
+ * this state as it is.  A system call.  Async-signal-safe. */
+bool process_is_guest(void);
+
+/* Raise a bit of the gate. */
+void process_gate(enum gate bit);
+
+/* The addresses of the proxy as far as known now, as route_judge() takes them.  Never NULL. */
+const struct addr *process_proxies(void);
+
+/* True while this thread is inside the real resolver on our own behalf: its sockets are not the program's. */
+bool process_inside(void);
+
+/* Set what process_inside() tells; returns what it was. */
+bool process_set_inside(bool inside);
+
+#endif

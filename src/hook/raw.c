@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/* raw.c - system calls by number, and io_uring
+ *
+ * libuv, glib, libev, Java and others make socket calls through libc's syscall(); they are led to the hooks of this
+ * object (it is linked with -Bsymbolic-functions, so that the names below are ours whatever the program defines).
+ * Numbers that are none of our business pass.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#include "../io/log.h"
+#include "hook.h"
+
+/* Calls that this architecture lacks get a number that no call has. */
+#ifndef SYS_dup2
+#define SYS_dup2 (-1002)
+#endif
+#ifndef SYS_accept
+#define SYS_accept (-1003)
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup 425
+#endif
+#ifndef SYS_poll
+#define SYS_poll (-1005)
+#endif
+#ifndef SYS_epoll_wait
+#define SYS_epoll_wait (-1006)
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+#ifndef SYS_socketcall
+#define SYS_socketcall (-1004)
+#endif
+
+enum { ARGUMENTS = 6 };
+
+static long no_io_uring(void)
+{
+    hook_enter();
+    log_line(CONF_LOG_INFO, "io_uring refused: its network calls cannot be seen; programs fall back");
+    return -ENOSYS;
+}
+
+static int descriptor_call(long number, const long a[ARGUMENTS], long *result)
+{
+    switch (number) {
+    case SYS_close:
+        *result = close((int)a[0]);
+        return 1;
+    case SYS_close_range:
+        *result = close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
+        return 1;
+    case SYS_dup:
+        *result = dup((int)a[0]);
+        return 1;
+    case SYS_dup2:
+        *result = dup2((int)a[0], (int)a[1]);
+        return 1;
+    case SYS_dup3:
+        *result = dup3((int)a[0], (int)a[1], (int)a[2]);
+        return 1;
+    case SYS_fcntl:
+        *result = fcntl((int)a[0], (int)a[1], a[2]);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int exec_call(long number, const long a[ARGUMENTS], long *result)
+{
+    switch (number) {
+    case SYS_execve:
+        *result = execve((const char *)a[0], (char *const *)a[1], (char *const *)a[2]);
+        return 1;
+    case SYS_execveat:
+        *result = execveat((int)a[0], (const char *)a[1], (char *const *)a[2], (char *const *)a[3], (int)a[4]);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int socket_call(long number, const long a[ARGUMENTS], long *result)
+{
+    switch (number) {
+    case SYS_socket:
+        *result = socket((int)a[0], (int)a[1], (int)a[2]);
+        return 1;
+    case SYS_socketpair:
+        *result = socketpair((int)a[0], (int)a[1], (int)a[2], (int *)a[3]);
+        return 1;
+    case SYS_connect:
+        *result = connect((int)a[0], (const struct sockaddr *)a[1], (socklen_t)a[2]);
+        return 1;
+    case SYS_accept:
+        *result = accept((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2]);
+        return 1;
+    case SYS_accept4:
+        *result = accept4((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2], (int)a[3]);
+        return 1;
+    case SYS_getpeername:
+        *result = getpeername((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2]);
+        return 1;
+    case SYS_getsockopt:
+        *result = getsockopt((int)a[0], (int)a[1], (int)a[2], (void *)a[3], (socklen_t *)a[4]);
+        return 1;
+    case SYS_setsockopt:
+        *result = setsockopt((int)a[0], (int)a[1], (int)a[2], (const void *)a[3], (socklen_t)a[4]);
+        return 1;
+    case SYS_shutdown:
+        *result = shutdown((int)a[0], (int)a[1]);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int message_call(long number, const long a[ARGUMENTS], long *result)
+{
+    switch (number) {
+    case SYS_sendto:
+        *result = sendto((int)a[0], (const void *)a[1], (size_t)a[2], (int)a[3], (const struct sockaddr *)a[4],
+                         (socklen_t)a[5]);
+        return 1;
+    case SYS_sendmsg:
+        *result = sendmsg((int)a[0], (const struct msghdr *)a[1], (int)a[2]);
+        return 1;
+    case SYS_sendmmsg:
+        *result = sendmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3]);
+        return 1;
+    case SYS_recvfrom:
+        *result = recvfrom((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], (struct sockaddr *)a[4],
+                           (socklen_t *)a[5]);
+        return 1;
+    case SYS_recvmsg:
+        *result = recvmsg((int)a[0], (struct msghdr *)a[1], (int)a[2]);
+        return 1;
+    case SYS_recvmmsg:
+        *result = recvmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3], (struct timespec *)a[4]);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int data_call(long number, const long a[ARGUMENTS], long *result)
+{
+    switch (number) {
+    case SYS_read:
+        *result = read((int)a[0], (void *)a[1], (size_t)a[2]);
+        return 1;
+    case SYS_write:
+        *result = write((int)a[0], (const void *)a[1], (size_t)a[2]);
+        return 1;
+    case SYS_readv:
+        *result = readv((int)a[0], (const struct iovec *)a[1], (int)a[2]);
+        return 1;
+    case SYS_writev:
+        *result = writev((int)a[0], (const struct iovec *)a[1], (int)a[2]);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* The kernel's signal sets are shorter than libc's; the hooks hand them on and never look inside. */
+static int wait_call(long number, const long a[ARGUMENTS], long *result)
+{
+    switch (number) {
+    case SYS_poll:
+        *result = poll((struct pollfd *)a[0], (nfds_t)a[1], (int)a[2]);
+        return 1;
+    case SYS_ppoll:
+        *result = ppoll((struct pollfd *)a[0], (nfds_t)a[1], (const struct timespec *)a[2], (const sigset_t *)a[3]);
+        return 1;
+    case SYS_epoll_ctl:
+        *result = epoll_ctl((int)a[0], (int)a[1], (int)a[2], (struct epoll_event *)a[3]);
+        return 1;
+    case SYS_epoll_wait:
+        *result = epoll_wait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3]);
+        return 1;
+    case SYS_epoll_pwait:
+        *result = epoll_pwait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3], (const sigset_t *)a[4]);
+        return 1;
+    case SYS_epoll_pwait2:
+        *result = epoll_pwait2((int)a[0], (struct epoll_event *)a[1], (int)a[2], (const struct timespec *)a[3],
+                               (const sigset_t *)a[4]);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Each leads the numbers of its topic: true when it did, with what the hook returned. */
+static int (*const led[])(long number, const long a[ARGUMENTS], long *result) = {
+    data_call, wait_call, message_call, socket_call, descriptor_call, exec_call
+};
+
+long syscall(long number, ...)
+{
+    long a[ARGUMENTS], result = 0;
+    va_list arguments;
+
+    hook_enter();
+    va_start(arguments, number);
+    for (int i = 0; i < ARGUMENTS; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number == SYS_io_uring_setup)
+        return hook_return(errno, no_io_uring());
+    /* All socket calls of some 32-bit programs behind one number: refused rather than let through unseen. */
+    if (number == SYS_socketcall)
+        return hook_return(errno, -ENOSYS);
+    for (size_t i = 0; i < sizeof led / sizeof led[0]; i++) {
+        if (led[i](number, a, &result))
+            return result;
+    }
+    return real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int io_uring_setup(unsigned entries, void *parameters)
+{
+    (void)entries, (void)parameters;
+    return (int)no_io_uring();
+}
+
+int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
+{
+    (void)entries, (void)ring, (void)flags;
+    return (int)no_io_uring();
+}
+
+int io_uring_queue_init_params(unsigned entries, void *ring, void *parameters)
+{
+    (void)entries, (void)ring, (void)parameters;
+    return (int)no_io_uring();
+}
+
+int io_uring_queue_init_mem(unsigned entries, void *ring, void *parameters, void *buf, size_t size)
+{
+    (void)entries, (void)ring, (void)parameters, (void)buf, (void)size;
+    return (int)no_io_uring();
+}

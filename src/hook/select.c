@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/* select.c - select(), while handshakes are pending: it becomes poll() for as long as one is in its sets */
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/select.h>
+#include <time.h>
+
+#include "../io/clock.h"
+#include "wait.h"
+
+/* What select() calls readable, writable and exceptional, as the kernel has it. */
+enum {
+    READ_EVENTS = POLLIN | POLLRDNORM | POLLRDBAND,
+    READ_SET = READ_EVENTS | POLLHUP | POLLERR,
+    WRITE_EVENTS = POLLOUT | POLLWRNORM | POLLWRBAND,
+    WRITE_SET = WRITE_EVENTS | POLLERR,
+    EXCEPT_SET = POLLPRI
+};
+
+/* Sets are as large as n says, which may be more than FD_SETSIZE. */
+static bool in_set(const fd_set *set, int fd)
+{
+    const unsigned long *words = (const unsigned long *)set;
+    unsigned bits = CHAR_BIT * sizeof *words;
+
+    return set && words[(unsigned)fd / bits] >> (unsigned)fd % bits & 1;
+}
+
+static void add_to_set(fd_set *set, int fd)
+{
+    unsigned long *words = (unsigned long *)set;
+    unsigned bits = CHAR_BIT * sizeof *words;
+
+    words[(unsigned)fd / bits] |= 1ul << (unsigned)fd % bits;
+}
+
+static void clear_set(fd_set *set, int n)
+{
+    size_t bits = CHAR_BIT * sizeof(unsigned long);
+
+    if (set)
+        memset(set, 0, ((size_t)n + bits - 1) / bits * sizeof(unsigned long));
+}
+
+static bool select_concerns_us(int n, const fd_set *in, const fd_set *out, const fd_set *except)
+{
+    if (n < 0 || hook_idle(GATE_PENDING) || !pending_any(&process.pending))
+        return false;
+    for (int fd = 0; fd < n; fd++) {
+        if ((in_set(in, fd) || in_set(out, fd) || in_set(except, fd)) &&
+            wait_concerns(fd))
+            return true;
+    }
+    return false;
+}
+
+static size_t sets_to_array(int n, const fd_set *in, const fd_set *out, const fd_set *except, struct pollfd *fds)
+{
+    size_t count = 0;
+
+    for (int fd = 0; fd < n; fd++) {
+        int events = (in_set(in, fd) ? READ_EVENTS : 0) | (in_set(out, fd) ? WRITE_EVENTS : 0) |
+                     (in_set(except, fd) ? EXCEPT_SET : 0);
+
+        if (events && fds)
+            fds[count] = (struct pollfd){ .fd = fd, .events = (short)events };
+        count += events != 0;
+    }
+    return count;
+}
+
+/* Returns the number of bits set, or -EBADF. */
+static int array_to_sets(const struct pollfd *fds, size_t count, int n, fd_set *in, fd_set *out, fd_set *except)
+{
+    int bits = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i].revents & POLLNVAL)
+            return -EBADF;
+    }
+    clear_set(in, n);
+    clear_set(out, n);
+    clear_set(except, n);
+    for (size_t i = 0; i < count; i++) {
+        const struct pollfd *p = &fds[i];
+
+        if (p->events & READ_EVENTS && p->revents & READ_SET)
+            add_to_set(in, p->fd), bits++;
+        if (p->events & WRITE_EVENTS && p->revents & WRITE_SET)
+            add_to_set(out, p->fd), bits++;
+        if (p->events & EXCEPT_SET && p->revents & EXCEPT_SET)
+            add_to_set(except, p->fd), bits++;
+    }
+    return bits;
+}
+
+static bool shows(const struct pollfd *p)
+{
+    return p->revents & POLLNVAL || (p->events & READ_EVENTS && p->revents & READ_SET) ||
+           (p->events & WRITE_EVENTS && p->revents & WRITE_SET) || (p->events & EXCEPT_SET && p->revents & EXCEPT_SET);
+}
+
+/* poll() reports errors and hang-ups even where select() would sleep on: when there is nothing else these descriptors
+ * are taken out, and the number of them is returned. */
+static int quiet(struct pollfd *fds, size_t count)
+{
+    int taken = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i].revents && shows(&fds[i]))
+            return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!fds[i].revents)
+            continue;
+        fds[i].fd = -1;
+        taken++;
+    }
+    return taken;
+}
+
+static int select_slowly(int n, fd_set *in, fd_set *out, fd_set *except, int64_t end, const sigset_t *mask)
+{
+    size_t count = sets_to_array(n, in, out, except, NULL);
+    int entry_errno = errno;
+    struct room fds;
+    int result = room_make(&fds, count);
+
+    if (result == 0) {
+        sets_to_array(n, in, out, except, fds.array);
+        do {
+            result = wait_poll(fds.array, count, end, mask);
+            result = result < 0 ? -errno : quiet(fds.array, count);
+        } while (result > 0 && clock_ms() < end);
+        if (result >= 0)
+            result = array_to_sets(fds.array, count, n, in, out, except);
+        room_free(&fds);
+    }
+    return (int)hook_return(entry_errno, result);
+}
+
+/* As Linux does: what is left of the time is written back. */
+static void write_back(struct timeval *timeout, int64_t end)
+{
+    int64_t left = end - clock_ms();
+
+    left = left < 0 ? 0 : left;
+    timeout->tv_sec = left / 1000;
+    timeout->tv_usec = left % 1000 * 1000;
+}
+
+int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
+{
+    int64_t end = INT64_MAX;
+    int result;
+
+    hook_enter();
+    if (!select_concerns_us(n, in, out, except) || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
+        return real.select(n, in, out, except, timeout);
+    if (timeout && timeout->tv_sec <= INT_MAX)
+        end = wait_end(timeout->tv_sec, (timeout->tv_usec + 999) / 1000);
+    result = select_slowly(n, in, out, except, end, NULL);
+    if (timeout && end != INT64_MAX)
+        write_back(timeout, end);
+    return result;
+}
+
+int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
+{
+    hook_enter();
+    if (!select_concerns_us(n, in, out, except) || !wait_is_time(timeout))
+        return real.pselect(n, in, out, except, timeout, mask);
+    return select_slowly(n, in, out, except, wait_end_of(timeout), mask);
+}

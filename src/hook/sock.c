@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/* sock.c - sockets made, and what they say of their peers */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "../io/kind.h"
+#include "../io/log.h"
+#include "guard.h"
+
+enum {
+    OPTION_V6_HDRINCL = 36    /* IPV6_HDRINCL, which older headers lack */
+};
+
+static void remember(int fd, enum kind kind)
+{
+    if (process_is_guest())
+        return;
+    if (kind == KIND_NATIVE) {
+        fdtab_drop(&process.fdtab, fd);
+        return;
+    }
+    process_gate(GATE_FACTS);
+    fdtab_set(&process.fdtab, fd, (uint32_t)kind | (kind == KIND_STREAM && process.pending.arena ? FDTAB_FRESH : 0));
+}
+
+int socket(int domain, int type, int protocol)
+{
+    enum kind kind;
+    int fd;
+
+    hook_enter();
+    kind = kind_judge(domain, type, protocol);
+    fd = real.socket(domain, type, protocol);
+    if (fd < 0)
+        return fd;
+    if (kind == KIND_REFUSED && !process_inside()) {
+        /* Made first, so that a domain this kernel lacks fails as it always does. */
+        real.close(fd);
+        log_once(LOG_KIND, "socket of domain %d, type %d refused: it would reach the network in its own way", domain,
+                 type);
+        errno = EACCES;
+        return -1;
+    }
+    remember(fd, kind);
+    return fd;
+}
+
+int socketpair(int domain, int type, int protocol, int pair[2])
+{
+    int result;
+
+    hook_enter();
+    result = real.socketpair(domain, type, protocol, pair);
+    if (result == 0 && !hook_idle(GATE_FACTS)) {
+        fdtab_drop(&process.fdtab, pair[0]);
+        fdtab_drop(&process.fdtab, pair[1]);
+    }
+    return result;
+}
+
+/* A number that came by accept() was made anew: what was known of it is over. */
+static int made(int fd)
+{
+    if (fd >= 0 && !hook_idle(GATE_FACTS))
+        fdtab_drop(&process.fdtab, fd);
+    return fd;
+}
+
+static int before_accept(int fd)
+{
+    if (HOOK_LIKELY(hook_idle(GATE_PENDING) || !pending_any(&process.pending)))
+        return 0;
+    return (int)hook_return(errno, guard_accept(fd));
+}
+
+int accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+    hook_enter();
+    return before_accept(fd) < 0 ? -1 : made(real.accept(fd, sa, len));
+}
+
+int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+    hook_enter();
+    return before_accept(fd) < 0 ? -1 : made(real.accept4(fd, sa, len, flags));
+}
+
+static bool is_proxy(const struct sockaddr *sa, socklen_t len)
+{
+    const struct addr *proxy = process_proxies();
+    struct addr a;
+
+    if (addr_from_sockaddr(sa, len, &a) != 0)
+        return false;
+    for (int i = 0; i < PROCESS_PROXIES && proxy[i].kind != ADDR_NONE; i++) {
+        if (addr_equal(&proxy[i], &a))
+            return true;
+    }
+    return false;
+}
+
+/* The target behind a socket that the kernel connected to the proxy.  *sa, *len: the kernel's answer, replaced. */
+static void show_target(int fd, struct sockaddr_storage *sa, socklen_t *len)
+{
+    int family = sa->ss_family;
+    uint64_t cookie = real_cookie(fd);
+    struct addr peer;
+
+    if (cookie && state_peer_get(&process.state, cookie, &peer))
+        addr_to_sockaddr(&peer, family, sa, len);
+}
+
+int shutdown(int fd, int how)
+{
+    hook_enter();
+    if (how < SHUT_RD || how > SHUT_RDWR || !guard_pending(fd))
+        return real.shutdown(fd, how);
+    /* What the kernel makes of a socket that is still connecting, and it succeeds. */
+    pending_abandon(&process.pending, fd, guard_handle(fd));
+    return 0;
+}
+
+static int pending_so_error(int fd, int *value, socklen_t *len)
+{
+    int result;
+
+    if (guard_pending(fd)) {
+        *value = 0;
+        *len = sizeof *value;
+        return 0;
+    }
+    result = real.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, len);
+    if (result == 0 && *len == sizeof *value && *value)
+        *value = pending_error(&process.pending, fd, *value);
+    return result;
+}
+
+int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+    if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !value || !len ||
+        *len < sizeof(int)) {
+        hook_enter();
+        return real.getsockopt(fd, level, option, value, len);
+    }
+    return pending_so_error(fd, value, len);
+}
+
+/* With it a program writes the destination where no hook sees it. */
+static bool takes_header(int fd, int level, int option)
+{
+    return ((level == IPPROTO_IP && option == IP_HDRINCL) || (level == IPPROTO_IPV6 && option == OPTION_V6_HDRINCL)) &&
+           kind_ask(fd, NULL) == KIND_OTHER;
+}
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+    int entry_errno = errno;
+
+    hook_enter();
+    if (!takes_header(fd, level, option))
+        return real.setsockopt(fd, level, option, value, len);
+    log_once(LOG_KIND, "IP_HDRINCL refused: the destination of such packets cannot be seen");
+    return (int)hook_return(entry_errno, -EACCES);
+}
+
+int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
+{
+    struct sockaddr_storage peer;
+    socklen_t peer_len = sizeof peer, room;
+    int entry_errno = errno;
+
+    hook_enter();
+    if (process.conf.state != CONF_READY || !sa || !len)
+        return real.getpeername(fd, sa, len);
+    if (guard_pending(fd))
+        return (int)hook_return(entry_errno, -ENOTCONN);
+    room = *len;
+    if ((int)room < 0 || real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
+        !is_proxy((struct sockaddr *)&peer, peer_len)) {
+        errno = entry_errno;
+        return real.getpeername(fd, sa, len);
+    }
+    show_target(fd, &peer, &peer_len);
+    memcpy(sa, &peer, room < peer_len ? room : peer_len);
+    *len = peer_len;
+    return (int)hook_return(entry_errno, 0);
+}

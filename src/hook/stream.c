@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* stream.c - connecting the program's TCP socket, for every call that does so */
+#include "stream.h"
+
+#include <poll.h>
+
+#include "../io/clock.h"
+#include "../io/kind.h"
+#include "../io/log.h"
+#include "../io/report.h"
+#include "../io/tunnel.h"
+#include "guard.h"
+
+enum { STREAM_CONNECTED = 2 };
+
+int stream_refused(const struct route *r)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    addr_format(&r->target, text, sizeof text);
+    if (process.conf.state != CONF_READY)
+        log_once(LOG_CONF, "%s refused: %s", text,
+                 process.conf.state == CONF_BROKEN ? process.conf.message : "no proxy is configured");
+    else
+        log_once(LOG_BLOCKED, "%s refused: %s", text, r->why);
+    return r->error;
+}
+
+/* getpeername() must show the target; the socket's cookie stands for it in every process that shares it. */
+static void remember_peer(int fd, const struct addr *peer)
+{
+    uint64_t cookie = real_cookie(fd);
+
+    if (cookie)
+        state_peer_set(&process.state, cookie, peer);
+}
+
+/* A socket that was a tunnel before, and is now connected to the proxy itself, must not show its old target. */
+static void forget_peer(int fd)
+{
+    struct addr peer;
+    uint64_t cookie = process.conf.state == CONF_READY ? real_cookie(fd) : 0;
+
+    if (cookie && state_peer_get(&process.state, cookie, &peer))
+        state_peer_forget(&process.state, cookie);
+}
+
+/* Hand a handshake over to those who wait for the socket. */
+static int leave_pending(const struct pending_request *q)
+{
+    pending_handle handle;
+    int error;
+
+    process_gate(GATE_FACTS);
+    process_gate(GATE_PENDING);
+    error = pending_start(&process.pending, q, &handle);
+    if (error == -EINPROGRESS)
+        fdtab_change(&process.fdtab, q->fd, ~0u, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT |
+                                                 (fdtab_get(&process.fdtab, q->fd) & FDTAB_REGISTERED));
+    return error;
+}
+
+/* A blocking connect(); one that a signal or the socket's time limit cuts short goes on beside the program. */
+static int connect_waiting(struct pending_request *q, struct socks5 *machine)
+{
+    int64_t began = clock_ms();
+    int error = tunnel_connect(q->fd, q->domain, q->proxy, machine, &q->limits);
+    int left;
+
+    if (error != -EINTR && error != -EINPROGRESS) {
+        report_connect(q->target, q->proxy, machine, error, began);
+        if (!error)
+            remember_peer(q->fd, q->peer);
+        return error;
+    }
+    q->dialled = true;
+    left = process.pending.arena ? leave_pending(q) : -ENOMEM;
+    if (left != -EINPROGRESS)
+        tunnel_reset(q->fd);
+    return error;
+}
+
+/* A blocking connect() on a socket that waits in epoll sets: they must see nothing of the handshake, so that it runs
+ * as a pending one, and this call waits for its end. */
+static int connect_registered(struct pending_request *q)
+{
+    int value = 0, error = leave_pending(q);
+    socklen_t len = sizeof value;
+
+    if (error != -EINPROGRESS)
+        return error;
+    error = guard_wait(q->fd, guard_handle(q->fd), POLLOUT, false);
+    if (error)
+        return error == -EAGAIN ? -EINPROGRESS : error;
+    if (real.getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &value, &len) != 0)
+        return -errno;
+    if (value)
+        tunnel_reset(q->fd);
+    else
+        tunnel_settle(q->fd, q->domain, q->proxy);
+    return -value;
+}
+
+static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
+{
+    const struct conf *c = &process.conf;
+    const struct socks5_options options = { .user = c->user[0] ? c->user : NULL, .password = c->password };
+    struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
+                                 .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
+    int flags = real.fcntl(fd, F_GETFL);
+    struct socks5 machine;
+    struct addr proxy;
+    int error = process_proxy(domain, &proxy);
+
+    if (error) {
+        log_once(LOG_FAMILY, error == -EAFNOSUPPORT ? "an IPv4 socket cannot reach an IPv6 proxy"
+                                                    : "the proxy's name cannot be resolved");
+        return error;
+    }
+    q.proxy = &proxy;
+    q.machine = &machine;
+    socks5_init(&machine, &options, SOCKS5_CONNECT, &r->target);
+    q.nonblocking = flags >= 0 && flags & O_NONBLOCK;
+    if (process.pending.arena && !process_is_guest()) {
+        if (q.nonblocking)
+            return leave_pending(&q);
+        if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED)
+            return connect_registered(&q);
+    }
+    return connect_waiting(&q, &machine);
+}
+
+/* A connect() while the one before it is under way, wherever it leads: a blocking socket waits for the end of that. */
+static int still_connecting(int fd)
+{
+    pending_handle handle = guard_handle(fd);
+    int error = handle ? guard_wait(fd, handle, POLLOUT, false) : 0;
+
+    return error == -EAGAIN ? -EALREADY : error;
+}
+
+/* What a socket that is connected answers by itself.  0: go on. */
+static int answered(int fd, int domain)
+{
+    struct sockaddr_storage present;
+    socklen_t len = sizeof present;
+    struct addr proxy;
+
+    if (real.getpeername(fd, (struct sockaddr *)&present, &len) != 0)
+        return 0;
+    /* A handshake would go into the open connection.  The kernel says 0 once after a non-blocking connect, then
+     * EISCONN. */
+    return process_proxy(domain, &proxy) == 0 && tunnel_dial(fd, domain, &proxy, false) == 0 ? STREAM_CONNECTED
+                                                                                              : -EISCONN;
+}
+
+static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len)
+{
+    struct addr peer;
+    struct route r;
+    int known = still_connecting(fd);
+
+    if (known)
+        return known;
+    route_judge(&process.conf, &process.state, process_proxies(), sa, len, true, &r);
+    if (r.way == ROUTE_REFUSED)
+        return stream_refused(&r);
+    if (r.way != ROUTE_PROXY) {
+        forget_peer(fd);
+        return STREAM_NOT_OURS;
+    }
+    known = answered(fd, domain);
+    if (known)
+        return known == STREAM_CONNECTED ? 0 : known;
+    addr_from_sockaddr(sa, len, &peer);
+    return through_proxy(fd, domain, &r, &peer);
+}
+
+int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len)
+{
+    int error = by_route(fd, domain, sa, len);
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    /* Whatever came of it, the registrations of a socket that was connected need not be followed. */
+    if ((error == 0 || error == STREAM_NOT_OURS) && word & (FDTAB_FRESH | FDTAB_REGISTERED) && !process_is_guest()) {
+        if (word & FDTAB_REGISTERED)
+            pending_forget(&process.pending, fd);
+        fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED, 0);
+    }
+    return error < 0 ? -pending_error(&process.pending, fd, -error) : error;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/* stream.h - connecting the program's TCP socket, for every call that does so */
+#ifndef SOCKSIFY_HOOK_STREAM_H
+#define SOCKSIFY_HOOK_STREAM_H
+
+#include <sys/socket.h>
+
+#include "../io/route.h"
+
+enum { STREAM_NOT_OURS = 1 };
+
+/* Connect a TCP socket to where its route leads.
+ * fd: a socket of KIND_STREAM; domain: its AF_INET or AF_INET6; sa: len readable bytes, of the socket's own family.
+ * Returns STREAM_NOT_OURS when libc's own call is to be made (a direct destination), 0 when fd is a tunnel now, or the
+ * negative errno that connect() must report.  A cancellation point. */
+int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len);
+
+/* Say that a call was refused, once for each reason in a process.  r: of ROUTE_REFUSED.  Returns r->error. */
+int stream_refused(const struct route *r);
+
+#endif

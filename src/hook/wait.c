@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/* wait.c - what poll() and select() have in common: waiting while handshakes are pending
+ *
+ * A descriptor with a pending handshake is waited for with what the handshake wants; the program sees nothing of that.
+ */
+#include "wait.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "../io/clock.h"
+
+enum {
+    HANDSHAKE = POLLMSG    /* marks what is asked for a handshake; a flag that no file ever has */
+};
+
+static bool holds_pending(int fd)
+{
+    return pending_is_live(&process.pending, guard_handle(fd));
+}
+
+/* A set that the program polls may hold sockets with handshakes, whose deadlines must be kept. */
+static bool is_set(int fd)
+{
+    return fdtab_get(&process.fdtab, fd) & FDTAB_SET;
+}
+
+int room_make(struct room *r, size_t count)
+{
+    r->array = r->stack;
+    r->bytes = 0;
+    if (count <= ROOM_STACK)
+        return 0;
+    r->bytes = count * sizeof *r->array;
+    r->array = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return r->array == MAP_FAILED ? -ENOMEM : 0;
+}
+
+void room_free(struct room *r)
+{
+    if (r->bytes)
+        munmap(r->array, r->bytes);
+}
+
+bool wait_concerns(int fd)
+{
+    return holds_pending(fd) || is_set(fd);
+}
+
+/* What the kernel is asked.  Returns how long it may sleep at once, as guard_slice() does. */
+static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
+{
+    bool pending = false;
+    int slice;
+
+    for (nfds_t i = 0; i < count; i++) {
+        short wants = pending_wants(&process.pending, guard_handle(fds[i].fd));
+
+        ask[i] = fds[i];
+        ask[i].revents = 0;
+        if (wants) {
+            ask[i].events = wants | HANDSHAKE;
+            pending = true;
+        }
+    }
+    slice = guard_slice(pending);
+    /* No slice means that another thread has ended the last handshake, just now. */
+    return pending && slice < 0 ? 0 : slice;
+}
+
+/* Step the handshakes, hide them, and count what is the program's.  idle: nothing was ready, which handshakes that
+ * another process brings on as well, or whose time is over, must still be looked at. */
+static int harvest(struct pollfd *ask, struct pollfd *fds, nfds_t count, bool idle, bool *stepped)
+{
+    int ready = 0;
+
+    for (nfds_t i = 0; i < count; i++) {
+        fds[i].revents = 0;
+        if (ask[i].events & HANDSHAKE) {
+            if (ask[i].revents || idle)
+                *stepped |= !guard_step(fds[i].fd, guard_handle(fds[i].fd));
+        } else if (!holds_pending(fds[i].fd)) {
+            fds[i].revents = ask[i].revents;
+            ready += ask[i].revents != 0;
+        }
+    }
+    return ready;
+}
+
+static void to_timespec(int64_t ms, struct timespec *t)
+{
+    t->tv_sec = ms / 1000;
+    t->tv_nsec = ms % 1000 * 1000000;
+}
+
+static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mask)
+{
+    for (;;) {
+        int slice = prepare(ask, fds, count), n;
+        int64_t left = end == INT64_MAX ? INT64_MAX : end - clock_ms();
+        bool stepped = false, idle;
+        struct timespec t;
+
+        left = left < 0 ? 0 : slice >= 0 && left > slice ? slice : left;
+        to_timespec(left, &t);
+        n = real.ppoll(ask, count, left == INT64_MAX ? NULL : &t, mask);
+        if (n < 0)
+            return n;
+        idle = n == 0 && left > 0;
+        n = harvest(ask, fds, count, idle, &stepped);
+        if (n > 0)
+            return n;
+        pending_tend(&process.pending, idle ? PENDING_SHARED : PENDING_DUE);
+        if (!stepped && end != INT64_MAX && clock_ms() >= end)
+            return 0;
+    }
+}
+
+int wait_poll(struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mask)
+{
+    struct room ask;
+    sigset_t all, kept;
+    int result, saved_errno;
+
+    if (room_make(&ask, count) != 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    /* A signal that comes while a handshake is stepped must still end the wait with EINTR. */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &kept);
+    result = wait_loop(ask.array, fds, count, end, mask ? mask : &kept);
+    saved_errno = errno;
+    sigprocmask(SIG_SETMASK, &kept, NULL);
+    room_free(&ask);
+    errno = saved_errno;
+    return result;
+}
+
+int64_t wait_end(int64_t s, int64_t ms)
+{
+    return s == 0 && ms == 0 ? 0 : clock_ms() + 1 + s * 1000 + ms;
+}
+
+int64_t wait_end_of(const struct timespec *t)
+{
+    if (!t || t->tv_sec > INT_MAX)
+        return INT64_MAX;
+    return wait_end(t->tv_sec, (t->tv_nsec + 999999) / 1000000);
+}
+
+bool wait_is_time(const struct timespec *t)
+{
+    return !t || (t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
+}

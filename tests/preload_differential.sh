@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Odd arguments: what a call returns bare it returns under the object, errno and side effects included.
+. "${srcdir:-.}/preload.sh"
+
+start_target
+start_proxy
+
+# differ WHERE: with the environment set.
+differ()
+{
+    same "$1: descriptor calls" odd-descriptors
+    same "$1: socket calls" odd-sockets "127.0.0.1:$refusing"
+    same "$1: addresses of every length, TCP" lengths stream "$echo"
+    same "$1: addresses of every length, UDP" lengths datagram "$udp"
+    same "$1: addresses of every length, local" lengths-unix
+    same "$1: getpeername()" peer-sizes "127.0.0.1:$echo"
+    same "$1: refusing ports" retry "127.0.0.1:$refusing" "127.0.0.1:$echo"
+    said "$1: silence" 0
+}
+
+: >"$proxy_log"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state"
+differ "all direct"
+saw_nothing "all direct"
+environment=
+differ "no configuration"
+
+# Through the proxy the same holds for TCP.
+at_proxy "$proxy"
+same "tunnelled: descriptor calls" odd-descriptors
+same "tunnelled: addresses of every length, TCP" lengths stream "$echo"
+same "tunnelled: getpeername()" peer-sizes "127.0.0.1:$echo"
+same "tunnelled: refusing ports" retry "127.0.0.1:$refusing" "127.0.0.1:$echo"
+same "tunnelled: refusing ports, O_NONBLOCK" retry-nonblock "127.0.0.1:$refusing" "127.0.0.1:$echo"
+finish

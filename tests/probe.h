@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* probe.h - the test client's sub-commands
+ *
+ * The probe runs bare against a target, and under the preload object through a proxy; both outputs are then compared.
+ * So it prints nothing that changes from run to run: results, errno names, events, fields - never numbers, times, ids.
+ */
+#ifndef SOCKSIFY_TESTS_PROBE_H
+#define SOCKSIFY_TESTS_PROBE_H
+
+struct command {
+    const char *name;              /* NULL ends a table */
+    int arguments;                 /* how many must follow the name at least */
+    int (*run)(char **argv);       /* argv: what follows the name, NULL-terminated; returns the exit code */
+    const char *usage;
+};
+
+/* One table for each topic, in the file of that name. */
+extern const struct command serve_commands[];
+extern const struct command tcp_commands[];
+extern const struct command calls_commands[];
+extern const struct command identity_commands[];
+extern const struct command pass_commands[];
+extern const struct command thread_commands[];
+extern const struct command load_commands[];
+extern const struct command signal_commands[];
+extern const struct command kinds_commands[];
+extern const struct command datagram_commands[];
+extern const struct command facts_commands[];
+extern const struct command odd_commands[];
+extern const struct command address_commands[];
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/* probe_odd.h - one line for one odd call: result, errno, and whether a success left errno alone */
+#ifndef SOCKSIFY_TESTS_PROBE_ODD_H
+#define SOCKSIFY_TESTS_PROBE_ODD_H
+
+#include <errno.h>
+
+enum { ODD_ERRNO = 4242 };    /* no call sets this one */
+
+/* Try a call and print it with what came of it. */
+#define TRY(call) (errno = ODD_ERRNO, odd_say(#call, (long)(call)))
+
+/* Print one line.  result: of a call that was made with errno at ODD_ERRNO.  Returns the result. */
+long odd_say(const char *what, long result);
+
+/* Sub-command: the calls of sockets.  argv: ADDRESS, where nothing listens. */
+int odd_sockets(char **argv);
+
+#endif
