@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/* loop_number.c - numbers that come and go while a handshake is pending
+ *
+ * The proxy's events tell whether a byte of the program's got into a handshake: `early`.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "probe_text.h"
+
+enum { MANY = 9 };
+
+/* A duplicate is as good as the first, in every way to wait, whichever is closed. */
+static int duplicates(char **argv)
+{
+    int set = loop_set(), fd, copy[3];
+
+    loop_arguments(argv);
+    for (int keep = 0; keep < 3; keep++) {
+        fd = loop_begin(SOCK_NONBLOCK);
+        loop_add(set, fd, EPOLLOUT);
+        copy[0] = dup(fd);
+        copy[1] = fcntl(fd, F_DUPFD, 100);
+        copy[2] = dup3(fd, 200, O_CLOEXEC);
+        for (int i = 0; i < 3; i++) {
+            loop_is(copy[i], 0, "a duplicate");
+            loop_is(write(copy[i], "abc", 3), EAGAIN, "write to a duplicate");
+        }
+        /* A registration lasts as long as the file; the number it was made by must be there to take it away. */
+        if (keep > 0)
+            epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL);
+        close(fd);
+        for (int i = 0; i < 3; i++) {
+            if (i != keep)
+                close(copy[i]);
+        }
+        if (keep == 1)
+            loop_add(set, copy[keep], EPOLLOUT | EPOLLET);
+        loop_hold(copy[keep], 1);
+        loop_is(write(copy[keep], "abc", 3), EAGAIN, "write to the last");
+        loop_release();
+        loop_check(keep == 1 ? loop_wait(set, copy[keep]) == EPOLLOUT : loop_poll(copy[keep], POLLOUT) == POLLOUT,
+                   "%d: not writable", keep);
+        loop_good(copy[keep], "a duplicate");
+        close(copy[keep]);
+    }
+    return loop_code();
+}
+
+/* More duplicates than are followed: the handshake lasts as long as one of them. */
+static int many_duplicates(char **argv)
+{
+    int copy[MANY], fd;
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    for (int i = 0; i < MANY; i++)
+        copy[i] = dup(fd);
+    close(fd);
+    for (int i = 0; i < MANY - 1; i++)
+        close(copy[i]);
+    fd = copy[MANY - 1];
+    loop_is(write(fd, "abc", 3), EAGAIN, "write to the last");
+    loop_hold(fd, 1);
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    loop_good(fd, "the last duplicate");
+    return loop_code();
+}
+
+/* dup2() over a pending socket ends it; one that fails leaves it as it is. */
+static int over(char **argv)
+{
+    int fd, other, set = loop_set();
+    struct epoll_event e;
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT);
+    loop_is(dup2(999, fd), EBADF, "dup2 of a bad number");
+    loop_is(dup3(fd, fd, 0), EINVAL, "dup3 onto itself");
+    loop_is(dup3(0, fd, 12345), EINVAL, "dup3 with bad flags");
+    loop_is(dup2(fd, fd), 0, "dup2 onto itself");
+    loop_is(write(fd, "abc", 3), EAGAIN, "write to it");
+    other = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, other, EPOLLOUT);
+    loop_is(dup2(other, fd), 0, "dup2");
+    loop_is(write(fd, "abc", 3), EAGAIN, "write to what took its place");
+    loop_hold(fd, 1);
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    loop_good(fd, "what took its place");
+    loop_check(loop_wait(set, other) == EPOLLOUT, "no event of the other");
+    loop_check(epoll_wait(set, &e, 1, 20) == 1 && (int)e.data.u64 == other, "an event of what is gone");
+    return loop_code();
+}
+
+/* A number that is used again inherits nothing.  what: 0 close, 1 close_range, 2 and then a pipe. */
+static void reuse(int what, int set)
+{
+    int fd = loop_begin(SOCK_NONBLOCK), again, pipes[2];
+    char buf[3];
+
+    loop_add(set, fd, EPOLLIN | EPOLLOUT);
+    if (what == 1)
+        loop_is(close_range((unsigned)fd, (unsigned)fd, 0), 0, "close_range");
+    else
+        loop_is(close(fd), 0, "close");
+    if (what == 2) {
+        if (pipe(pipes) != 0)
+            net_die("pipe");
+        loop_check(pipes[0] == fd, "the number is not used again");
+        loop_check(write(pipes[1], "abc", 3) == 3 && read(pipes[0], buf, 3) == 3, "the pipe");
+        close(pipes[0]);
+        close(pipes[1]);
+        return;
+    }
+    again = loop_begin(SOCK_NONBLOCK);
+    loop_check(again == fd, "the number is not used again");
+    loop_add(set, again, EPOLLOUT);
+    loop_check(loop_wait(set, again) == EPOLLOUT, "not writable");
+    loop_good(again, "a number used again");
+    close(again);
+}
+
+static int numbers(char **argv)
+{
+    int set = loop_set();
+
+    loop_arguments(argv);
+    for (int i = 0; i < 60; i++)
+        reuse(i % 3, set);
+    return loop_code();
+}
+
+/* Sets: two with the same socket, one inside the other, one that is closed, one whose registration is taken out. */
+static int sets(char **argv)
+{
+    int outer = loop_set(), inner = loop_set(), second = loop_set(), gone = loop_set(), fd;
+    struct epoll_event e = { .events = EPOLLOUT, .data.u64 = 77 };
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    loop_add(outer, inner, EPOLLIN);
+    loop_add(inner, fd, EPOLLOUT | EPOLLET);
+    loop_add(gone, fd, EPOLLOUT);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_add(second, fd, EPOLLOUT | EPOLLONESHOT);
+    loop_is(epoll_ctl(second, EPOLL_CTL_ADD, fd, &e), EEXIST, "ADD again");
+    close(gone);
+    loop_hold(inner, 1);
+    loop_is(epoll_ctl(second, EPOLL_CTL_DEL, fd, NULL), 0, "DEL");
+    loop_is(epoll_ctl(second, EPOLL_CTL_DEL, fd, NULL), ENOENT, "DEL again");
+    loop_is(epoll_ctl(second, EPOLL_CTL_MOD, fd, &e), ENOENT, "MOD of none");
+    loop_is(epoll_ctl(second, EPOLL_CTL_ADD, fd, &e), 0, "ADD after DEL");
+    e = (struct epoll_event){ .events = EPOLLOUT | EPOLLONESHOT, .data.u64 = (uint64_t)fd };
+    loop_is(epoll_ctl(second, EPOLL_CTL_MOD, fd, &e), 0, "MOD");
+    loop_check(epoll_wait(second, &e, 1, 0) == 0, "an event while it is held");
+    loop_release();
+    loop_check(loop_wait(second, fd) == EPOLLOUT, "no event in the second set");
+    loop_check(loop_wait(outer, inner) == EPOLLIN, "no event in the outer set");
+    loop_check(loop_wait(inner, fd) == EPOLLOUT, "no event in the inner set");
+    loop_check(epoll_wait(inner, &e, 1, 20) == 0 && epoll_wait(second, &e, 1, 0) == 0, "an event too many");
+    loop_good(fd, "in several sets");
+    return loop_code();
+}
+
+const struct loop_command number_commands[] = {
+    { "duplicates", 2, duplicates, "ADDRESS CONTROL" },
+    { "many-duplicates", 2, many_duplicates, "ADDRESS CONTROL" },
+    { "over", 2, over, "ADDRESS CONTROL: dup2() over a pending socket" },
+    { "numbers", 2, numbers, "ADDRESS CONTROL: numbers used again; nothing is held" },
+    { "sets", 2, sets, "ADDRESS CONTROL: several epoll sets" },
+    { NULL, 0, NULL, NULL },
+};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/* loop_process.c - several processes and one pending handshake */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "probe_text.h"
+
+enum way { BY_POLL, BY_OLD_SET, BY_NEW_SET, BY_CLOSE, BY_NOTHING, WAYS };
+
+static const char *const way_names[WAYS] = { "poll", "the old set", "a new set", "close", "nothing" };
+
+/* Wait for the end of connect() in one of the ways; all must be told of it, whoever has made the last step. */
+static void wait_by(enum way way, int set, int fd, const char *who)
+{
+    int fresh;
+
+    switch (way) {
+    case BY_POLL:
+        loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "%s: poll() tells nothing", who);
+        break;
+    case BY_OLD_SET:
+        loop_check(loop_wait(set, fd) == EPOLLOUT, "%s: the old set tells nothing", who);
+        break;
+    case BY_NEW_SET:
+        close(set);
+        fresh = loop_set();
+        loop_check(fresh == set, "%s: the number of the set is not used again", who);
+        loop_add(fresh, fd, EPOLLOUT);
+        loop_check(loop_wait(fresh, fd) == EPOLLOUT, "%s: a new set tells nothing", who);
+        break;
+    case BY_CLOSE:
+        close(fd);
+        return;
+    default:
+        return;
+    }
+    loop_check(net_error(fd) == 0, "%s: SO_ERROR", who);
+}
+
+/* connect(), then fork(), then both wait, each in its way, with the release after both have begun. */
+static void forked(enum way parent, enum way child)
+{
+    int fd, set = loop_set(), gate[2];
+    long began = net_clock();
+    char name[80], c;
+    pid_t pid;
+
+    snprintf(name, sizeof name, "parent %s, child %s", way_names[parent], way_names[child]);
+    if (pipe2(gate, O_CLOEXEC) != 0)
+        net_die("pipe");
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(fd, 1);
+    pid = loop_fork();
+    if (pid == 0) {
+        close(gate[1]);
+        wait_by(child, set, fd, name);
+        if (parent == BY_CLOSE || parent == BY_NOTHING)
+            loop_good(fd, name);
+        /* The parent's turn ends before ours, so that nothing of it comes from our exit. */
+        loop_check(read(gate[0], &c, 1) == 0, "%s: the gate", name);
+        _exit(loop_code());
+    }
+    close(gate[0]);
+    if (fork() == 0) {
+        close(gate[1]);
+        usleep(30000);
+        loop_release();
+        _exit(0);
+    }
+    wait_by(parent, set, fd, name);
+    if (parent < BY_CLOSE && child != BY_POLL && child != BY_OLD_SET && child != BY_NEW_SET)
+        loop_good(fd, name);
+    if (parent < BY_CLOSE)
+        loop_check(net_clock() - began < 3000, "%s: only by the deadline", name);
+    close(gate[1]);
+    loop_reap(pid, name);
+    while (wait(NULL) > 0)
+        ;
+    close(set);
+    if (parent != BY_CLOSE)
+        close(fd);
+}
+
+static int forks(char **argv)
+{
+    loop_arguments(argv);
+    for (int parent = 0; parent < WAYS; parent++) {
+        for (int child = 0; child < WAYS; child++) {
+            if (parent < BY_CLOSE || child < BY_CLOSE)
+                forked(parent, child);
+        }
+    }
+    return loop_code();
+}
+
+/* A vforked child that closes everything and starts another program leaves the parent's handshake alone. */
+static int vforks(char **argv)
+{
+    int fd, set = loop_set();
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK | SOCK_CLOEXEC);
+    loop_add(set, fd, EPOLLOUT);
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = vfork();
+
+        if (pid == 0) {
+            if (i == 0)
+                close_range(3, ~0u, 0);
+            if (i == 1)
+                close(fd), close(set);
+            if (i == 2)
+                dup2(0, fd);
+            execl("/bin/true", "true", (char *)NULL);
+            _exit(127);
+        }
+        loop_reap(pid, "vfork");
+        loop_is(write(fd, "abc", 3), EAGAIN, "write after a vforked child");
+    }
+    loop_check(system("exit 3") >> 8 == 3, "system()");
+    loop_hold(set, 1);
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "no event");
+    loop_good(fd, "after vfork");
+    return loop_code();
+}
+
+/* What exec leaves behind is a connection that stands. */
+static int exec_after(char **argv)
+{
+    loop_arguments(argv);
+    loop_good(atoi(argv[2]), "after exec");
+    return loop_code();
+}
+
+/* exec with a pending socket that it leaves open: first the handshake ends. */
+static int execs(char **argv)
+{
+    char number[12];
+    int fd;
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    snprintf(number, sizeof number, "%d", fd);
+    execl("/proc/self/exe", "loop", "exec-after", argv[0], argv[1], number, (char *)NULL);
+    net_die("execl");
+}
+
+static void send_fd(int to, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { .header = { .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+    struct iovec v = { (char[]){ "x" }, 1 };
+    struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    loop_check(sendmsg(to, &m, 0) == 1, "sendmsg: %s", text_errno(errno));
+}
+
+static int take_fd(int from)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    char c;
+    struct iovec v = { &c, 1 };
+    struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+    int fd = -1;
+
+    if (loop_check(recvmsg(from, &m, 0) == 1, "recvmsg: %s", text_errno(errno)))
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+    return fd;
+}
+
+/* A pending socket that is passed on arrives as a connection that stands. */
+static int passes(char **argv)
+{
+    int pair[2], fd, other;
+    pid_t pid;
+
+    loop_arguments(argv);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+        net_die("socketpair");
+    pid = loop_fork();
+    if (pid == 0) {
+        close(pair[1]);
+        other = take_fd(pair[0]);
+        loop_good(other, "a passed socket");
+        _exit(loop_code());
+    }
+    fd = loop_begin(SOCK_NONBLOCK);
+    send_fd(pair[1], fd);
+    close(fd);
+    loop_reap(pid, "passed");
+    return loop_code();
+}
+
+/* Processes that come, connect, and go without closing leave no place taken for ever. */
+static int come_and_go(char **argv)
+{
+    int fd, set = loop_set();
+
+    loop_arguments(argv);
+    for (int i = 0; i < 500; i++) {
+        pid_t pid = loop_fork();
+
+        if (pid == 0) {
+            set = loop_set();
+            for (int k = 0; k < 20; k++)
+                loop_add(set, loop_begin(SOCK_NONBLOCK), EPOLLOUT);
+            _exit(loop_code());
+        }
+        loop_reap(pid, "a child");
+        if (i % 50)
+            continue;
+        fd = loop_begin(SOCK_NONBLOCK);
+        loop_add(set, fd, EPOLLOUT);
+        if (!loop_check(loop_wait(set, fd) == EPOLLOUT, "not writable after %d children", i))
+            break;
+        loop_good(fd, "in the parent");
+        close(fd);
+    }
+    return loop_code();
+}
+
+const struct loop_command process_commands[] = {
+    { "forks", 2, forks, "ADDRESS CONTROL" },
+    { "vforks", 2, vforks, "ADDRESS CONTROL" },
+    { "execs", 2, execs, "ADDRESS CONTROL: nothing is held for long" },
+    { "exec-after", 3, exec_after, "ADDRESS CONTROL FD: what execs starts" },
+    { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
+    { "come-and-go", 2, come_and_go, "ADDRESS CONTROL: nothing is held" },
+    { NULL, 0, NULL, NULL },
+};

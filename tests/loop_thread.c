@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+/* loop_thread.c - several threads that wait for the same sockets */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "probe_text.h"
+
+enum { WAITERS = 6, CONNECTS = 240, AT_ONCE = 24, STOP = 1000000 };
+
+static int shared_set, shared_fd;
+static atomic_int ready, woken, connected;
+static atomic_int events_of[CONNECTS];
+static int fd_of[CONNECTS];
+
+static bool stands(int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
+}
+
+static void *poller(void *argument)
+{
+    struct pollfd p = { .fd = shared_fd, .events = POLLOUT };
+
+    atomic_fetch_add(&ready, 1);
+    loop_check(poll(&p, 1, 8000) == 1 && p.revents == POLLOUT && stands(shared_fd), "poll");
+    atomic_fetch_add(&woken, 1);
+    return argument;
+}
+
+static void *selecter(void *argument)
+{
+    struct timeval t = { 8, 0 };
+    fd_set out;
+
+    FD_ZERO(&out);
+    FD_SET(shared_fd, &out);
+    atomic_fetch_add(&ready, 1);
+    loop_check(select(shared_fd + 1, NULL, &out, NULL, &t) == 1 && stands(shared_fd), "select");
+    atomic_fetch_add(&woken, 1);
+    return argument;
+}
+
+static void *epoller(void *argument)
+{
+    int set = loop_set();
+
+    loop_add(set, shared_fd, EPOLLOUT);
+    atomic_fetch_add(&ready, 1);
+    loop_check(loop_wait(set, shared_fd) == EPOLLOUT && stands(shared_fd), "epoll_wait");
+    atomic_fetch_add(&woken, 1);
+    return argument;
+}
+
+static void *writer(void *argument)
+{
+    int fd = dup(shared_fd);
+
+    atomic_fetch_add(&ready, 1);
+    while (write(fd, "x", 1) != 1) {
+        if (!loop_check(errno == EAGAIN, "write: %s", text_errno(errno)))
+            break;
+        poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, 1000);
+    }
+    close(fd);
+    atomic_fetch_add(&woken, 1);
+    return argument;
+}
+
+/* One socket, waited for by several threads in several ways; all are told. */
+static int together(char **argv)
+{
+    static void *(*const ways[])(void *) = { poller, selecter, epoller, poller, epoller, selecter, writer };
+    enum { THREADS = sizeof ways / sizeof ways[0] };
+    pthread_t thread[THREADS];
+    char c;
+
+    loop_arguments(argv);
+    shared_fd = loop_begin(SOCK_NONBLOCK);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, ways[i], NULL);
+    loop_held(1);
+    while (atomic_load(&ready) < THREADS)
+        ;
+    loop_check(atomic_load(&woken) == 0, "woken while it is held");
+    loop_release();
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    loop_check(loop_poll(shared_fd, POLLIN) & POLLIN && read(shared_fd, &c, 1) == 1 && c == 'x', "not the one byte");
+    loop_good(shared_fd, "waited for by all");
+    return loop_code();
+}
+
+static void *wait_for_ever(void *argument)
+{
+    struct epoll_event e;
+
+    for (;;) {
+        int n = epoll_wait(shared_set, &e, 1, -1), i = (int)e.data.u64;
+
+        if (!loop_check(n == 1, "epoll_wait(-1): %d", n) || i == STOP)
+            return argument;
+        if (!loop_check(i >= 0 && i < CONNECTS, "data that nobody registered: %llx", (unsigned long long)e.data.u64) ||
+            e.events == (EPOLLOUT | EPOLLHUP))
+            continue;
+        loop_check(e.events == EPOLLOUT && stands(fd_of[i]), "event %x of %d", e.events, i);
+        if (atomic_fetch_add(&events_of[i], 1) == 0) {
+            epoll_ctl(shared_set, EPOLL_CTL_DEL, fd_of[i], NULL);
+            atomic_fetch_add(&connected, 1);
+        }
+    }
+}
+
+/* Threads that wait without end from before the first connect(), on one set. */
+static int waiters(char **argv)
+{
+    static const uint32_t kinds[] = { EPOLLOUT, EPOLLOUT | EPOLLET, EPOLLOUT | EPOLLONESHOT };
+    struct epoll_event stop = { .events = EPOLLIN, .data.u64 = STOP };
+    pthread_t thread[WAITERS];
+    int pipes[2];
+
+    loop_arguments(argv);
+    shared_set = loop_set();
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    for (int i = 0; i < WAITERS; i++)
+        pthread_create(&thread[i], NULL, wait_for_ever, NULL);
+    for (int i = 0; i < CONNECTS; i++) {
+        struct epoll_event e = { .events = kinds[i % 3], .data.u64 = (uint64_t)i };
+        long began = net_clock();
+
+        fd_of[i] = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+        if (i % 2)
+            loop_is(epoll_ctl(shared_set, EPOLL_CTL_ADD, fd_of[i], &e), 0, "ADD before");
+        loop_is(net_connect(fd_of[i], &loop_target), EINPROGRESS, "connect");
+        if (i % 2 == 0)
+            loop_is(epoll_ctl(shared_set, EPOLL_CTL_ADD, fd_of[i], &e), 0, "ADD after");
+        /* One that was used up before connect() is armed again; but it may be over already. */
+        else if (i % 3 == 2 && epoll_ctl(shared_set, EPOLL_CTL_MOD, fd_of[i], &e) != 0)
+            loop_check(errno == ENOENT && atomic_load(&events_of[i]) > 0, "MOD: %s", text_errno(errno));
+        while (atomic_load(&connected) < i - AT_ONCE && net_clock() - began < 8000)
+            usleep(100);
+    }
+    for (long began = net_clock(); atomic_load(&connected) < CONNECTS && net_clock() - began < 8000;)
+        usleep(1000);
+    loop_check(atomic_load(&connected) == CONNECTS, "%d of %d", atomic_load(&connected), CONNECTS);
+    epoll_ctl(shared_set, EPOLL_CTL_ADD, pipes[0], &stop);
+    close(pipes[1]);
+    for (int i = 0; i < WAITERS; i++)
+        pthread_join(thread[i], NULL);
+    for (int i = 0; i < CONNECTS; i++) {
+        int events = atomic_load(&events_of[i]);
+
+        loop_check(i % 3 == 0 || i % 2 == 1 || events == 1, "%d events of %d", events, i);
+        loop_good(fd_of[i], "a connection");
+    }
+    return loop_code();
+}
+
+static void *sleep_once(void *argument)
+{
+    uint32_t events;
+
+    do
+        events = loop_wait(shared_set, shared_fd);
+    while (events == (EPOLLOUT | EPOLLHUP));    /* not connected yet */
+    loop_check(events & EPOLLERR, "event %x", events);
+    return argument;
+}
+
+/* One that sleeps since before connect(): its first token is what tells it of the deadline. */
+static int sleeper(char **argv)
+{
+    pthread_t thread;
+    long began = net_clock();
+
+    loop_target = net_target(argv[0]);
+    shared_set = loop_set();
+    shared_fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    pthread_create(&thread, NULL, sleep_once, NULL);
+    usleep(20000);
+    loop_add(shared_set, shared_fd, EPOLLOUT | EPOLLET);
+    loop_is(net_connect(shared_fd, &loop_target), EINPROGRESS, "connect");
+    pthread_join(thread, NULL);
+    loop_check(net_error(shared_fd) == ETIMEDOUT, "SO_ERROR");
+    loop_check(net_clock() - began < 3000, "ended after %ld ms", net_clock() - began);
+    return loop_code();
+}
+
+const struct loop_command thread_loop_commands[] = {
+    { "together", 2, together, "ADDRESS CONTROL" },
+    { "waiters", 2, waiters, "ADDRESS CONTROL: nothing is held" },
+    { "sleeper", 1, sleeper, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
+    { NULL, 0, NULL, NULL },
+};

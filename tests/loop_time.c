@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/* loop_time.c - the time that waits take while a handshake is pending: timeouts, signals, deadlines */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "probe_text.h"
+
+enum { WAYS = 7, TICK_MS = 30, LOADED_MS = 400, SOCKETS = 20 };
+
+static const char *const names[WAYS] = {
+    "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect"
+};
+
+static atomic_int handled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    atomic_fetch_add(&handled, 1);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* One wait for fd to become writable.  ms: -1 for ever. */
+static int wait_for(int way, int set, int fd, int ms, const sigset_t *mask)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000L }, *timeout = ms < 0 ? NULL : &t;
+    struct timeval v = { ms / 1000, ms % 1000 * 1000 };
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    struct epoll_event e;
+    fd_set out;
+
+    FD_ZERO(&out);
+    FD_SET(fd, &out);
+    switch (way) {
+    case 0:
+        return epoll_wait(set, &e, 1, ms);
+    case 1:
+        return epoll_pwait(set, &e, 1, ms, mask);
+    case 2:
+        return epoll_pwait2(set, &e, 1, timeout, mask);
+    case 3:
+        return poll(&p, 1, ms);
+    case 4:
+        return ppoll(&p, 1, timeout, mask);
+    case 5:
+        return select(fd + 1, NULL, &out, NULL, ms < 0 ? NULL : &v);
+    default:
+        return pselect(fd + 1, NULL, &out, NULL, timeout, mask);
+    }
+}
+
+static void takes(int way, int set, int fd, int ms)
+{
+    int64_t began = now_us(), took;
+
+    loop_check(wait_for(way, set, fd, ms, NULL) == 0, "%s: not a timeout: %s", names[way], text_errno(errno));
+    took = now_us() - began;
+    loop_check(took >= (int64_t)ms * 1000, "%s of %d ms: %lld us", names[way], ms, (long long)took);
+    loop_check(took < ((int64_t)ms + LOADED_MS) * 1000, "%s of %d ms: %lld us", names[way], ms, (long long)took);
+}
+
+/* A wait ends at its time: not before, and not much after. */
+static int timeouts(char **argv)
+{
+    int fd, set = loop_set();
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT);
+    for (int way = 0; way < WAYS; way++) {
+        /* Some while the handshake moves, the others while it is held. */
+        takes(way, set, fd, 5);
+        takes(way, set, fd, 0);
+        takes(way, set, fd, 50);
+        for (int i = 0; i < 20; i++)
+            takes(way, set, fd, 1);
+    }
+    return loop_code();
+}
+
+static void interrupted(int way, int set, int fd, int flags)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
+    struct itimerval timer = { .it_value = { 0, TICK_MS * 1000 } };
+    int before = atomic_load(&handled);
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    loop_is(wait_for(way, set, fd, 5000, NULL), EINTR, names[way]);
+    loop_check(atomic_load(&handled) == before + 1, "%s: the handler ran %d times", names[way],
+               atomic_load(&handled) - before);
+}
+
+static void masked(int way, int set, int fd)
+{
+    sigset_t usual, blocked;
+    int before = atomic_load(&handled);
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGALRM);
+    sigprocmask(SIG_BLOCK, &blocked, &usual);
+    raise(SIGALRM);
+    loop_check(wait_for(way, set, fd, 10, &blocked) == 0, "%s: not a timeout", names[way]);
+    loop_check(atomic_load(&handled) == before, "%s: a masked handler ran", names[way]);
+    loop_is(wait_for(way, set, fd, 5000, &usual), EINTR, names[way]);
+    loop_check(atomic_load(&handled) == before + 1, "%s: the handler did not run", names[way]);
+    sigprocmask(SIG_SETMASK, &usual, NULL);
+}
+
+/* Signals end a wait, once each; the mask of the p-forms counts, and the thread's own is as before. */
+static int signals(char **argv)
+{
+    int fd, set = loop_set();
+    sigset_t mask;
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT);
+    for (int way = 0; way < WAYS; way++) {
+        interrupted(way, set, fd, 0);
+        interrupted(way, set, fd, SA_RESTART);
+        if (way != 0 && way != 3 && way != 5)
+            masked(way, set, fd);
+        sigprocmask(SIG_SETMASK, NULL, &mask);
+        loop_check(!sigismember(&mask, SIGALRM) && !sigismember(&mask, SIGUSR1), "%s: signals stay blocked",
+                   names[way]);
+    }
+    return loop_code();
+}
+
+static long cpu_ms(void)
+{
+    struct rusage r;
+
+    getrusage(RUSAGE_SELF, &r);
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000 + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
+}
+
+/* poll() on a set that holds the sockets may end with nothing in the set, a few times. */
+static void polled(int set)
+{
+    struct epoll_event e;
+    int times = 0;
+
+    while (loop_poll(set, POLLIN) == POLLIN && epoll_wait(set, &e, 1, 0) == 0)
+        times++;
+    loop_check(times <= 4 * SOCKETS, "poll() on the set ended %d times for nothing", times);
+}
+
+/* A proxy that never answers costs no time of the processor, and its deadline ends each way to wait.
+ * way: WAYS for poll() on the epoll set. */
+static void ends(int way, int deadline_ms)
+{
+    int set = loop_set(), fd[SOCKETS];
+    long began = net_clock(), cpu = cpu_ms(), took;
+
+    for (int i = 0; i < SOCKETS; i++) {
+        fd[i] = loop_begin(SOCK_NONBLOCK);
+        if (way <= 2 || way == WAYS)
+            loop_add(set, fd[i], EPOLLOUT);
+    }
+    if (way == WAYS)
+        polled(set);
+    else
+        loop_check(wait_for(way, set, fd[SOCKETS - 1], -1, NULL) == 1, "%s: %s", names[way], text_errno(errno));
+    took = net_clock() - began;
+    loop_check(took >= deadline_ms && took < deadline_ms + 1500, "way %d: ended after %ld ms", way, took);
+    for (int i = 0; i < SOCKETS; i++) {
+        loop_check(loop_poll(fd[i], POLLOUT) & POLLERR, "way %d: no error", way);
+        loop_check(net_error(fd[i]) == ETIMEDOUT, "way %d: not ETIMEDOUT", way);
+        close(fd[i]);
+    }
+    cpu = cpu_ms() - cpu;
+    loop_check(cpu < deadline_ms / 4, "way %d: %ld ms of the processor", way, cpu);
+    close(set);
+}
+
+static int hangs(char **argv)
+{
+    loop_target = net_target(argv[0]);
+    for (int way = 0; way <= WAYS; way++)
+        ends(way, atoi(argv[1]));
+    return loop_code();
+}
+
+const struct loop_command time_commands[] = {
+    { "timeouts", 2, timeouts, "ADDRESS CONTROL" },
+    { "signals", 2, signals, "ADDRESS CONTROL" },
+    { "hangs", 2, hangs, "ADDRESS MS: through a proxy that never answers, and whose deadline that is" },
+    { NULL, 0, NULL, NULL },
+};

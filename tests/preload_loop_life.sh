@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# What may happen to a socket while its handshake is pending: calls, numbers, threads, processes, time.
+. "${srcdir:-.}/loop.sh"
+
+start_loop_target
+at=127.0.0.1:$echo
+unreachable=127.0.0.1:$refusing
+
+start_proxy --hold reply --on "*:$refusing" refuse=4
+for command in refused-calls flip cut-short duplicates many-duplicates over sets together forks vforks timeouts signals; do
+    passes "$command" $command "$at" "$control"
+done
+passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"
+
+bare give-up "127.0.0.1:$full" - >"$work/expected"
+under give-up "$at" "$control"
+result "shutdown() and AF_UNSPEC" "$work/expected"
+clean "shutdown() and AF_UNSPEC"
+kill "$proxy_pid"
+
+start_proxy --hold reply --refuse 4
+passes "blocking calls that fail" flip-fails "$at" "$control"
+kill "$proxy_pid"
+
+start_proxy --delay reply:20 --on "*:$refusing" refuse=4
+passes "a second attempt" retry "$at" "$control" "$unreachable"
+passes "a program that connects to itself" to-itself
+passes "SO_RCVLOWAT" low-water "$at" "$control"
+passes "numbers used again" numbers "$at" "$control"
+passes "threads that wait since before" waiters "$at" "$control"
+passes "exec" execs "$at" "$control"
+passes "SCM_RIGHTS" passes "$at" "$control"
+kill "$proxy_pid"
+
+start_proxy
+passes "processes that come and go" come-and-go "$at" "$control"
+kill "$proxy_pid"
+
+for how in "--hang reply" --no-accept; do
+    # shellcheck disable=SC2086
+    start_proxy $how
+    at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
+    passes "the deadline, $how" hangs "$at" 500
+done
+start_proxy --hang reply
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
+passes "the deadline, for one that sleeps since before" sleeper "$at"
+finish
