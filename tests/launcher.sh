@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The launcher: what it refuses, what it exports, what it makes of the command.
+. "${srcdir:-.}/guard.sh"
+
+: "${SOCKSIFY:=$top_builddir/scripts/socksify}"
+need_file "$SOCKSIFY"
+need_file "$OBJECT"
+
+unset SOCKSIFY_PROXY SOCKSIFY_USER SOCKSIFY_PASSWORD SOCKSIFY_PASSWORD_FILE SOCKSIFY_DIRECT SOCKSIFY_BLOCK \
+    SOCKSIFY_TIMEOUT SOCKSIFY_LOG SOCKS5_SERVER SOCKS_SERVER SOCKS5_USER SOCKS5_PASSWORD SOCKS5_PASSWD \
+    ALL_PROXY all_proxy NO_PROXY no_proxy LD_PRELOAD
+url=socks5://127.0.0.1:1080
+cd "$work" || exit 99
+
+# refused PHRASE ARGUMENT ...: exit 125, one line with the phrase in it, and nothing runs.
+refused()
+{
+    phrase=$1
+    shift
+    rm -f ran
+    "$SOCKSIFY" "$@" touch ran >out 2>err </dev/null
+    status=$?
+    [ $status = 125 ] || fault "$*: exit status $status"
+    [ ! -e ran ] || fault "$*: the command was run"
+    [ ! -s out ] || fault "$*: wrote to standard output: $(cat out)"
+    [ "$(wc -l <err)" = 1 ] || fault "$*: not one line: $(cat err)"
+    grep -q "^socksify: .*$phrase" err || fault "$*: no '$phrase' in: $(cat err)"
+}
+
+# runs STATUS OUTPUT ARGUMENT ...: the status and all that is written to standard output; nothing on standard error.
+runs()
+{
+    expected=$1
+    output=$2
+    shift 2
+    "$SOCKSIFY" "$@" >out 2>err </dev/null
+    status=$?
+    [ $status = "$expected" ] || fault "$*: exit status $status, not $expected: $(cat err)"
+    [ "$(cat out)" = "$output" ] || fault "$*: printed '$(cat out)', not '$output'"
+    [ ! -s err ] || fault "$*: wrote to standard error: $(cat err)"
+}
+
+# exports NAME=VALUE ARGUMENT ...: the command finds the variable in its environment.
+exports()
+{
+    line=$1
+    shift
+    "$SOCKSIFY" "$@" env >out 2>err </dev/null || fault "$*: exit status $?: $(cat err)"
+    grep -Fxq "$line" out || fault "$*: no $line but: $(grep "^${line%%=*}=" out)"
+}
+
+long=$(printf '%0256d' 0)
+refused 'no proxy'
+refused 'scheme' -x ftp://127.0.0.1
+refused 'not empty' -x ''
+refused 'host' -x socks5://
+refused 'host' -x socks5://:1080
+refused 'port' -x socks5://127.0.0.1:0
+refused 'port' -x socks5://127.0.0.1:70000
+refused 'port' -x socks5://127.0.0.1:8x
+refused 'bracket' -x 'socks5://[::1:1080'
+refused 'user' -x "socks5://$long:x@127.0.0.1"
+refused 'percent' -x socks5://u%zz:x@127.0.0.1
+refused 'NUL' -x socks5://u%00:x@127.0.0.1
+refused 'SOCKSIFY_DIRECT' -x $url -d 10.0.0.0/33
+refused 'SOCKSIFY_BLOCK' -x $url -b 'a b..c'
+refused 'SOCKSIFY_TIMEOUT' -x $url -t soon
+refused 'unknown option -z' -z -x $url
+refused 'unknown option --nonsense' --nonsense
+refused 'cannot write' -x $url -l "$work/no/such/file"
+SOCKSIFY_PROXY=socks5://127.0.0.1:0 refused 'SOCKSIFY_PROXY'
+SOCKSIFY_PASSWORD=secret refused 'user' -x $url -u "$long"
+
+# Errors without a command to run, and the password in no message.
+for arguments in "-x $url" -x '-l' "-x $url --" ''; do
+    # shellcheck disable=SC2086
+    "$SOCKSIFY" $arguments >out 2>err
+    status=$?
+    [ $status = 125 ] && [ "$(wc -l <err)" = 1 ] || fault "'$arguments': $status, $(cat err)"
+done
+"$SOCKSIFY" -x socks5://alice:geheim@127.0.0.1:0 true 2>err
+grep -q geheim err && fault "the password is in the message"
+
+runs 0 'socksify '"$("$SOCKSIFY" --version | sed 's/^socksify //')" --version
+[ "$("$SOCKSIFY" --help | head -n 1 | cut -c 1-15)" = 'usage: socksify' ] || fault 'no usage in --help'
+
+# The command is run as it was given.
+runs 0 '[a b][][*][-x]' -x $url "$(command -v env)" printf '[%s]' 'a b' '' '*' -x
+runs 7 '' -x $url sh -c 'exit 7'
+"$SOCKSIFY" -x $url -- -no-such-command >out 2>err
+[ $? = 127 ] && [ "$(wc -l <err)" = 1 ] || fault "not found: $(cat err)"
+"$SOCKSIFY" -x $url ./no-such-command >out 2>err
+[ $? = 127 ] || fault "no such path: $(cat err)"
+: >plain
+"$SOCKSIFY" -x $url ./plain >out 2>err
+[ $? = 126 ] || fault "not executable: $(cat err)"
+# shellcheck disable=SC2016
+pid=$(sh -c 'echo $$ >pid; exec "$@"' sh "$SOCKSIFY" -x $url sh -c 'echo $$') || fault 'the process is another'
+[ "$pid" = "$(cat pid)" ] || fault 'the process is another'
+
+# Options become variables, before those of the environment.
+exports SOCKSIFY_PROXY=$url -x $url
+SOCKSIFY_PROXY=socks5://192.0.2.1 exports SOCKSIFY_PROXY=$url -x $url
+SOCKSIFY_DIRECT=192.0.2.1 exports SOCKSIFY_DIRECT= -x $url -d ''
+exports SOCKSIFY_BLOCK=192.0.2.0/24 -x $url -b 192.0.2.0/24
+exports SOCKSIFY_TIMEOUT=2.5 -x $url -t 2.5
+exports SOCKSIFY_LOG=info -x $url -v
+exports SOCKSIFY_LOG=debug -x $url -vv
+exports SOCKSIFY_LOG=debug -x $url -v -v
+exports SOCKSIFY_LOG=quiet -x $url -vq
+exports SOCKSIFY_LOG=info:"$work/log" -x $url -l log
+SOCKSIFY_LOG=debug exports SOCKSIFY_LOG=debug:"$work/log" -x $url -l log
+SOCKSIFY_LOG=warn:"$work/log" exports SOCKSIFY_LOG=debug:"$work/log" -x $url -vv
+ALL_PROXY=$url runs 0 '' true
+SOCKS5_SERVER=127.0.0.1 runs 0 '' true
+
+# A user of -u comes before one in any URL.
+SOCKSIFY_PASSWORD=x exports SOCKSIFY_USER=bob -x $url -u bob
+SOCKSIFY_PASSWORD=x exports SOCKSIFY_PROXY=$url -x socks5://alice:y@127.0.0.1:1080 -u bob
+SOCKSIFY_PASSWORD=x SOCKSIFY_PROXY=socks5://alice@127.0.0.1:1080 exports SOCKSIFY_PROXY=$url -u bob
+SOCKSIFY_PASSWORD=x ALL_PROXY=socks5h://alice@127.0.0.1 exports SOCKSIFY_PROXY=socks5h://127.0.0.1 -u bob
+SOCKSIFY_PASSWORD=x ALL_PROXY=socks5://alice@127.0.0.1 exports ALL_PROXY=socks5://alice@127.0.0.1 -u bob
+
+# The object is the first of those preloaded, and once.
+exports "LD_PRELOAD=$OBJECT" -x $url
+LD_PRELOAD=libm.so.6 exports "LD_PRELOAD=$OBJECT:libm.so.6" -x $url
+exports "LD_PRELOAD=$OBJECT" -x $url "$SOCKSIFY"
+"$SOCKSIFY" -x $url grep -q libsocksify.so /proc/self/maps || fault 'the object is not in the process'
+
+# altered NAME VALUE: a launcher with another path in it.
+altered()
+{
+    sed "s|^$1=.*|$1='$2'|" "$SOCKSIFY" >altered && chmod +x altered
+}
+
+mkdir 'a b' 'a:b'
+for directory in 'a b' 'a:b'; do
+    cp "$OBJECT" "$directory/"
+    altered object "$work/$directory/libsocksify.so"
+    ./altered -x $url touch ran 2>err
+    [ $? = 125 ] && grep -q 'blank or a colon' err || fault "$directory: $(cat err)"
+done
+altered object "$work/gone.so"
+./altered -x $url touch ran 2>err
+[ $? = 125 ] && [ ! -e ran ] || fault "object gone: $(cat err)"
+
+# No password in the arguments of what the launcher starts.
+cat >helper <<'END'
+#!/bin/sh
+tr '\0' ' ' </proc/$$/cmdline >helper-arguments
+END
+chmod +x helper
+altered helper "$work/helper"
+./altered -x socks5://alice:geheim@127.0.0.1:1080 cat /proc/self/cmdline >arguments || fault 'a password in -x fails'
+[ -s helper-arguments ] && [ -s arguments ] || fault 'the helper or the command was not run'
+grep -q geheim helper-arguments arguments && fault 'a password in the arguments'
+finish
