@@ -72,7 +72,7 @@ else
     said "AF_VSOCK" 1
 fi
 
-# Datagrams to what is not direct, here this machine itself.
+# Datagrams to where none may go, here this machine itself; what the proxy carries is in preload_udp.sh.
 refused_datagrams()
 {
     for address; do
@@ -93,21 +93,23 @@ EOT
     done
 }
 
-at_proxy "$proxy"
-: >"$proxy_log"
-set -- "127.0.0.1:$udp" "127.0.0.9:53"
-if has_ipv6; then set -- "$@" "[::1]:$udp" "[::ffff:127.0.0.1]:$udp"; fi
-refused_datagrams "$@" | gives "UDP to what is not direct" datagram "$@"
+at_proxy "$proxy" SOCKSIFY_BLOCK=127.0.0.8
+set -- 127.0.0.8:9
+if has_ipv6; then set -- "$@" "[::ffff:127.0.0.8]:9"; fi
+refused_datagrams "$@" | gives "UDP to what is blocked" datagram "$@"
 said "UDP, said once" 1
-saw_nothing "UDP is no matter for CONNECT"
-gives "UDP in disguise" datagram-disguised "127.0.0.1:$udp" <<EOT
-127.0.0.1:$udp
+gives "UDP in disguise" datagram-disguised 127.0.0.8:9 <<EOT
+127.0.0.8:9
  AF_UNSPEC sendto: -1 EACCES
  a long one: -1 EACCES
  an AF_INET6 socket: -1 EACCES
  its connect: -1 EACCES
 EOT
 said "UDP in disguise, said once" 1
+at_proxy "$proxy"
+refused_datagrams 127.0.0.9:53 | gives "UDP to a resolver of this machine" datagram 127.0.0.9:53
+said "a resolver, said once" 1 "127.0.0.9:53"
+saw_nothing "the proxy is asked for none of them"
 
 # Addresses that no proxy could mean: refused whatever the configuration, unless a rule names them.
 set -- 224.0.0.1:9 239.255.255.250:1900 255.255.255.255:9 169.254.1.1:9

@@ -28,5 +28,6 @@ extern const struct command datagram_commands[];
 extern const struct command facts_commands[];
 extern const struct command odd_commands[];
 extern const struct command address_commands[];
+extern const struct command udp_commands[];
 
 #endif

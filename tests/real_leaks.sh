@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# What cannot go through the proxy goes nowhere: datagrams, raw and other sockets, system calls by number, every way to
-# look a name up, addresses that stand for nothing, and everything when the configuration is broken.
+# What cannot go through the proxy goes nowhere: raw and other sockets, datagrams but those to its relay, every way to
+# look a name up, system calls by number, addresses that stand for nothing, and everything when the configuration is
+# broken.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 . "${srcdir:-.}/real.sh"
 
@@ -113,13 +114,13 @@ except socket.gaierror as error:
 except socket.herror as error:
     print("none")
 except OSError as error:
-    print(errno.errorcode.get(error.errno, error))
+    print(errno.errorcode.get(error.errno, str(error).replace(" ", "-")))
 END
 
 # attempt KIND HOST PORT RESULT ...: one of these results, and nothing leaks.
 attempt()
 {
-    local what="$1 $2 $3" got
+    local what="$1 $2 $3" got strays
     [ "$ipv6" = yes ] || [ "${2#*:}" = "$2" ] || return
     mark_leak
     got=$(through $python "$work/attempt.py" "$1" "$2" "$3" 2>"$work/err")
@@ -129,7 +130,10 @@ attempt()
     *) fault "$what: '$got', not '$*' $(tail -n 1 "$work/err")" ;;
     esac
     ask_leak
-    [ "$leaked" = "$marked" ] || fault "$what: leaked: $(newest $((leaked - marked)))"
+    # Datagrams to a relay at the proxy are no leak; its port is one that the system gave.
+    strays=$([ "$leaked" = "$marked" ] || newest $((leaked - marked)) |
+        grep -v "protocol 17 to $proxy4 port [3-6][0-9][0-9][0-9][0-9] on proxy\$")
+    [ -z "$strays" ] || fault "$what: leaked: $strays"
 }
 
 start_proxyd
@@ -151,17 +155,17 @@ tcp 224.0.0.251 80 EACCES
 tcp ff02::fb 80 EACCES
 fastopen $target4 80 done
 mptcp $target4 80 done EPROTONOSUPPORT
-udp $target4 7 EACCES
-udp $target6 7 EACCES
+udp $target4 7 done
+udp $target6 7 done
 udp 192.0.2.53 53 EACCES
 udp 127.0.0.1 53 EACCES
-udp $proxy4 1080 EACCES
+udp $proxy4 1080 done
 udp 224.0.0.251 5353 EACCES
-udp-connected $target4 7 EACCES
-udp-connected $target6 7 EACCES
+udp-connected $target4 7 done
+udp-connected $target6 7 done
 udp-connected 127.0.0.1 53 EACCES
-udp-message $target4 7 EACCES
-udp-message $target6 7 EACCES
+udp-message $target4 7 done
+udp-message $target6 7 done
 udplite $target4 7 EACCES EPROTONOSUPPORT
 broadcast 255.255.255.255 7 EACCES
 raw $target4 0 EACCES
@@ -169,11 +173,11 @@ raw $target6 0 EACCES
 raw-header $target4 0 EACCES
 packet $target4 0 EACCES
 call-connect $target4 80 done
-call-sendto $target4 7 EACCES
+call-sendto $target4 7 done
 uring $target4 80 ENOSYS
 dns 192.0.2.53 53 EACCES
 dns 127.0.0.1 53 EACCES
-dns 192.0.2.54 53 EACCES
+dns 192.0.2.54 53 timed-out
 res_query target.example 1 answered
 res_query target.example 28 answered
 res_query target.example 15 none

@@ -52,8 +52,9 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
         /* Another family than the socket's is an error that the kernel knows best. */
         return sa->sa_family == domain ? stream_connect(fd, domain, sa, len) : NOT_OURS;
     case KIND_DATAGRAM:
+        return datagram_connect(fd, domain, sa, len);
     case KIND_OTHER:
-        return datagram_judge(kind, sa, len);
+        return datagram_judge(KIND_OTHER, sa, len, NULL);
     default:
         return NOT_OURS;
     }
@@ -62,6 +63,8 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
 /* The program gives up a connect() that is under way. */
 static int disconnect(int fd)
 {
+    if (datagram_handle(fd))
+        return datagram_disconnect(fd);
     if (!guard_pending(fd))
         return NOT_OURS;
     pending_abandon(&process.pending, fd, guard_handle(fd));

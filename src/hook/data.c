@@ -1,49 +1,179 @@
 /* SPDX-License-Identifier: ISC */
 /* data.c - reading and writing, for descriptors of any kind
  *
- * They concern us only while the handshake of a socket is pending: its bytes are not the program's.
+ * They concern us only while the handshake of a socket is pending: its bytes are not the program's; and for datagram
+ * sockets with an association.
  */
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#include "../io/vector.h"
+#include "datagram.h"
 #include "guard.h"
+
+enum { VECTOR_MAX = 1024 };    /* UIO_MAXIOV */
+
+static bool is_plain(void)
+{
+    return hook_idle(GATE_PENDING | GATE_DATAGRAM);
+}
+
+/* A datagram from the relay, or the like, if that is what fd receives. */
+static bool receives(int fd, void *data, size_t size, int flags, ssize_t *result)
+{
+    int entry_errno = errno;
+    struct iovec piece = { data, size < SSIZE_MAX / 2 ? size : SSIZE_MAX / 2 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+    if (!datagram_handle(fd) || !datagram_receive(fd, &m, flags, result))
+        return false;
+    *result = hook_return(entry_errno, *result);
+    return true;
+}
+
+static ssize_t received(int fd, void *data, size_t size, int flags, ssize_t result)
+{
+    struct iovec piece = { data, size };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+    return HOOK_LIKELY(!datagram_is_late(fd, result, flags)) ? result : datagram_late(fd, &m, result);
+}
 
 ssize_t read(int fd, void *data, size_t size)
 {
-    return guard_stops(fd, POLLIN, false) ? -1 : guard_result(fd, real.read(fd, data, size));
+    ssize_t n;
+
+    if (is_plain())
+        return received(fd, data, size, 0, real.read(fd, data, size));
+    /* The kernel takes no datagram for a read() of nothing. */
+    if (size && receives(fd, data, size, 0, &n))
+        return n;
+    return guard_stops(fd, POLLIN, false)
+               ? -1 : received(fd, data, size, 0, guard_result(fd, real.read(fd, data, size)));
+}
+
+static bool reads_vector(int fd, const struct iovec *vector, int count, ssize_t *result)
+{
+    struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
+    int entry_errno = errno;
+
+    if (!datagram_handle(fd) || count <= 0 || count > VECTOR_MAX || vector_size(vector, (size_t)count) == 0 ||
+        !datagram_receive(fd, &m, 0, result))
+        return false;
+    *result = hook_return(entry_errno, *result);
+    return true;
 }
 
 ssize_t readv(int fd, const struct iovec *vector, int count)
 {
-    return guard_stops(fd, POLLIN, false) ? -1 : guard_result(fd, real.readv(fd, vector, count));
+    struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
+    ssize_t n;
+
+    if (reads_vector(fd, vector, count, &n))
+        return n;
+    if (guard_stops(fd, POLLIN, false))
+        return -1;
+    n = guard_result(fd, real.readv(fd, vector, count));
+    return datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, n) : n;
 }
 
 ssize_t recv(int fd, void *data, size_t size, int flags)
 {
-    return guard_stops(fd, POLLIN, flags & MSG_DONTWAIT) ? -1 : guard_result(fd, real.recv(fd, data, size, flags));
+    ssize_t n;
+
+    if (receives(fd, data, size, flags, &n))
+        return n;
+    return guard_stops(fd, POLLIN, flags & MSG_DONTWAIT)
+               ? -1 : received(fd, data, size, flags, guard_result(fd, real.recv(fd, data, size, flags)));
+}
+
+/* recvfrom() on a socket with an association. */
+static bool receives_from(int fd, struct msghdr *m, int flags, socklen_t *len, ssize_t *result)
+{
+    int entry_errno = errno;
+
+    if (!datagram_handle(fd) || (m->msg_name && !len))
+        return false;
+    if (m->msg_name)
+        m->msg_namelen = *len;
+    if (!datagram_receive(fd, m, flags, result))
+        return false;
+    if (*result >= 0 && m->msg_name)
+        *len = m->msg_namelen;
+    *result = hook_return(entry_errno, *result);
+    return true;
+}
+
+/* room: what *len was before the call. */
+static ssize_t received_from(int fd, struct msghdr *m, int flags, socklen_t room, const socklen_t *len, ssize_t result)
+{
+    if (HOOK_LIKELY(!datagram_is_late(fd, result, flags)))
+        return result;
+    m->msg_namelen = !m->msg_name ? 0 : *len < room ? *len : room;
+    return datagram_late(fd, m, result);
 }
 
 ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa, socklen_t *len)
 {
-    return guard_stops(fd, POLLIN, flags & MSG_DONTWAIT)
-               ? -1 : guard_result(fd, real.recvfrom(fd, data, size, flags, sa, len));
+    struct iovec piece = { data, size < SSIZE_MAX / 2 ? size : SSIZE_MAX / 2 };
+    struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
+    socklen_t room = sa && len ? *len : 0;
+    ssize_t n;
+
+    if (receives_from(fd, &m, flags, len, &n))
+        return n;
+    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+        return -1;
+    n = guard_result(fd, real.recvfrom(fd, data, size, flags, sa, len));
+    return received_from(fd, &m, flags, room, len, n);
+}
+
+/* A datagram to the peer, if fd has one that the kernel does not know. */
+static bool sends(int fd, const struct iovec *vector, size_t count, int flags, ssize_t *result)
+{
+    const struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = count };
+    int entry_errno = errno;
+
+    if (!datagram_handle(fd) || !datagram_send(fd, &m, flags, NULL, result))
+        return false;
+    *result = hook_return(entry_errno, *result);
+    return true;
 }
 
 ssize_t write(int fd, const void *data, size_t size)
 {
+    struct iovec piece = { (void *)data, size };
+    ssize_t n;
+
+    if (is_plain())
+        return real.write(fd, data, size);
+    if (sends(fd, &piece, 1, 0, &n))
+        return n;
     return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.write(fd, data, size));
 }
 
 ssize_t writev(int fd, const struct iovec *vector, int count)
 {
+    ssize_t n;
+
+    /* The kernel sends no datagram for a vector of nothing. */
+    if (datagram_handle(fd) && count > 0 && count <= VECTOR_MAX && vector_size(vector, (size_t)count) &&
+        sends(fd, vector, (size_t)count, 0, &n))
+        return n;
     return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.writev(fd, vector, count));
 }
 
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
+    struct iovec piece = { (void *)data, size };
+    ssize_t n;
+
+    if (sends(fd, &piece, 1, flags, &n))
+        return n;
     return guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
 }
 
@@ -64,33 +194,53 @@ ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_
     return real.splice(from, from_offset, to, to_offset, size, flags);
 }
 
-/* What a fortified program calls; the libc that has them checks the size and ends the program. */
+/* What a fortified program calls; the libc that has them checks the size and ends the program, for which a size that is
+ * too great is left to it. */
 ssize_t __read_chk(int fd, void *data, size_t size, size_t room)
 {
+    ssize_t n;
+
+    if (size && size <= room && receives(fd, data, size, 0, &n))
+        return n;
     if (guard_stops(fd, POLLIN, false))
         return -1;
-    return guard_result(fd, HOOK_HAVE(__read_chk) ? real.__read_chk(fd, data, size, room) : real.read(fd, data, size));
+    n = guard_result(fd, HOOK_HAVE(__read_chk) ? real.__read_chk(fd, data, size, room) : real.read(fd, data, size));
+    return received(fd, data, size, 0, n);
 }
 
 ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags)
 {
+    ssize_t n;
+
+    if (size <= room && receives(fd, data, size, flags, &n))
+        return n;
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
-    return guard_result(fd, HOOK_HAVE(__recv_chk) ? real.__recv_chk(fd, data, size, room, flags)
-                                                  : real.recv(fd, data, size, flags));
+    n = guard_result(fd, HOOK_HAVE(__recv_chk) ? real.__recv_chk(fd, data, size, room, flags)
+                                               : real.recv(fd, data, size, flags));
+    return received(fd, data, size, flags, n);
 }
 
 ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, struct sockaddr *sa, socklen_t *len)
 {
+    struct iovec piece = { data, size };
+    struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
+    socklen_t name_room = sa && len ? *len : 0;
+    ssize_t n;
+
+    if (size <= room && receives_from(fd, &m, flags, len, &n))
+        return n;
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
-    return guard_result(fd, HOOK_HAVE(__recvfrom_chk) ? real.__recvfrom_chk(fd, data, size, room, flags, sa, len)
-                                                      : real.recvfrom(fd, data, size, flags, sa, len));
+    n = guard_result(fd, HOOK_HAVE(__recvfrom_chk) ? real.__recvfrom_chk(fd, data, size, room, flags, sa, len)
+                                                   : real.recvfrom(fd, data, size, flags, sa, len));
+    return received_from(fd, &m, flags, name_room, len, n);
 }
 
 /* While a handshake is pending its replies may lie in the socket; the program's bytes are none. */
 int ioctl(int fd, unsigned long request, ...)
 {
+    int entry_errno = errno, waiting;
     va_list arguments;
     void *argument;
 
@@ -101,6 +251,10 @@ int ioctl(int fd, unsigned long request, ...)
     if (request == FIONREAD && guard_pending(fd)) {
         *(int *)argument = 0;
         return 0;
+    }
+    if (request == FIONREAD && datagram_handle(fd) && datagram_waiting(fd, &waiting)) {
+        *(int *)argument = waiting;
+        return (int)hook_return(entry_errno, 0);
     }
     return real.ioctl(fd, request, argument);
 }

@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: ISC */
-/* datagram.c - where datagrams may go, for every call that names an address */
+/* datagram.c - datagrams: where they may go, and the sockets that go through the proxy */
 #include "datagram.h"
 
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "../io/clock.h"
 #include "../io/log.h"
-#include "hook.h"
 #include "stream.h"
 
-int datagram_judge(enum kind kind, const struct sockaddr *sa, socklen_t len)
+static int judge_proxied(const struct route *r, const struct sockaddr *sa, socklen_t len, struct datagram_to *to)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    if (r->target.kind != ADDR_NAME && resolvers_has(&process.resolvers, &r->target)) {
+        addr_format(&r->target, text, sizeof text);
+        log_once(LOG_NAME, "datagram to %s refused: a resolver of this system would leak names", text);
+        return -EACCES;
+    }
+    to->target = r->target;
+    to->family = sa->sa_family;
+    addr_from_sockaddr(sa, len, &to->shown);
+    return DATAGRAM_PROXIED;
+}
+
+int datagram_judge(enum kind kind, const struct sockaddr *sa, socklen_t len, struct datagram_to *to)
 {
     char text[ADDR_TEXT_SIZE];
     struct route r;
@@ -16,13 +35,232 @@ int datagram_judge(enum kind kind, const struct sockaddr *sa, socklen_t len)
     case ROUTE_REFUSED:
         return stream_refused(&r);
     case ROUTE_PROXY:
-        addr_format(&r.target, text, sizeof text);
         if (kind == KIND_DATAGRAM)
-            log_once(LOG_UDP, "datagram to %s refused: UDP is not carried yet, only direct destinations", text);
-        else
-            log_once(LOG_KIND, "%s refused: SOCKS carries TCP and UDP, not this kind of socket", text);
+            return judge_proxied(&r, sa, len, to);
+        addr_format(&r.target, text, sizeof text);
+        log_once(LOG_KIND, "%s refused: SOCKS carries TCP and UDP, not this kind of socket", text);
         return -EACCES;
     default:
         return DATAGRAM_NOT_OURS;
     }
+}
+
+void datagram_forget(int fd)
+{
+    assoc_handle handle = datagram_handle(fd);
+
+    if (!handle || process_is_guest())
+        return;
+    fdtab_drop(&process.fdtab, fd);
+    assoc_drop(&process.assoc, handle);
+}
+
+int datagram_attach(int fd, struct assoc **a)
+{
+    assoc_handle handle = datagram_handle(fd);
+    int domain, kind, error;
+    uint32_t before;
+
+    *a = assoc_of(&process.assoc, handle);
+    if (HOOK_LIKELY(*a))
+        return 0;
+    kind = kind_ask(fd, &domain);
+    if (kind != KIND_DATAGRAM)
+        return kind < 0 ? kind : -EACCES;
+    if (fd >= FDTAB_SIZE || process_is_guest()) {
+        log_once(LOG_UDP, "UDP refused: %s", fd >= FDTAB_SIZE ? "the descriptor's number is too high"
+                                                              : "the process has the memory of another");
+        return -EACCES;
+    }
+    process_gate(GATE_FACTS);
+    process_gate(GATE_DATAGRAM);
+    error = assoc_attach(&process.assoc, fd, domain, &handle);
+    if (error)
+        return error;
+    before = fdtab_exchange(&process.fdtab, fd, KIND_DATAGRAM | handle << FDTAB_HANDLE_SHIFT);
+    /* Another thread was here first, or the number was another socket's. */
+    if ((before & FDTAB_KIND) == KIND_DATAGRAM)
+        assoc_drop(&process.assoc, fdtab_handle(before));
+    *a = assoc_of(&process.assoc, handle);
+    return *a ? 0 : -EBADF;
+}
+
+int datagram_ready(int fd, struct assoc *a, int domain)
+{
+    const struct conf *c = &process.conf;
+    const struct socks5_options options = { .user = c->user[0] ? c->user : NULL, .password = c->password };
+    struct assoc_request q = { .fd = fd, .options = &options, .limits = { c->step_ms, c->step_ms } };
+    struct addr proxy;
+    int error = process_proxy(domain, &proxy);
+
+    /* The control connection may be of another family than the socket. */
+    if (error == -EAFNOSUPPORT)
+        error = process_proxy(AF_INET6, &proxy);
+    if (error)
+        log_once(LOG_FAMILY, "the proxy's name cannot be resolved");
+    if (!error && process_is_guest())
+        error = -EACCES;
+    if (error)
+        return error;
+    q.proxy = &proxy;
+    return assoc_make(&process.assoc, a, &q);
+}
+
+static bool kernel_name(int fd, struct addr *own, struct assoc_address *as)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    if (real.getsockname(fd, (struct sockaddr *)&sa, &len) != 0 || len > sizeof as->sa ||
+        addr_from_sockaddr((struct sockaddr *)&sa, len, own) != 0)
+        return false;
+    memcpy(&as->sa, &sa, len);
+    as->len = len;
+    return true;
+}
+
+/* connect() would give the socket a port; whoever asks for it, or only receives, must find one. */
+static void give_port(int fd, int domain)
+{
+    struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+    struct assoc_address as;
+    int off = 0;
+    struct addr own;
+
+    if (!kernel_name(fd, &own, &as) || own.port != 0)
+        return;
+    /* Once bound it could not be opened to an IPv4 relay. */
+    if (domain == AF_INET6 && process_proxies()[0].kind == ADDR_IPV4)
+        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    any.sin6_family = (sa_family_t)domain;
+    real.syscall(SYS_bind, (long)fd, &any, domain == AF_INET6 ? (long)sizeof any : (long)sizeof(struct sockaddr_in));
+}
+
+static bool kernel_connected(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+
+    return real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
+static int record(int fd, int domain, const struct datagram_to *to)
+{
+    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    struct assoc *a;
+    int error = to->family == AF_INET6 && domain == AF_INET ? -EAFNOSUPPORT : datagram_attach(fd, &a);
+
+    if (error)
+        return error;
+    if (kernel_connected(fd))
+        real_connect(fd, &nowhere, sizeof nowhere);
+    give_port(fd, domain);
+    return assoc_peer(&process.assoc, a, &to->target, &to->shown);
+}
+
+int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len)
+{
+    struct datagram_to to;
+    struct assoc *a;
+    int way = datagram_judge(KIND_DATAGRAM, sa, len, &to), error;
+
+    if (way == DATAGRAM_PROXIED)
+        return record(fd, domain, &to);
+    a = way == DATAGRAM_NOT_OURS ? assoc_of(&process.assoc, datagram_handle(fd)) : NULL;
+    if (!a || process_is_guest())
+        return way;
+    /* As the kernel: a failure leaves the peer as it was. */
+    error = real_connect(fd, sa, len);
+    return error ? error : assoc_peer(&process.assoc, a, NULL, NULL);
+}
+
+int datagram_disconnect(int fd)
+{
+    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc_facts f;
+
+    if (!a || process_is_guest() || !assoc_facts(a, false, &f) || !f.peer.len)
+        return DATAGRAM_NOT_OURS;
+    return assoc_peer(&process.assoc, a, NULL, NULL);
+}
+
+int datagram_peer_name(int fd, struct assoc_address *out)
+{
+    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc_facts f;
+
+    if (!a || assoc_look(&process.assoc, a, fd, clock_ms()) != 0 || !assoc_facts(a, false, &f) || !f.peer.len)
+        return DATAGRAM_NOT_OURS;
+    *out = f.peer;
+    return 0;
+}
+
+/* The address that the kernel would send from to the proxy: what a socket connected to it says. */
+static bool address_towards(int domain, struct addr *own)
+{
+    struct sockaddr_storage sa;
+    struct assoc_address as;
+    struct addr proxy;
+    socklen_t len;
+    int fd;
+    bool good;
+
+    if (process_proxy(domain, &proxy) != 0 || addr_to_sockaddr(&proxy, domain, &sa, &len) != 0)
+        return false;
+    fd = real_socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    good = real_connect(fd, (struct sockaddr *)&sa, len) == 0 && kernel_name(fd, own, &as);
+    real_close(fd);
+    return good;
+}
+
+int datagram_own_name(int fd, struct assoc_address *out)
+{
+    struct assoc_address peer, as;
+    struct addr own, towards;
+    int domain;
+
+    if (datagram_peer_name(fd, &peer) != 0 || !kernel_name(fd, &own, &as) || !addr_is_any(&own))
+        return DATAGRAM_NOT_OURS;
+    domain = as.sa.sin6_family;
+    if (!address_towards(domain, &towards))
+        return DATAGRAM_NOT_OURS;
+    towards.port = own.port;
+    return assoc_address_set(out, domain, &towards) ? 0 : DATAGRAM_NOT_OURS;
+}
+
+enum {
+    LEVEL_UDP = 17, OPTION_CORK = 1, OPTION_SEGMENT = 103, OPTION_GRO = 104,
+    OPTION_ZEROCOPY = 60, OPTION_PEEK_OFF = 42     /* as asm-generic has them; some headers lack them */
+};
+
+int datagram_option(int fd, int level, int option, const void *value, socklen_t len)
+{
+    bool bypasses = (level == LEVEL_UDP && (option == OPTION_SEGMENT || option == OPTION_GRO)) ||
+                    (level == SOL_SOCKET && (option == OPTION_ZEROCOPY || option == OPTION_PEEK_OFF));
+    int saved_errno = errno;
+    struct assoc *a;
+
+    if (bypasses && process.conf.state == CONF_READY && kind_ask(fd, NULL) == KIND_DATAGRAM)
+        return -ENOPROTOOPT;
+    errno = saved_errno;
+    a = level == LEVEL_UDP && option == OPTION_CORK && len >= sizeof(int) && value
+            ? assoc_of(&process.assoc, datagram_handle(fd)) : NULL;
+    if (a) {
+        int on;
+
+        memcpy(&on, value, sizeof on);
+        atomic_store(&a->corked, on != 0);
+        if (!on)
+            atomic_store(&a->more, false);
+    }
+    return 0;
+}
+
+int datagram_shutdown(int fd, int result)
+{
+    struct assoc_address peer;
+
+    return result != 0 && errno == ENOTCONN && datagram_peer_name(fd, &peer) == 0 ? 0 : result;
 }

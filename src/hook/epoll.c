@@ -27,7 +27,11 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
     if (hook_idle(GATE_FACTS))
         return real.epoll_ctl(epfd, op, fd, event);
     hook_enter();
-    if (fdtab_handle(fdtab_get(&process.fdtab, fd)))
+    word = fdtab_get(&process.fdtab, fd);
+    /* A datagram socket's handle is that of an association. */
+    if ((word & FDTAB_KIND) == KIND_DATAGRAM)
+        return real.epoll_ctl(epfd, op, fd, event);
+    if (fdtab_handle(word))
         guard_settle(fd);
     word = fdtab_get(&process.fdtab, fd);
     if (!followed(word) || !process.pending.arena || process_is_guest())

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <sys/syscall.h>
 
+#include "../io/kind.h"
 #include "hook.h"
 
 #ifndef SYS_close_range
@@ -22,7 +23,9 @@ static void forget(int fd)
         return;
     if (word & FDTAB_SET)
         pending_close_set(&process.pending, fd);
-    if (word & FDTAB_REGISTERED || fdtab_handle(word))
+    if ((word & FDTAB_KIND) == KIND_DATAGRAM)
+        assoc_drop(&process.assoc, fdtab_handle(word));
+    else if (word & FDTAB_REGISTERED || fdtab_handle(word))
         pending_close(&process.pending, fd, fdtab_handle(word), word & FDTAB_REGISTERED);
     fdtab_drop(&process.fdtab, fd);
 }
@@ -91,7 +94,9 @@ static int duplicated(int from, int to)
     if ((word == 0 && fdtab_get(&process.fdtab, to) == 0) || process_is_guest())
         return to;
     fdtab_copy(&process.fdtab, from, to);
-    if (fdtab_handle(word))
+    if ((word & FDTAB_KIND) == KIND_DATAGRAM)
+        assoc_dup(&process.assoc, fdtab_handle(word));
+    else if (fdtab_handle(word))
         pending_dup(&process.pending, fdtab_handle(word), to);
     return to;
 }

@@ -9,14 +9,19 @@
 
 #include <sys/types.h>
 
+#include "../io/kind.h"
 #include "hook.h"
 
 /* The handle of fd's pending handshake, or 0. */
 static inline pending_handle guard_handle(int fd)
 {
+    uint32_t word;
+
     if (hook_idle(GATE_PENDING) || !pending_any(&process.pending))
         return 0;
-    return fdtab_handle(fdtab_get(&process.fdtab, fd));
+    word = fdtab_get(&process.fdtab, fd);
+    /* A datagram socket's handle is that of an association. */
+    return (word & FDTAB_KIND) == KIND_DATAGRAM ? 0 : fdtab_handle(word);
 }
 
 /* Step the handshake of fd once.  Returns true while it lasts.  Async-signal-safe. */

@@ -66,19 +66,22 @@ static void read_configuration(void)
     __asm__ volatile("" : : "r"(file) : "memory");
 }
 
-/* Set by pending_fork_before() in this thread, taken by the handlers after it. */
+/* Set before fork() in this thread, taken by the handlers after it. */
 static _Thread_local struct {
-    struct lock_hold hold;
-    bool held;
+    struct lock_hold hold, assoc_hold;
+    bool held, assoc_held;
 } forking;
 
 static void fork_before(void)
 {
     forking.held = pending_fork_before(&process.pending, &forking.hold);
+    forking.assoc_held = assoc_fork_before(&process.assoc, &forking.assoc_hold);
 }
 
 static void fork_parent(void)
 {
+    if (forking.assoc_held)
+        assoc_fork_parent(&process.assoc, &forking.assoc_hold);
     if (forking.held)
         pending_fork_parent(&process.pending, &forking.hold);
 }
@@ -87,6 +90,7 @@ static void fork_child(void)
 {
     state_after_fork(&process.state);
     process.pending.pid = getpid();
+    assoc_fork_child(&process.assoc, forking.assoc_held ? &forking.assoc_hold : NULL);
     if (forking.held)
         pending_fork_child(&process.pending, &forking.hold);
 }
@@ -112,6 +116,8 @@ static void start_ready(void)
         log_once(LOG_STATE, "names are kept in this process and its forked children alone: %s",
                  state_warning(&process.state));
     pending_open(&process.pending, &process.state);
+    process.assoc.space = process.pending.space;
+    resolvers_read(&process.resolvers, "/etc/resolv.conf");
 }
 
 static void start(void)

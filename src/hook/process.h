@@ -10,16 +10,19 @@
 #include <stdbool.h>
 
 #include "../core/conf.h"
+#include "../io/assoc.h"
 #include "../io/carry.h"
 #include "../io/fdtab.h"
 #include "../io/pending.h"
+#include "../io/resolvers.h"
 #include "../io/route.h"
 #include "../io/state.h"
 
 enum gate {
     GATE_WARM = 1,       /* start-up has run; a hook that comes before must let it run first */
     GATE_FACTS = 2,      /* the descriptor table knows something: calls that make or end numbers must tell it */
-    GATE_PENDING = 4     /* a handshake was started that goes on beside the program */
+    GATE_PENDING = 4,    /* a handshake was started that goes on beside the program */
+    GATE_DATAGRAM = 8    /* a datagram socket has a peer or an association of ours */
 };
 
 enum { PROCESS_PROXIES = 2 };    /* one IPv4 and one IPv6 address of the proxy's name */
@@ -32,6 +35,8 @@ struct process {
     struct state state;
     struct fdtab fdtab;
     struct pending pending;
+    struct assoc_table assoc;
+    struct resolvers resolvers;
     struct addr proxy[PROCESS_PROXIES];   /* what is known; the first ADDR_NONE ends the list */
     atomic_uint proxy_phase;              /* publishes proxy[] */
 };
@@ -39,7 +44,8 @@ struct process {
 extern struct process process;
 
 /* Start up, once, whoever comes first: our constructor, or a hook called by another library's.  Looks up libc's
- * functions, reads environment, configuration and files, maps the state.  Signals are blocked meanwhile.  Keeps errno. */
+ * functions, reads environment, configuration and files, maps the state.  Signals are blocked meanwhile.  Keeps
+ * errno. */
 void process_start(void);
 
 /* The address to dial for a socket of this domain (AF_INET or AF_INET6).  A proxy given by name is resolved at the

@@ -108,6 +108,9 @@ static int socket_call(long number, const long a[ARGUMENTS], long *result)
     case SYS_getpeername:
         *result = getpeername((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2]);
         return 1;
+    case SYS_getsockname:
+        *result = getsockname((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2]);
+        return 1;
     case SYS_getsockopt:
         *result = getsockopt((int)a[0], (int)a[1], (int)a[2], (void *)a[3], (socklen_t *)a[4]);
         return 1;

@@ -3,7 +3,11 @@
 #include <poll.h>
 #include <string.h>
 
+#include "../io/clock.h"
+#include "datagram.h"
 #include "guard.h"
+
+enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
 
 /* The numbers that came with SCM_RIGHTS were made anew: what was known of them is over. */
 static void forget_passed(struct msghdr *message)
@@ -20,22 +24,69 @@ static void forget_passed(struct msghdr *message)
     }
 }
 
+static ssize_t receive_message(int fd, struct msghdr *message, int flags)
+{
+    socklen_t room = message && message->msg_name ? message->msg_namelen : 0;
+    ssize_t result = guard_result(fd, real.recvmsg(fd, message, flags));
+
+    if (datagram_is_late(fd, result, flags)) {
+        socklen_t len = message->msg_namelen;
+
+        message->msg_namelen = len < room ? len : room;
+        result = datagram_late(fd, message, result);
+        message->msg_namelen = len;
+    }
+    return result;
+}
+
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
+    int entry_errno = errno;
     ssize_t result;
 
+    if (datagram_handle(fd) && message && datagram_receive(fd, message, flags, &result))
+        return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
-    result = guard_result(fd, real.recvmsg(fd, message, flags));
+    result = receive_message(fd, message, flags);
     if (result >= 0 && !hook_idle(GATE_FACTS))
         forget_passed(message);
     return result;
 }
 
+/* timeout: looked at after each datagram, as the kernel does. */
+static long receive_each(int fd, struct mmsghdr *messages, unsigned count, int flags, int64_t limit)
+{
+    unsigned done = 0;
+    ssize_t result = 0;
+
+    if (count > MESSAGES_MAX)
+        count = MESSAGES_MAX;
+    while (done < count) {
+        struct msghdr *m = &messages[done].msg_hdr;
+        bool last = flags & MSG_WAITFORONE && done;
+
+        if (!datagram_receive(fd, m, (flags & ~MSG_WAITFORONE) | (last ? MSG_DONTWAIT : 0), &result))
+            result = -EAGAIN;
+        if (result < 0)
+            break;
+        messages[done++].msg_len = (unsigned)result;
+        if (clock_ms() >= limit)
+            break;
+    }
+    return done ? (long)done : result;
+}
+
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
-    int result;
+    int64_t limit = INT64_MAX;
+    int entry_errno = errno, result;
 
+    if (datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE)) {
+        if (timeout)
+            limit = clock_ms() + (int64_t)timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000;
+        return (int)hook_return(entry_errno, receive_each(fd, messages, count, flags, limit));
+    }
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
     result = (int)guard_result(fd, real.recvmmsg(fd, messages, count, flags, timeout));

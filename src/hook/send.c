@@ -9,7 +9,9 @@
 #include "stream.h"
 
 /* What a call is to do after its address was judged; or a negative errno. */
-enum { SEND_AS_IT_IS = STREAM_NOT_OURS, SEND_CONNECTED = 0 };
+enum { SEND_AS_IT_IS = STREAM_NOT_OURS, SEND_CONNECTED = 0, SEND_PROXIED = DATAGRAM_PROXIED };
+
+enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
 
 static int kind_of(int fd, int *domain, int flags)
 {
@@ -36,7 +38,8 @@ static const struct sockaddr *read_unspec(int kind, int domain, const struct soc
     return (const struct sockaddr *)own;
 }
 
-static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags)
+/* to: filled for SEND_PROXIED. */
+static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, struct datagram_to *to)
 {
     struct sockaddr_storage own;
     int kind, domain;
@@ -54,21 +57,37 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags)
         return flags & MSG_FASTOPEN && sa->sa_family == domain ? stream_connect(fd, domain, sa, len) : SEND_AS_IT_IS;
     case KIND_DATAGRAM:
     case KIND_OTHER:
-        return datagram_judge(kind, sa, len);
+        return datagram_judge((enum kind)kind, sa, len, to);
     default:
         return SEND_AS_IT_IS;
     }
 }
 
+/* A message that goes through the proxy: to a destination, or without one to the peer that the kernel does not know. */
+static bool proxied(int fd, const struct msghdr *m, int flags, int way, const struct datagram_to *to, ssize_t *result)
+{
+    if (way == SEND_PROXIED)
+        return datagram_send(fd, m, flags, to, result);
+    return way == SEND_AS_IT_IS && (!m->msg_name || m->msg_namelen == 0) && datagram_handle(fd) &&
+           datagram_send(fd, m, flags, NULL, result);
+}
+
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa, socklen_t len)
 {
+    struct iovec piece = { (void *)data, size };
+    const struct msghdr m = { .msg_name = (void *)sa, .msg_namelen = sa ? sizeof *sa : 0, .msg_iov = &piece,
+                              .msg_iovlen = 1 };
     int entry_errno = errno;
+    struct datagram_to to;
+    ssize_t result;
     int way;
 
     hook_enter();
-    way = judge(fd, sa, len, flags);
+    way = judge(fd, sa, len, flags, &to);
     if (way < 0)
         return hook_return(entry_errno, way);
+    if (proxied(fd, &m, flags, way, &to, &result))
+        return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
         return -1;
     return guard_result(fd, way == SEND_CONNECTED ? real.send(fd, data, size, flags & ~MSG_FASTOPEN)
@@ -92,7 +111,7 @@ static void drain_passed(const struct msghdr *message)
     }
 }
 
-static int judge_message(int fd, const struct msghdr *message, int flags)
+static int judge_message(int fd, const struct msghdr *message, int flags, struct datagram_to *to)
 {
     socklen_t len;
 
@@ -104,33 +123,64 @@ static int judge_message(int fd, const struct msghdr *message, int flags)
     /* Here the kernel cuts the length, where sendto() says EINVAL. */
     if ((int)len > (int)sizeof(struct sockaddr_storage))
         len = sizeof(struct sockaddr_storage);
-    return judge(fd, message->msg_name, len, flags);
+    return judge(fd, message->msg_name, len, flags, to);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     int entry_errno = errno;
+    struct datagram_to to;
+    ssize_t result;
     int way;
 
     hook_enter();
-    way = judge_message(fd, message, flags);
+    way = judge_message(fd, message, flags, &to);
     if (way < 0)
         return hook_return(entry_errno, way);
+    if (message && proxied(fd, message, flags, way, &to, &result))
+        return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
         return -1;
     return guard_result(fd, real.sendmsg(fd, message, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
+}
+
+/* Datagrams of which some go through the proxy, one by one.  A failure shows when nothing went before it. */
+static long send_each(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    ssize_t result = 0;
+    unsigned done = 0;
+
+    for (; done < count && done < MESSAGES_MAX; done++) {
+        struct msghdr *m = &messages[done].msg_hdr;
+        struct datagram_to to;
+        int way = judge_message(fd, m, flags, &to);
+
+        if (way < 0)
+            result = way;
+        else if (!proxied(fd, m, flags, way, &to, &result) && (result = real.sendmsg(fd, m, flags)) < 0)
+            result = -errno;
+        if (result < 0)
+            break;
+        messages[done].msg_len = (unsigned)result;
+    }
+    return done ? (long)done : result;
 }
 
 /* As the kernel: the messages before the first that fails go out, and the failure shows in the next call. */
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     int entry_errno = errno;
+    struct datagram_to to;
     unsigned good = 0;
 
     hook_enter();
+    if (messages && datagram_handle(fd))
+        return (int)hook_return(entry_errno, send_each(fd, messages, count, flags));
     for (; messages && good < count; good++) {
-        int way = judge_message(fd, &messages[good].msg_hdr, flags);
+        int way = judge_message(fd, &messages[good].msg_hdr, flags, &to);
 
+        if (way == SEND_PROXIED)
+            return (int)hook_return(entry_errno, send_each(fd, messages, count, flags));
         if (way < 0 && good == 0)
             return (int)hook_return(entry_errno, way);
         if (way < 0)

@@ -5,6 +5,7 @@
 
 #include "../io/kind.h"
 #include "../io/log.h"
+#include "datagram.h"
 #include "guard.h"
 
 enum {
@@ -15,6 +16,8 @@ static void remember(int fd, enum kind kind)
 {
     if (process_is_guest())
         return;
+    /* The number was closed where no hook saw it. */
+    datagram_forget(fd);
     if (kind == KIND_NATIVE) {
         fdtab_drop(&process.fdtab, fd);
         return;
@@ -113,6 +116,12 @@ static void show_target(int fd, struct sockaddr_storage *sa, socklen_t *len)
 int shutdown(int fd, int how)
 {
     hook_enter();
+    if (datagram_handle(fd)) {
+        int entry_errno = errno, result = datagram_shutdown(fd, real.shutdown(fd, how));
+
+        errno = result == 0 ? entry_errno : errno;
+        return result;
+    }
     if (how < SHUT_RD || how > SHUT_RDWR || !guard_pending(fd))
         return real.shutdown(fd, how);
     /* What the kernel makes of a socket that is still connecting, and it succeeds. */
@@ -154,13 +163,38 @@ static bool takes_header(int fd, int level, int option)
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-    int entry_errno = errno;
+    int entry_errno = errno, error;
 
     hook_enter();
+    error = datagram_option(fd, level, option, value, len);
+    if (error)
+        return (int)hook_return(entry_errno, error);
     if (!takes_header(fd, level, option))
         return real.setsockopt(fd, level, option, value, len);
     log_once(LOG_KIND, "IP_HDRINCL refused: the destination of such packets cannot be seen");
     return (int)hook_return(entry_errno, -EACCES);
+}
+
+/* Hand an address to the program as the kernel does. */
+static int show(const struct assoc_address *a, struct sockaddr *sa, socklen_t *len)
+{
+    if ((int)*len < 0)
+        return -EINVAL;
+    memcpy(sa, &a->sa, *len < a->len ? *len : a->len);
+    *len = a->len;
+    return 0;
+}
+
+int getsockname(int fd, struct sockaddr *sa, socklen_t *len)
+{
+    struct assoc_address own;
+    int entry_errno = errno;
+
+    if (datagram_handle(fd) && sa && len && datagram_own_name(fd, &own) == 0)
+        return (int)hook_return(entry_errno, show(&own, sa, len));
+    hook_enter();
+    errno = entry_errno;
+    return real.getsockname(fd, sa, len);
 }
 
 int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
@@ -168,8 +202,11 @@ int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
     struct sockaddr_storage peer;
     socklen_t peer_len = sizeof peer, room;
     int entry_errno = errno;
+    struct assoc_address datagram_peer;
 
     hook_enter();
+    if (datagram_handle(fd) && sa && len && datagram_peer_name(fd, &datagram_peer) == 0)
+        return (int)hook_return(entry_errno, show(&datagram_peer, sa, len));
     if (process.conf.state != CONF_READY || !sa || !len)
         return real.getpeername(fd, sa, len);
     if (guard_pending(fd))

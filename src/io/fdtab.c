@@ -32,6 +32,14 @@ void fdtab_set(struct fdtab *t, int fd, uint32_t word)
     atomic_store_explicit(&t->word[fd], word, memory_order_relaxed);
 }
 
+uint32_t fdtab_exchange(struct fdtab *t, int fd, uint32_t word)
+{
+    if (!inside(fd))
+        return 0;
+    reach(t, fd);
+    return atomic_exchange_explicit(&t->word[fd], word, memory_order_relaxed);
+}
+
 void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set)
 {
     uint32_t word = fdtab_get(t, fd);

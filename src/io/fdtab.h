@@ -19,7 +19,8 @@ enum fdtab_bits {
     FDTAB_FRESH = 0x08,           /* a TCP socket made here whose connect() was not seen yet */
     FDTAB_REGISTERED = 0x10,      /* a socket with epoll registrations that are followed */
     FDTAB_SET = 0x20,             /* an epoll set that holds such registrations */
-    FDTAB_HANDLE_SHIFT = 8        /* the upper 24 bits: the handle of a pending handshake, or 0 */
+    FDTAB_HANDLE_SHIFT = 8        /* the upper 24 bits: 0, or the handle of a pending handshake (KIND_STREAM) or of an
+                                     association (KIND_DATAGRAM) */
 };
 
 struct fdtab {
@@ -27,7 +28,7 @@ struct fdtab {
     _Atomic uint32_t word[FDTAB_SIZE];      /* all zero at start */
 };
 
-/* The handle of a pending handshake that a word holds, or 0. */
+/* The handle that a word holds, or 0; what it leads to depends on the kind. */
 static inline uint32_t fdtab_handle(uint32_t word)
 {
     return word >> FDTAB_HANDLE_SHIFT;
@@ -41,6 +42,9 @@ void fdtab_set(struct fdtab *t, int fd, uint32_t word);
 
 /* Set and clear some bits of a word in one step. */
 void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set);
+
+/* As fdtab_set(); returns what was known before, 0 for a number that is not in the table. */
+uint32_t fdtab_exchange(struct fdtab *t, int fd, uint32_t word);
 
 /* The number to was made a duplicate of from. */
 void fdtab_copy(struct fdtab *t, int from, int to);

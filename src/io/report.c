@@ -9,8 +9,7 @@
 #include "clock.h"
 #include "log.h"
 
-/* What happened, in words. */
-static const char *explain(const struct socks5 *machine, int error)
+const char *report_explain(const struct socks5 *machine, int error)
 {
     switch (socks5_cause(machine)) {
     case SOCKS5_CAUSE_REPLY:
@@ -37,6 +36,6 @@ void report_connect(const struct addr *target, const struct addr *proxy, const s
         return;
     addr_format(target, to, sizeof to);
     addr_format(proxy, via, sizeof via);
-    log_line(CONF_LOG_INFO, "connect %s via %s: %s (%s), %u ms", to, via, explain(machine, error), errname(error),
-             (unsigned)(clock_ms() - began));
+    log_line(CONF_LOG_INFO, "connect %s via %s: %s (%s), %u ms", to, via, report_explain(machine, error),
+             errname(error), (unsigned)(clock_ms() - began));
 }

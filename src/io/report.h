@@ -12,4 +12,7 @@
 void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
                     int64_t began);
 
+/* What became of a handshake, in words; a constant.  error: 0 or negative errno. */
+const char *report_explain(const struct socks5 *machine, int error);
+
 #endif

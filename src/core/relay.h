@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* relay.h - where the datagrams of an association go (RFC 1928 section 7) */
+#ifndef SOCKSIFY_CORE_RELAY_H
+#define SOCKSIFY_CORE_RELAY_H
+
+#include "addr.h"
+
+/* The relay that the reply to ASSOCIATE means.  Servers answer with what they know of themselves: the any-address, a
+ * loopback address, one behind a NAT, or a name; then, or when the family is not the proxy's, the relay is at the
+ * proxy's own address.
+ * bound: BND of the reply, any kind; proxy: the address that was dialled, IPv4 or IPv6.
+ * Returns 0; -EPROTO when BND has no port (out untouched).  Pure. */
+int relay_address(const struct addr *bound, const struct addr *proxy, struct addr *out);
+
+#endif

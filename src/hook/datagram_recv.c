@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: ISC */
+/* datagram_recv.c - a datagram on its way from the relay to the program
+ *
+ * The vector is [10][the program's][252]: behind the header of the IPv4 form the payload lies in its place at once;
+ * what has a longer header, or none, is moved.
+ */
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+
+#include "../io/clock.h"
+#include "../io/vector.h"
+#include "datagram.h"
+#include "datagram_source.h"
+
+enum {
+    PIECES = 64,                /* of the program's; more go through a copy */
+    PIECES_MAX = 1024,          /* UIO_MAXIOV */
+    ROOM_MAX = 65536            /* more than any datagram holds */
+};
+
+/* One call under way. */
+struct receipt {
+    int fd, flags;
+    struct msghdr *m;                           /* the program's */
+    size_t room;                                /* of its vector */
+    struct assoc *a;
+    int64_t limit;                              /* when SO_RCVTIMEO runs out; 0: not asked yet, or none */
+    int64_t began;
+    size_t had;                                 /* bytes that the last datagram has put into the vector */
+    struct iovec piece[1 + PIECES + 1];
+    struct sockaddr_storage from;
+    uint8_t head[UDP_HEADER_IPV4], spare[UDP_HEADER_MAX - UDP_HEADER_IPV4];
+};
+
+static int64_t ms_of(const struct timeval *t)
+{
+    return (int64_t)t->tv_sec * 1000 + (t->tv_usec + 999) / 1000;
+}
+
+/* A datagram was dropped: the wait goes on, with what is left of the socket's time. */
+static void go_on(struct receipt *r)
+{
+    struct timeval t = { 0, 0 };
+    socklen_t len = sizeof t;
+
+    atomic_fetch_add_explicit(&r->a->dropped, 1, memory_order_relaxed);
+    /* Nothing of it is left in the program's hands. */
+    if (r->had > UDP_HEADER_IPV4)
+        vector_clear(r->piece + 1, r->m->msg_iovlen, 0, r->had - UDP_HEADER_IPV4);
+    /* It was only looked at, and would be in the way for ever. */
+    if (r->flags & MSG_PEEK)
+        real_recv(r->fd, NULL, 0, MSG_DONTWAIT);
+    if (r->limit || r->flags & MSG_DONTWAIT)
+        return;
+    if (real.getsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &t, &len) == 0 && ms_of(&t) > 0)
+        r->limit = r->began + ms_of(&t);
+}
+
+/* The kernel would begin its time-out anew. */
+static int await(const struct receipt *r)
+{
+    struct pollfd p = { .fd = r->fd, .events = POLLIN };
+    int flags = real.fcntl(r->fd, F_GETFL);
+    int64_t left = r->limit - clock_ms();
+
+    if (flags < 0 || flags & O_NONBLOCK || left <= 0)
+        return -EAGAIN;
+    return real.poll(&p, 1, (int)(left < INT32_MAX ? left : INT32_MAX)) < 0 ? -errno : 0;
+}
+
+static ssize_t take(struct receipt *r, struct msghdr *k)
+{
+    ssize_t n;
+
+    *k = (struct msghdr){ .msg_name = &r->from, .msg_namelen = sizeof r->from, .msg_iov = r->piece,
+                          .msg_iovlen = r->m->msg_iovlen + 2, .msg_control = r->m->msg_control,
+                          .msg_controllen = r->m->msg_controllen };
+    while ((n = real.recvmsg(r->fd, k, r->limit ? r->flags | MSG_DONTWAIT : r->flags)) < 0) {
+        int error = errno == EAGAIN && r->limit ? await(r) : -errno;
+
+        if (error)
+            return error;
+    }
+    return n;
+}
+
+/* Put the payload where the program wants it.  had: bytes that lie in the vector.  Returns those in the program's. */
+static size_t place(const struct receipt *r, size_t had, size_t skip)
+{
+    size_t payload = had - skip, kept = payload < r->room ? payload : r->room;
+
+    if (skip < UDP_HEADER_IPV4) {
+        vector_move(r->piece, UDP_HEADER_IPV4, skip, kept);
+    } else if (skip > UDP_HEADER_IPV4) {
+        size_t written = had - UDP_HEADER_IPV4;
+
+        vector_move(r->piece + 1, 0, skip - UDP_HEADER_IPV4, kept);
+        /* Programs there are that clear a buffer first, and take the zero behind the payload for its end. */
+        if (written > r->room)
+            written = r->room;
+        if (written > kept)
+            vector_clear(r->piece + 1, r->m->msg_iovlen, kept, written - kept);
+    }
+    return kept;
+}
+
+static void fill(struct msghdr *m, const struct msghdr *k, const struct assoc_address *shown, bool cut)
+{
+    m->msg_flags = (k->msg_flags & ~MSG_TRUNC) | (cut ? MSG_TRUNC : 0);
+    m->msg_controllen = k->msg_controllen;
+    if (!m->msg_name)
+        return;
+    memcpy(m->msg_name, &shown->sa, m->msg_namelen < shown->len ? m->msg_namelen : shown->len);
+    m->msg_namelen = shown->len;
+}
+
+/* What a datagram begins with, in one piece. */
+static size_t look(const struct receipt *r, size_t had, uint8_t head[UDP_HEADER_MAX])
+{
+    size_t len = had < UDP_HEADER_MAX ? had : UDP_HEADER_MAX;
+
+    if (had >= UDP_HEADER_IPV4 && r->head[3] == ADDR_IPV4)
+        len = UDP_HEADER_IPV4;
+    vector_gather(r->piece, r->m->msg_iovlen + 2, head, len);
+    return len;
+}
+
+/* Returns the length for the program, or a negative errno; -ENOMSG for a datagram that was dropped. */
+static ssize_t receive_one(struct receipt *r)
+{
+    uint8_t head[UDP_HEADER_MAX];
+    struct assoc_address shown = { .len = 0 };
+    struct assoc_facts f;
+    struct msghdr k;
+    size_t had, kept, whole;
+    ssize_t n = take(r, &k);
+    int skip;
+
+    if (n < 0)
+        return n;
+    /* After shutdown(): the end, and not a datagram. */
+    if (n == 0 && k.msg_namelen == 0) {
+        fill(r->m, &k, &shown, false);
+        return 0;
+    }
+    had = r->had = (size_t)n < r->room + UDP_HEADER_MAX ? (size_t)n : r->room + UDP_HEADER_MAX;
+    if (!assoc_facts(r->a, false, &f))
+        return -ENOMSG;
+    skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k.msg_namelen, head, look(r, had, head), &shown);
+    if (skip < 0)
+        return -ENOMSG;
+    whole = (size_t)n - (size_t)skip;
+    kept = place(r, had, (size_t)skip);
+    fill(r->m, &k, &shown, whole > r->room);
+    return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
+}
+
+static ssize_t receive(struct receipt *r)
+{
+    ssize_t n;
+
+    r->room = vector_size(r->m->msg_iov, r->m->msg_iovlen);
+    if (r->room > SSIZE_MAX - UDP_HEADER_MAX || (r->m->msg_name && (int)r->m->msg_namelen < 0))
+        return -EINVAL;
+    r->piece[0] = (struct iovec){ r->head, sizeof r->head };
+    if (r->m->msg_iovlen)
+        memcpy(r->piece + 1, r->m->msg_iov, r->m->msg_iovlen * sizeof *r->piece);
+    r->piece[1 + r->m->msg_iovlen] = (struct iovec){ r->spare, sizeof r->spare };
+    while ((n = receive_one(r)) == -ENOMSG)
+        go_on(r);
+    return n;
+}
+
+static ssize_t receive_copied(struct receipt *r)
+{
+    struct msghdr *own = r->m, one = *own;
+    size_t room = vector_size(own->msg_iov, own->msg_iovlen);
+    struct iovec piece = { .iov_len = room < ROOM_MAX ? room : ROOM_MAX };
+    ssize_t n;
+
+    if (own->msg_iovlen > PIECES_MAX || room == SIZE_MAX)
+        return own->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EINVAL;
+    piece.iov_base = mmap(NULL, ROOM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece.iov_base == MAP_FAILED)
+        return -ENOBUFS;
+    one.msg_iov = &piece;
+    one.msg_iovlen = 1;
+    r->m = &one;
+    n = receive(r);
+    if (n >= 0) {
+        vector_scatter(own->msg_iov, own->msg_iovlen, piece.iov_base, (size_t)n < room ? (size_t)n : room);
+        own->msg_flags = one.msg_flags;
+        own->msg_controllen = one.msg_controllen;
+        own->msg_namelen = one.msg_namelen;
+    }
+    munmap(piece.iov_base, ROOM_MAX);
+    return n;
+}
+
+bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
+{
+    struct receipt r;
+
+    r.a = assoc_of(&process.assoc, datagram_handle(fd));
+    if (!r.a || flags & MSG_ERRQUEUE)
+        return false;
+    r.fd = fd;
+    r.flags = flags;
+    r.m = m;
+    r.limit = 0;
+    r.began = clock_ms();
+    if (assoc_look(&process.assoc, r.a, fd, r.began) == -ESTALE) {
+        datagram_forget(fd);
+        return false;
+    }
+    *result = m->msg_iovlen <= PIECES ? receive(&r) : receive_copied(&r);
+    if (*result < 0 && *result != -EAGAIN && *result != -EINTR)
+        assoc_doubt(r.a);
+    return true;
+}
+
+ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
+{
+    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    size_t room = vector_size(m->msg_iov, m->msg_iovlen);
+    size_t had = (size_t)result < room ? (size_t)result : room;
+    uint8_t head[UDP_HEADER_MAX];
+    struct assoc_address shown;
+    struct assoc_facts f;
+    int skip;
+
+    if (result <= 0 || !a || !assoc_facts(a, false, &f) || !f.relay.len)
+        return result;
+    if (m->msg_name && !datagram_from_relay(&f, m->msg_name, m->msg_namelen))
+        return result;
+    vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
+    skip = datagram_source(a, &f, (struct sockaddr *)&f.relay.sa, f.relay.len, head,
+                           had < sizeof head ? had : sizeof head, &shown);
+    if (skip <= 0)
+        return result;
+    vector_move(m->msg_iov, 0, (size_t)skip, had - (size_t)skip);
+    vector_clear(m->msg_iov, m->msg_iovlen, had - (size_t)skip, (size_t)skip);
+    if (m->msg_name)
+        memcpy(m->msg_name, &shown.sa, m->msg_namelen);
+    return result - skip;
+}
+
+bool datagram_waiting(int fd, int *value)
+{
+    struct receipt r = { .fd = fd, .flags = MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT };
+    struct msghdr none = { .msg_iovlen = 0 };
+    ssize_t n;
+
+    r.a = assoc_of(&process.assoc, datagram_handle(fd));
+    if (!r.a || assoc_look(&process.assoc, r.a, fd, clock_ms()) != 0)
+        return false;
+    r.m = &none;
+    n = receive(&r);
+    *value = n > 0 ? (int)n : 0;
+    return true;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/* datagram_send.c - a datagram on its way to the relay */
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../io/clock.h"
+#include "../io/vector.h"
+#include "datagram.h"
+
+enum {
+    PIECES = 64,                /* of the program's; more go through a copy */
+    PIECES_MAX = 1024,          /* UIO_MAXIOV */
+    PAYLOAD_MAX = 65536,        /* more than any datagram holds */
+    LEVEL_UDP = 17, MESSAGE_SEGMENT = 103,
+    TRIES = 3                   /* the control connection may end while it is looked at */
+};
+
+/* The kernel would cut a large one into several, of which only the first had a header. */
+static bool asks_for_segments(const struct msghdr *m)
+{
+    struct msghdr *message = (struct msghdr *)m;
+
+    if (!m->msg_control || m->msg_controllen == 0)
+        return false;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == LEVEL_UDP && c->cmsg_type == MESSAGE_SEGMENT)
+            return true;
+    }
+    return false;
+}
+
+/* The association of a socket, standing.  Returns 0, DATAGRAM_NOT_OURS without a peer, or a negative errno. */
+static int prepare(int fd, bool to_peer, struct assoc **a, struct assoc_facts *f)
+{
+    for (int i = 0; i < TRIES; i++) {
+        int error = datagram_attach(fd, a);
+
+        if (!error && assoc_look(&process.assoc, *a, fd, clock_ms()) == -ESTALE) {
+            datagram_forget(fd);
+            if (to_peer)
+                return DATAGRAM_NOT_OURS;
+            continue;
+        }
+        if (error)
+            return error;
+        if (!assoc_facts(*a, to_peer, f))
+            return -EAGAIN;
+        if (to_peer && !f->peer.len)
+            return DATAGRAM_NOT_OURS;
+        if (HOOK_LIKELY(f->relay.len && f->alive))
+            return 0;
+        error = datagram_ready(fd, *a, (int)f->domain);
+        if (error)
+            return error;
+    }
+    return -ECONNREFUSED;
+}
+
+static ssize_t send_pieces(int fd, const struct msghdr *m, int flags, struct assoc_facts *f, struct iovec *head)
+{
+    struct iovec piece[1 + PIECES];
+    struct msghdr k = { .msg_name = &f->relay.sa, .msg_namelen = f->relay.len, .msg_iov = piece,
+                        .msg_iovlen = m->msg_iovlen + 1, .msg_control = m->msg_control,
+                        .msg_controllen = m->msg_controllen };
+    ssize_t n;
+
+    piece[0] = *head;
+    if (m->msg_iovlen)
+        memcpy(piece + 1, m->msg_iov, m->msg_iovlen * sizeof *piece);
+    n = real.sendmsg(fd, &k, flags);
+    return n < 0 ? -errno : n - (ssize_t)head->iov_len;
+}
+
+static ssize_t send_copied(int fd, const struct msghdr *m, int flags, struct assoc_facts *f, struct iovec *head)
+{
+    size_t size = vector_size(m->msg_iov, m->msg_iovlen);
+    struct msghdr one = *m;
+    struct iovec piece;
+    ssize_t n;
+
+    if (m->msg_iovlen > PIECES_MAX || size > PAYLOAD_MAX)
+        return -EMSGSIZE;
+    piece.iov_len = size;
+    piece.iov_base = mmap(NULL, PAYLOAD_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece.iov_base == MAP_FAILED)
+        return -ENOBUFS;
+    vector_gather(m->msg_iov, m->msg_iovlen, piece.iov_base, size);
+    one.msg_iov = &piece;
+    one.msg_iovlen = 1;
+    n = send_pieces(fd, &one, flags, f, head);
+    munmap(piece.iov_base, PAYLOAD_MAX);
+    return n;
+}
+
+/* What the socket's later calls need to know of this one. */
+static void note(struct assoc *a, int flags, ssize_t n)
+{
+    bool more = n >= 0 && (flags & MSG_MORE || atomic_load_explicit(&a->corked, memory_order_relaxed));
+
+    if (atomic_load_explicit(&a->more, memory_order_relaxed) != more)
+        atomic_store_explicit(&a->more, more, memory_order_relaxed);
+    if (n < 0 && n != -EAGAIN && n != -EMSGSIZE && n != -EINTR && n != -EFAULT)
+        assoc_doubt(a);
+}
+
+static void note_destination(struct assoc *a, const struct assoc_facts *f, const struct datagram_to *to)
+{
+    struct addr shown;
+
+    if (!atomic_load_explicit(&a->owed, memory_order_relaxed))
+        atomic_store_explicit(&a->owed, true, memory_order_relaxed);
+    if (to)
+        assoc_sent(a, &to->shown, to->target.kind == ADDR_NAME);
+    else if (f->by_name && addr_from_sockaddr((const struct sockaddr *)&f->peer.sa, f->peer.len, &shown) == 0)
+        assoc_sent(a, &shown, true);
+}
+
+bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
+{
+    uint8_t header[UDP_HEADER_MAX];
+    struct iovec head = { .iov_base = header };
+    struct assoc_facts f;
+    struct assoc *a;
+    int error = prepare(fd, !to, &a, &f);
+
+    if (error == DATAGRAM_NOT_OURS)
+        return false;
+    if (!error && to && to->family == AF_INET6 && f.domain == AF_INET)
+        error = -EAFNOSUPPORT;
+    if (!error && (to ? to->target.port : ntohs(f.peer.sa.sin6_port)) == 0)
+        error = -EINVAL;
+    if (!error && asks_for_segments(m))
+        error = -EIO;
+    *result = error;
+    if (error)
+        return true;
+    if (!to)
+        head.iov_base = f.header;
+    /* What follows MSG_MORE belongs to a datagram that has its header. */
+    if (!atomic_load_explicit(&a->more, memory_order_relaxed))
+        head.iov_len = to ? udp_header_put(&to->target, header) : f.header_len;
+    /* Before it goes: the answer may be here before this thread is. */
+    note_destination(a, &f, to);
+    *result = m->msg_iovlen <= PIECES ? send_pieces(fd, m, flags, &f, &head) : send_copied(fd, m, flags, &f, &head);
+    note(a, flags, *result);
+    return true;
+}

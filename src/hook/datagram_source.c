@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* datagram_source.c - whom a datagram that came is from, and whether the program is to see it */
+#include "datagram_source.h"
+
+#include <string.h>
+
+/* A source that the relay names by its name: the addresses that stand for it. */
+static bool from_name(struct assoc *a, int domain, const struct addr *source, struct addr *shown)
+{
+    struct addr name, alias[2] = { { .kind = ADDR_NONE }, { .kind = ADDR_NONE } };
+    int count = 0;
+
+    if (addr_from_name(source->name, strlen(source->name), &name) != 0)
+        return false;
+    if (state_name_assign(&process.state, name.name, AF_INET, &alias[count]) == 0)
+        count++;
+    if (domain == AF_INET6 && state_name_assign(&process.state, name.name, AF_INET6, &alias[count]) == 0)
+        count++;
+    if (count)
+        assoc_source_name(a, alias, source->port, shown);
+    return count != 0;
+}
+
+/* Returns the header's length, or a negative errno for what is to be dropped. */
+static int from_relay(struct assoc *a, const struct assoc_facts *f, const void *head, size_t len,
+                      struct assoc_address *shown)
+{
+    struct addr source, known;
+    int used = udp_header_get(head, len, &source);
+
+    if (used < 0)
+        return used;
+    if (atomic_load_explicit(&a->owed, memory_order_relaxed))
+        atomic_store_explicit(&a->owed, false, memory_order_relaxed);
+    if (source.kind != ADDR_NAME)
+        assoc_source(a, &source, &known);
+    else if (!from_name(a, (int)f->domain, &source, &known))
+        return -EPROTO;
+    /* An IPv6 host can be no source to an IPv4 socket. */
+    return assoc_address_set(shown, (int)f->domain, &known) ? used : -EAFNOSUPPORT;
+}
+
+static bool is_direct(const struct sockaddr *sa, socklen_t len)
+{
+    struct route r;
+
+    route_judge(&process.conf, &process.state, process_proxies(), sa, len, false, &r);
+    return r.way == ROUTE_DIRECT;
+}
+
+bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)
+{
+    return assoc_address_equal(&f->relay, sa, len);
+}
+
+int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len,
+                    const void *head, size_t head_len, struct assoc_address *shown)
+{
+    int skip = 0;
+
+    if (datagram_from_relay(f, sa, len)) {
+        skip = from_relay(a, f, head, head_len, shown);
+    } else if (len <= sizeof shown->sa && is_direct(sa, len)) {
+        shown->len = len;
+        memcpy(&shown->sa, sa, len);
+    } else {
+        skip = -EPERM;
+    }
+    if (skip >= 0 && f->peer.len &&
+        !assoc_address_equal(&f->peer, (const struct sockaddr *)&shown->sa, shown->len))
+        return -EPERM;
+    return skip;
+}

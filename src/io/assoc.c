@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+/* assoc.c - UDP associations of this process' datagram sockets */
+#include "assoc.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "real.h"
+
+#ifndef UDP_CORK
+#define UDP_CORK 1
+#endif
+
+enum {
+    INDEX_BITS = 14,
+    GENERATIONS = 1 << 10,
+    READ_TRIES = 10000,
+    LOOK_MS = 1000
+};
+
+_Static_assert(sizeof(struct assoc_facts) % 8 == 0 && offsetof(struct assoc_facts, header) % 8 == 0,
+               "facts are copied by words");
+_Static_assert(ASSOC_PLACES == 1 << INDEX_BITS, "a handle holds the index of every place");
+
+struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle)
+{
+    struct assoc *place = atomic_load_explicit(&t->place, memory_order_acquire);
+    struct assoc *a = place ? &place[handle % ASSOC_PLACES] : NULL;
+
+    return a && handle && atomic_load_explicit(&a->handle, memory_order_acquire) == handle ? a : NULL;
+}
+
+bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out)
+{
+    uint64_t word[ASSOC_WORDS];
+
+    for (int i = 0; i < READ_TRIES; i++) {
+        uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_acquire);
+        size_t count = ASSOC_HEAD_WORDS;
+
+        for (size_t w = 0; w < count; w++) {
+            word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
+            if (header && w + 1 == ASSOC_HEAD_WORDS) {
+                memcpy(out, word, sizeof *word * ASSOC_HEAD_WORDS);
+                count += out->header_len <= UDP_HEADER_MAX ? (out->header_len + 7u) / 8 : 0;
+            }
+        }
+        if (sequence % 2 == 0 && atomic_load_explicit(&a->sequence, memory_order_relaxed) == sequence) {
+            memcpy(out, word, sizeof *word * count);
+            return true;
+        }
+        sched_yield();
+    }
+    return false;
+}
+
+void assoc_publish(struct assoc *a, const struct assoc_facts *f)
+{
+    uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_relaxed);
+    uint64_t word[ASSOC_WORDS];
+
+    memcpy(word, f, sizeof *f);
+    atomic_store_explicit(&a->sequence, sequence + 1, memory_order_seq_cst);
+    for (size_t w = 0; w < ASSOC_WORDS; w++)
+        atomic_store_explicit(&a->word[w], word[w], memory_order_release);
+    atomic_store_explicit(&a->sequence, sequence + 2, memory_order_release);
+}
+
+static struct assoc *map_places(struct assoc_table *t)
+{
+    struct assoc *place = atomic_load_explicit(&t->place, memory_order_acquire);
+    void *memory;
+
+    if (place)
+        return place;
+    memory = mmap(NULL, sizeof *place * ASSOC_PLACES, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    atomic_store_explicit(&t->place, memory, memory_order_release);
+    return memory;
+}
+
+static struct assoc *find(struct assoc *place, unsigned top, uint64_t cookie)
+{
+    for (unsigned i = 1; i < top; i++) {
+        if (atomic_load(&place[i].handle) && atomic_load(&place[i].cookie) == cookie)
+            return &place[i];
+    }
+    return NULL;
+}
+
+/* The sequence count goes on, so that a reader of the place's last life notices; it is the generation as well. */
+static assoc_handle occupy(struct assoc_table *t, unsigned index, int fd, int domain, uint64_t cookie)
+{
+    struct assoc *a = &atomic_load(&t->place)[index];
+    struct assoc_facts f = { .domain = (uint32_t)domain };
+    int cork = 0;
+    socklen_t len = sizeof cork;
+
+    atomic_store(&a->cookie, cookie);
+    atomic_store(&a->numbers, 0);
+    atomic_store(&a->maker, 0);
+    atomic_store(&a->looked, clock_ms());
+    atomic_store(&a->control, -1);
+    atomic_store(&a->dropped, 0);
+    atomic_store(&a->owed, false);
+    atomic_store(&a->more, false);
+    atomic_store(&a->named, false);
+    atomic_store(&a->busy, false);
+    memset(&a->sources, 0, sizeof a->sources);
+    if (real.getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &len) == 0)
+        atomic_store(&a->corked, cork != 0);
+    assoc_publish(a, &f);
+    if (index >= atomic_load(&t->top))
+        atomic_store(&t->top, index + 1);
+    return (a->sequence / 2 % GENERATIONS) << INDEX_BITS | index;
+}
+
+static int attach(struct assoc_table *t, int fd, int domain, uint64_t cookie, assoc_handle *handle)
+{
+    struct assoc *place = map_places(t);
+    struct assoc *a = place ? find(place, atomic_load(&t->top), cookie) : NULL;
+
+    for (unsigned i = 1; place && !a && i < ASSOC_PLACES; i++) {
+        if (atomic_load(&place[i].handle))
+            continue;
+        a = &place[i];
+        atomic_store(&a->handle, occupy(t, i, fd, domain, cookie));
+    }
+    if (!a)
+        return -ENOBUFS;
+    atomic_fetch_add(&a->numbers, 1);
+    *handle = atomic_load(&a->handle);
+    return 0;
+}
+
+int assoc_attach(struct assoc_table *t, int fd, int domain, assoc_handle *handle)
+{
+    int saved_errno = errno, error = -ENOBUFS;
+    uint64_t cookie = real_cookie(fd);
+    struct lock_hold hold;
+
+    if (!cookie)
+        return -ENOBUFS;
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return -EDEADLK;
+    error = attach(t, fd, domain, cookie, handle);
+    lock_give(&t->lock, &hold);
+    errno = saved_errno;
+    return error;
+}
+
+void assoc_dup(struct assoc_table *t, assoc_handle handle)
+{
+    struct assoc *a = assoc_of(t, handle);
+
+    if (a)
+        atomic_fetch_add(&a->numbers, 1);
+}
+
+void assoc_drop(struct assoc_table *t, assoc_handle handle)
+{
+    int saved_errno = errno;
+    struct assoc *a;
+    struct lock_hold hold;
+    uint32_t dropped = 0;
+
+    if (!assoc_of(t, handle) || lock_take(&t->lock, t->space, &hold) != 0)
+        return;
+    a = assoc_of(t, handle);
+    if (a && atomic_fetch_sub(&a->numbers, 1) == 1) {
+        dropped = atomic_load(&a->dropped);
+        assoc_retire(t, a);
+    }
+    lock_give(&t->lock, &hold);
+    if (dropped)
+        log_line(CONF_LOG_INFO, "UDP: %u datagrams dropped: not from the relay, malformed or in fragments", dropped);
+    errno = saved_errno;
+}
+
+int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown)
+{
+    struct assoc_facts f = { .domain = 0 };
+    struct lock_hold hold;
+    int error = 0;
+
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return -EDEADLK;
+    if (!assoc_facts(a, false, &f))
+        error = -EDEADLK;
+    f.peer.len = 0;
+    f.header_len = 0;
+    if (!error && target && !assoc_address_set(&f.peer, (int)f.domain, shown))
+        error = -EAFNOSUPPORT;
+    if (!error && target) {
+        f.by_name = target->kind == ADDR_NAME;
+        f.header_len = (uint16_t)udp_header_put(target, f.header);
+    }
+    if (!error)
+        assoc_publish(a, &f);
+    lock_give(&t->lock, &hold);
+    return error;
+}
+
+void assoc_retire(struct assoc_table *t, struct assoc *a)
+{
+    /* Who is in the middle of a handshake there does it when that is over. */
+    if (atomic_load(&a->maker))
+        return;
+    assoc_control_close(t, a, atomic_load(&a->owed));
+    atomic_store(&a->handle, 0);
+}
+
+static void lost(struct assoc_table *t, struct assoc *a)
+{
+    struct assoc_facts f = { .domain = 0 };
+    struct lock_hold hold;
+
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return;
+    if (!atomic_load(&a->maker) && !assoc_control_stands(a) && assoc_facts(a, true, &f)) {
+        f.alive = 0;
+        assoc_publish(a, &f);
+        assoc_control_close(t, a, false);
+    }
+    assoc_control_tidy(t, clock_ms());
+    lock_give(&t->lock, &hold);
+}
+
+int assoc_look(struct assoc_table *t, struct assoc *a, int fd, int64_t now)
+{
+    int64_t looked = atomic_load_explicit(&a->looked, memory_order_relaxed);
+    int saved_errno = errno;
+
+    if (now - looked < LOOK_MS || !atomic_compare_exchange_strong(&a->looked, &looked, now))
+        return 0;
+    if (real_cookie(fd) != atomic_load(&a->cookie)) {
+        errno = saved_errno;
+        return -ESTALE;
+    }
+    if (atomic_load(&a->control) >= 0 && !atomic_load(&a->maker) && !assoc_control_stands(a))
+        lost(t, a);
+    errno = saved_errno;
+    return 0;
+}
+
+void assoc_doubt(struct assoc *a)
+{
+    atomic_store_explicit(&a->looked, 0, memory_order_relaxed);
+}
+
+bool assoc_fork_before(struct assoc_table *t, struct lock_hold *hold)
+{
+    return lock_take(&t->lock, t->space, hold) == 0;
+}
+
+void assoc_fork_parent(struct assoc_table *t, const struct lock_hold *hold)
+{
+    lock_give(&t->lock, hold);
+}
+
+void assoc_fork_child(struct assoc_table *t, const struct lock_hold *hold)
+{
+    struct assoc *place = atomic_load(&t->place);
+
+    memset(&t->lock, 0, sizeof t->lock);
+    for (unsigned i = 1; i < atomic_load(&t->top); i++) {
+        struct assoc *a = &place[i];
+
+        if (!atomic_load(&a->handle))
+            continue;
+        atomic_store(&a->busy, false);
+        if (atomic_exchange(&a->maker, 0))
+            assoc_control_close(t, a, false);
+    }
+    if (hold)
+        sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+}

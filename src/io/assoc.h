@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/* assoc.h - UDP associations of this process' datagram sockets (RFC 1928 section 7)
+ *
+ * One place for each socket that has a recorded peer or has sent to a proxied destination, by SO_COOKIE; descriptor
+ * numbers lead to it by a handle (in io/fdtab) and are counted.  The memory is the process' own: a forked child has a
+ * copy, and uses the same relay by the descriptors it inherited; a vfork child must only read.
+ *
+ * What the data path needs (relay, peer, the peer's header) is published by a sequence count and read without lock or
+ * system call.  All else is done under one lock, or by the one thread that makes an association.  Functions are
+ * async-signal-safe, keep errno, and are no cancellation points, unless said otherwise.
+ */
+#ifndef SOCKSIFY_IO_ASSOC_H
+#define SOCKSIFY_IO_ASSOC_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/sources.h"
+#include "../core/udp_header.h"
+#include "lock.h"
+#include "tunnel.h"
+
+enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2 };
+
+/* A descriptor's link to its place; 0: none.  At most 24 bits. */
+typedef uint32_t assoc_handle;
+
+/* An address in the form of the program's socket. */
+struct assoc_address {
+    uint32_t len;                       /* 0: none */
+    struct sockaddr_in6 sa;             /* or a sockaddr_in at its beginning */
+};
+
+struct assoc_facts {
+    struct assoc_address relay;
+    struct assoc_address peer;          /* whom connect() named */
+    uint16_t header_len;
+    uint8_t alive;                      /* the control connection stood when it was last looked at */
+    uint8_t by_name;                    /* the peer's address stands for a name */
+    uint32_t domain;
+    uint8_t header[(UDP_HEADER_MAX + 7) / 8 * 8];    /* of a datagram to the peer */
+};
+
+enum {
+    ASSOC_WORDS = sizeof(struct assoc_facts) / 8,
+    ASSOC_HEAD_WORDS = offsetof(struct assoc_facts, header) / 8
+};
+
+struct assoc {
+    _Atomic uint32_t handle;            /* 0: free */
+    _Atomic uint32_t numbers;           /* descriptors that lead here */
+    _Atomic uint32_t maker;             /* the thread that makes the association, else 0 */
+    _Atomic int64_t maker_until;
+    _Atomic uint32_t sequence;          /* odd while word[] is written */
+    _Atomic uint64_t word[ASSOC_WORDS]; /* struct assoc_facts */
+    _Atomic uint64_t cookie;            /* of the socket */
+    _Atomic int64_t looked;             /* when cookie and control connection were looked at */
+    _Atomic int control;                /* descriptor of the control connection, or -1 */
+    _Atomic uint64_t control_cookie;
+    _Atomic uint32_t dropped;           /* datagrams that were not from the relay, or malformed */
+    atomic_bool owed;                   /* the last datagram was one that went out */
+    atomic_bool more;                   /* MSG_MORE: what comes next belongs to the same datagram */
+    atomic_bool corked;                 /* UDP_CORK */
+    atomic_bool named;                  /* sources holds names */
+    atomic_bool busy;                   /* somebody reads or writes sources */
+    struct sources sources;
+};
+
+struct assoc_table {                    /* all zero at first */
+    struct assoc *_Atomic place;        /* ASSOC_PLACES of them, mapped at first use */
+    atomic_uint top;                    /* no place at or above it was ever used */
+    atomic_bool refused;                /* the proxy has no UDP */
+    struct lock lock;
+    uint64_t space;                     /* inode of the PID namespace */
+    struct assoc_lingering {
+        int control;
+        uint64_t cookie;                /* 0: free */
+        int64_t since;
+    } lingering[ASSOC_LINGERING];
+};
+
+/* What making an association takes. */
+struct assoc_request {
+    int fd;                             /* the program's socket */
+    const struct addr *proxy;           /* an address */
+    const struct socks5_options *options;
+    struct tunnel_limits limits;
+};
+
+/* The place of a handle, or NULL when it is none (any more). */
+struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle);
+
+/* Find or make the place of a socket, and count a number for it.  domain: AF_INET or AF_INET6.
+ * Returns 0 with *handle; -ENOBUFS when there is no room or SO_COOKIE is missing; -EDEADLK. */
+int assoc_attach(struct assoc_table *t, int fd, int domain, assoc_handle *handle);
+
+/* Another number leads to the place. */
+void assoc_dup(struct assoc_table *t, assoc_handle handle);
+
+/* A number leads there no more.  With the last one the place is free, and the control connection is closed: at once,
+ * or, since relays drop with it what they have not sent yet, a second later if nothing came in after the last datagram
+ * went out. */
+void assoc_drop(struct assoc_table *t, assoc_handle handle);
+
+/* Record the peer.  target: what the proxy is told, any kind; shown: the address the program used.  NULL: none. */
+int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown);
+
+/* Read what is published.  header: whether facts->header matters too.  Returns false when it cannot be read; nothing is
+ * known then. */
+bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out);
+
+/* See to it that the association stands; it is made when it does not.  Sleeps for the handshake: a cancellation point.
+ * Returns 0; -EACCES when the proxy has no UDP (this is remembered); -EAFNOSUPPORT when the socket cannot reach the
+ * relay; -EAGAIN when this thread is in the middle of making it (a signal handler); -EINTR; the errors of
+ * tunnel_connect(). */
+int assoc_make(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
+
+/* Look at the association, if that was not done for a second.  fd: a number that leads here; now: clock_ms().
+ * Returns 0, or -ESTALE when fd is another socket by now. */
+int assoc_look(struct assoc_table *t, struct assoc *a, int fd, int64_t now);
+
+/* Let the next assoc_look() look, since an error came up. */
+void assoc_doubt(struct assoc *a);
+
+/* Note where a datagram goes.  shown: the address the program used; by_name: it stands for a name. */
+void assoc_sent(struct assoc *a, const struct addr *shown, bool by_name);
+
+/* What the program knows a source by: IPv4 or IPv6 as the relay named it.  *out: at worst the source itself. */
+void assoc_source(struct assoc *a, const struct addr *source, struct addr *out);
+
+/* The same for a source that the relay named, as sources_from_name(). */
+void assoc_source_name(struct assoc *a, const struct addr alias[2], uint16_t port, struct addr *out);
+
+/* Around fork(): before it, and after it in the parent; then in the child.  assoc_fork_before() returns with the lock
+ * held and signals blocked, unless the lock could not be had; hold is NULL then for the child. */
+bool assoc_fork_before(struct assoc_table *t, struct lock_hold *hold);
+void assoc_fork_parent(struct assoc_table *t, const struct lock_hold *hold);
+void assoc_fork_child(struct assoc_table *t, const struct lock_hold *hold);
+
+/* Write an address in the form of a socket of this domain.  Returns false when it has none there. */
+bool assoc_address_set(struct assoc_address *out, int domain, const struct addr *a);
+
+/* True if both are the same host and port. */
+bool assoc_address_equal(const struct assoc_address *a, const struct sockaddr *sa, uint32_t len);
+
+/* ---- between assoc.c and its parts */
+
+/* Change what is published; the lock is held. */
+void assoc_publish(struct assoc *a, const struct assoc_facts *f);
+
+/* No number leads to the place any more.  The lock is held. */
+void assoc_retire(struct assoc_table *t, struct assoc *a);
+
+/* Open and greet: a control connection and the relay behind it, in the form of the socket.
+ * *control: its descriptor, owned by the caller, set as soon as there is one.  Returns 0 or -errno. */
+int assoc_control_open(struct assoc_table *t, struct assoc *a, const struct assoc_request *q,
+                       struct assoc_address *relay);
+
+/* True while the control connection stands. */
+bool assoc_control_stands(const struct assoc *a);
+
+/* Close the control connection of a place, unless its number is another socket's by now.  linger: not at once.  The
+ * lock is held. */
+void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
+
+/* Close what has lingered for long enough.  The lock is held. */
+void assoc_control_tidy(struct assoc_table *t, int64_t now);
+
+#endif

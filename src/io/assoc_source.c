@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/* assoc_source.c - where an association's datagrams went, and whom their answers are from
+ *
+ * Only sockets that send to names come to the table; a few steps there are kept apart by one flag.  Whoever cannot have
+ * it soon (its holder may be this very thread, below a signal handler) goes without: a source is then shown as it is.
+ */
+#include <sched.h>
+
+#include "assoc.h"
+
+enum { TRIES = 100 };
+
+static bool enter(struct assoc *a)
+{
+    for (int i = 0; i < TRIES; i++) {
+        if (!atomic_exchange_explicit(&a->busy, true, memory_order_acquire))
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+static void leave(struct assoc *a)
+{
+    atomic_store_explicit(&a->busy, false, memory_order_release);
+}
+
+void assoc_sent(struct assoc *a, const struct addr *shown, bool by_name)
+{
+    if (!by_name && !atomic_load_explicit(&a->named, memory_order_relaxed))
+        return;
+    if (!enter(a))
+        return;
+    if (by_name)
+        sources_sent_name(&a->sources, shown);
+    else
+        sources_sent_plain(&a->sources, shown);
+    atomic_store_explicit(&a->named, true, memory_order_relaxed);
+    leave(a);
+}
+
+void assoc_source(struct assoc *a, const struct addr *source, struct addr *out)
+{
+    if (!atomic_load_explicit(&a->named, memory_order_relaxed) || !enter(a)) {
+        *out = *source;
+        return;
+    }
+    sources_from(&a->sources, source, out);
+    leave(a);
+}
+
+void assoc_source_name(struct assoc *a, const struct addr alias[2], uint16_t port, struct addr *out)
+{
+    if (!enter(a)) {
+        *out = alias[0];
+        out->port = port;
+        return;
+    }
+    sources_from_name(&a->sources, alias, port, out);
+    leave(a);
+}

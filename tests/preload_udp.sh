@@ -1,0 +1,202 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Datagrams through the proxy: every call gives what it gives bare against the same echo, field by field; what a proxy
+# does wrong reaches no program; what cannot be carried fails closed.
+
+# Whatever goes astray must not reach a real network: all of this runs where there is only loopback.
+if [ -z "${ALONE:-}" ]; then
+    for how in -n -rn; do
+        unshare $how ip link set lo up 2>/dev/null || continue
+        ALONE=1
+        export ALONE
+        # shellcheck disable=SC2016,SC2093
+        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
+    done
+    echo "no network namespace can be made here" >&2
+    exit 77
+fi
+. "${srcdir:-.}/preload.sh"
+
+start "$work/second" "$PROBE" serve
+# shellcheck disable=SC2086
+set -- $ready
+other=$6
+start_target
+four=127.0.0.1:$udp
+if has_ipv6; then
+    addresses="$four [::1]:$udp [::ffff:127.0.0.1]:$udp"
+else
+    addresses=$four
+    skip "no IPv6"
+fi
+
+# all NAME: everything that is the same with and without a proxy.
+all()
+{
+    # shellcheck disable=SC2086
+    same "$1: every call" udp-calls $addresses
+    # shellcheck disable=SC2086
+    same "$1: many destinations" udp-many $addresses "127.0.0.1:$other"
+    for address in $addresses; do
+        # Its own address is the one that the proxy is reached from.
+        bare udp-peers "$address" "${address%:*}:$other" | sed 's/^own: \[::1]/own: [::ffff:127.0.0.1]/' >"$work/expected"
+        under udp-peers "$address" "${address%:*}:$other"
+        result "$1: peers, $address" "$work/expected"
+        same "$1: numbers and children, $address" udp-numbers "$address"
+    done
+    same "$1: control messages" udp-fields "$four"
+    same "$1: MSG_MORE, UDP_CORK" udp-corked "$four"
+    same "$1: threads" udp-threads "$four"
+    same "$1: a thread that waits already" udp-early "$four"
+}
+
+start_proxy --host echo.test=127.0.0.1
+all proxyd
+said "silence" 0
+: >"$proxy_log"
+under udp-repeat "$four" 1
+saw "the request" "request ASSOCIATE ipv4 0.0.0.0:0"
+gives "what would bypass the proxy" udp-refused "$four" <<EOT
+UDP_SEGMENT: -1 ENOPROTOOPT
+UDP_GRO: -1 ENOPROTOOPT
+SO_ZEROCOPY: -1 ENOPROTOOPT
+SO_PEEK_OFF: -1 ENOPROTOOPT
+a segment's size: -1 EIO
+the largest: -1 EMSGSIZE
+10 less: 65497
+one more: -1 EMSGSIZE
+EOT
+
+# Names: the source is the address that was used, whatever the proxy calls it.
+named()
+{
+    under udp-name echo.test "$udp"
+    if [ "$status" = 0 ] && [ "$(grep -c '^source: same$' "$out")" = 6 ] && ! grep -q -e ' -1 ' -e another "$out"; then
+        ok "$1"
+    else
+        bad "$1: $(cat "$out")"
+    fi
+}
+
+named "sources, as addresses"
+# A port after another, mixed with what needs no proxy.
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_DIRECT=127.0.0.1:$other"
+# shellcheck disable=SC2086
+same "direct destinations beside proxied ones" udp-many "127.0.0.1:$other" $addresses "127.0.0.1:$other"
+same "a direct peer after a proxied one" udp-peers "$four" "127.0.0.1:$other"
+same "a proxied peer after a direct one" udp-peers "127.0.0.1:$other" "$four"
+
+start_proxy --host echo.test=127.0.0.1 --udp-name-sources
+named "sources, as names"
+
+# Where the relay is.
+for bnd in any name other-family; do
+    start_proxy --udp-bnd $bnd
+    same "BND $bnd" udp-repeat "$four" 3
+done
+
+# What must not reach the program.
+for wrong in --udp-frag --udp-garbage --udp-stranger; do
+    start_proxy $wrong
+    same "$wrong" udp-repeat "$four" 20
+    # shellcheck disable=SC2086
+    same "$wrong: many" udp-many $addresses
+    same "$wrong: threads" udp-threads "$four"
+    at_proxy "$proxy" SOCKSIFY_LOG=info
+    under udp-repeat "$four" 2
+    said "$wrong: counted" 2 "datagrams dropped"
+done
+
+# No UDP at the proxy: it is asked once, and nothing goes out any other way.
+for how in 7 2byte eof; do
+    start_proxy --no-udp $how
+    gives "no UDP: $how" udp-repeat "$four" 3 <<EOT
+sendto 20 in 1: -1 EACCES
+sendto 20 in 1: -1 EACCES
+sendto 20 in 1: -1 EACCES
+EOT
+    said "no UDP: $how, said once" 1 "UDP is not offered by the proxy 127.0.0.1:$proxy"
+    asked=$(grep -c '^request' "$proxy_log")
+    if [ "$asked" = 1 ]; then ok "asked once"; else bad "asked $asked times"; fi
+    if grep -q '^udp' "$proxy_log"; then bad "a datagram went out"; fi
+done
+start_proxy --user name --password word --require-auth
+gives "no credentials" udp-repeat "$four" 1 <<EOT
+sendto 20 in 1: -1 EACCES
+EOT
+at_proxy "$proxy" SOCKSIFY_USER=name SOCKSIFY_PASSWORD=word
+same "credentials" udp-repeat "$four" 3
+at_proxy "$refusing"
+gives "no proxy" udp-repeat "$four" 2 <<EOT
+sendto 20 in 1: -1 ECONNREFUSED
+sendto 20 in 1: -1 ECONNREFUSED
+EOT
+start_proxy --udp-bnd "ipv4:127.0.0.1:0"
+gives "no port for the relay" udp-repeat "$four" 1 <<EOT
+sendto 20 in 1: -1 ECONNREFUSED
+EOT
+
+# The control connection ends: the next datagram, once that is seen, goes through a new association.
+start_proxy --udp-close-after 2
+same "a new association" udp-again "$four" 3
+requests=$(grep -c '^request' "$proxy_log")
+if [ "$requests" = 3 ]; then ok "one for each"; else bad "$requests associations instead of 3"; fi
+
+# close(): at once when an answer came after the last datagram, else two live on.
+start_proxy
+gives "control connections of closed sockets" udp-close "$control" "$four" <<EOT
+sendto: 1
+recv: 1
+open, with an answer: 0
+sendto: 1
+recv: 1
+open, with an answer: 0
+sendto: 1
+recv: 1
+open, with an answer: 0
+sendto: 1
+open, without: 1
+sendto: 1
+open, without: 2
+sendto: 1
+open, without: 2
+EOT
+
+# The other families.
+if has_ipv6; then
+    start_proxy --listen ::1
+    environment="SOCKSIFY_PROXY=socks5://[::1]:$proxy SOCKSIFY_DIRECT= SOCKSIFY_STATE=$work/state"
+    same "an IPv6 relay" udp-repeat "[::1]:$udp" 3
+    same "an IPv6 relay, IPv4 mapped" udp-repeat "[::ffff:127.0.0.1]:$udp" 3
+    gives "an IPv6 relay, IPv4 socket" udp-repeat "$four" 1 <<EOT
+sendto 20 in 1: -1 EAFNOSUPPORT
+EOT
+    said "an IPv6 relay, IPv4 socket: said" 1 "IPv6 relay"
+fi
+
+danted=$(command -v danted || command -v /usr/sbin/danted)
+if [ -n "$danted" ]; then
+    cat >"$work/danted.conf" <<EOT
+logoutput: $work/danted.log
+internal: 127.0.0.1 port = 1080
+external: 127.0.0.1
+external: ::1
+clientmethod: none
+socksmethod: none
+user.privileged: root
+user.notprivileged: nobody
+client pass { from: 0/0 to: 0/0 }
+socks pass { from: 0/0 to: 0/0 }
+EOT
+    "$danted" -f "$work/danted.conf" -p "$work/danted.pid" >"$work/danted.out" 2>&1 &
+    pids="$pids $!"
+    at_proxy 1080
+    while ! "$PROBE" connect 127.0.0.1:1080 2>/dev/null | grep -q ': 0$'; do
+        kill -0 $! 2>/dev/null || break
+    done
+    addresses=$four
+    if kill -0 $! 2>/dev/null; then all danted; else skip "danted does not start: $(cat "$work/danted.out")"; fi
+else
+    skip "no danted"
+fi
+finish
