@@ -141,6 +141,28 @@ START_TEST(stderr_replaced_by_another_file_is_left_alone)
 }
 END_TEST
 
+START_TEST(pipe_that_is_full_loses_the_line)
+{
+    int pair[2];
+    char block[4096] = { 0 };
+
+    ck_assert_int_eq(pipe2(pair, O_NONBLOCK), 0);
+    while (real.write(pair[1], block, sizeof block) > 0)
+        ;
+    real.fcntl(pair[1], F_SETFL, 0);
+    ck_assert_int_eq(real.dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
+    log_init(CONF_LOG_INFO, "");
+    alarm(5);
+    log_line(CONF_LOG_INFO, "lost");
+    alarm(0);
+    ck_assert_int_eq(real.read(pair[0], block, sizeof block), (int)sizeof block);
+    log_line(CONF_LOG_INFO, "kept");
+    while (real.read(pair[0], block, sizeof block) == (int)sizeof block)
+        ;
+    ck_assert_ptr_nonnull(strstr(block, "kept"));
+}
+END_TEST
+
 START_TEST(file_that_cannot_be_opened_is_no_matter)
 {
     log_init(CONF_LOG_INFO, "/nonexistent/log");
@@ -164,6 +186,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, once_repeats_only_when_verbose);
     tcase_add_test(tc, quiet_says_nothing);
     tcase_add_test(tc, stderr_replaced_by_another_file_is_left_alone);
+    tcase_add_test(tc, pipe_that_is_full_loses_the_line);
     tcase_add_test(tc, file_that_cannot_be_opened_is_no_matter);
     suite_add_tcase(suite, tc);
     return suite;

@@ -176,12 +176,8 @@ static struct hostent *finish_static(int code, int entry_errno, const struct fou
 /* The connection will have only the address; rules on the name must hold for it. */
 static void learn(const char *name, const struct hostent *host)
 {
-    for (char **p = host && !untouched() ? host->h_addr_list : NULL; p && *p; p++) {
-        struct addr a = { .kind = host->h_addrtype == AF_INET ? ADDR_IPV4 : ADDR_IPV6 };
-
-        memcpy(a.ip, *p, host->h_addrtype == AF_INET ? 4 : 16);
-        learned_add(&process.state.direct, name, &a);
-    }
+    if (!untouched())
+        learned_add_host(&process.state.direct, name, host);
 }
 
 struct hostent *gethostbyname2(const char *name, int family)

@@ -15,8 +15,7 @@
 #include "../io/resolve.h"
 #include "hook.h"
 
-enum { TEXT_SIZE = ADDR_NAME_SIZE };
-enum { GAI_WAIT_MODE = 0, GAI_NOWAIT_MODE = 1 };     /* glibc's numbers; musl has none */
+enum { TEXT_SIZE = ADDR_NAME_SIZE, GAI_WAIT_MODE = 0, GAI_NOWAIT_MODE = 1 };    /* GAI: glibc's; musl has none */
 
 static bool untouched(void)
 {
@@ -193,25 +192,15 @@ static int answer(const struct resolve_answer *found, const char *service, const
     return make_list(&line[0]->address, hosts_name(line[0], 0), service, hints, flags, out);
 }
 
-/* The connection will have only the address; rules on the name must hold for it. */
-static void learn(const char *node, const struct addrinfo *list)
-{
-    for (; list; list = list->ai_next) {
-        struct addr a;
-
-        if (addr_from_sockaddr(list->ai_addr, list->ai_addrlen, &a) == 0)
-            learned_add(&process.state.direct, node, &a);
-    }
-}
-
 static int ask_real(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     bool was = process_set_inside(true);
     int error = real.getaddrinfo(node, service, hints, out);
 
     process_set_inside(was);
+    /* The connection will have only the address; rules on the name must hold for it. */
     if (error == 0)
-        learn(node, *out);
+        learned_add_list(&process.state.direct, node, *out);
     return error;
 }
 
@@ -230,11 +219,9 @@ static int ask_numeric(const char *node, const char *service, const struct addri
 
 static unsigned families(const struct addrinfo *hints)
 {
-    const int both = AI_V4MAPPED | AI_ALL;
-
     if (hints->ai_family != AF_INET6)
         return hints->ai_family == AF_INET ? RESOLVE_IPV4 : RESOLVE_EITHER;
-    return (hints->ai_flags & both) == both ? RESOLVE_IPV4 | RESOLVE_IPV6 : RESOLVE_IPV6;
+    return hints->ai_flags & AI_V4MAPPED && hints->ai_flags & AI_ALL ? RESOLVE_IPV4 | RESOLVE_IPV6 : RESOLVE_IPV6;
 }
 
 static int decide(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)

@@ -23,33 +23,44 @@ static int64_t end_of_ms(int timeout)
     return timeout < 0 ? INT64_MAX : wait_end(0, timeout);
 }
 
-int poll(struct pollfd *fds, nfds_t count, int timeout)
+static int do_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-    hook_enter();
     return concerns_us(fds, count) ? wait_poll(fds, count, end_of_ms(timeout), NULL)
                                    : real.poll(fds, count, timeout);
 }
 
-int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+static int do_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-    hook_enter();
     return concerns_us(fds, count) && wait_is_time(timeout)
                ? wait_poll(fds, count, wait_end_of(timeout), mask)
                : real.ppoll(fds, count, timeout, mask);
 }
 
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    hook_enter();
+    return do_poll(fds, count, timeout);
+}
+
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+    hook_enter();
+    return do_ppoll(fds, count, timeout, mask);
+}
+
+/* What a fortified program calls.  The libc that has these ends a program that would overrun its array. */
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 {
     hook_enter();
-    if (!concerns_us(fds, count) && HOOK_HAVE(__poll_chk))
+    if (HOOK_HAVE(__poll_chk) && (size / sizeof *fds < count || !concerns_us(fds, count)))
         return real.__poll_chk(fds, count, timeout, size);
-    return poll(fds, count, timeout);
+    return do_poll(fds, count, timeout);
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t size)
 {
     hook_enter();
-    if (!concerns_us(fds, count) && HOOK_HAVE(__ppoll_chk))
+    if (HOOK_HAVE(__ppoll_chk) && (size / sizeof *fds < count || !concerns_us(fds, count)))
         return real.__ppoll_chk(fds, count, timeout, mask, size);
-    return ppoll(fds, count, timeout, mask);
+    return do_ppoll(fds, count, timeout, mask);
 }

@@ -101,6 +101,9 @@ static int connect_registered(struct pending_request *q)
     return -value;
 }
 
+/* Both libcs have it; glibc before 2.34 in a library of its own, which a program without threads does not load. */
+void pthread_testcancel(void) __attribute__((weak));
+
 static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
 {
     const struct conf *c = &process.conf;
@@ -110,8 +113,12 @@ static int through_proxy(int fd, int domain, const struct route *r, const struct
     int flags = real.fcntl(fd, F_GETFL);
     struct socks5 machine;
     struct addr proxy;
-    int error = process_proxy(domain, &proxy);
+    int error;
 
+    /* connect() is a cancellation point also when it need not wait. */
+    if (pthread_testcancel)
+        pthread_testcancel();
+    error = process_proxy(domain, &proxy);
     if (error) {
         log_once(LOG_FAMILY, error == -EAFNOSUPPORT ? "an IPv4 socket cannot reach an IPv6 proxy"
                                                     : "the proxy's name cannot be resolved");

@@ -37,6 +37,26 @@ void learned_add(struct learned *l, const char *name, const struct addr *address
     atomic_store_explicit(&l->used, true, memory_order_release);
 }
 
+void learned_add_list(struct learned *l, const char *name, const struct addrinfo *list)
+{
+    for (; list; list = list->ai_next) {
+        struct addr a;
+
+        if (addr_from_sockaddr(list->ai_addr, list->ai_addrlen, &a) == 0)
+            learned_add(l, name, &a);
+    }
+}
+
+void learned_add_host(struct learned *l, const char *name, const struct hostent *host)
+{
+    for (char **p = host ? host->h_addr_list : NULL; p && *p; p++) {
+        struct addr a = { .kind = host->h_addrtype == AF_INET ? ADDR_IPV4 : ADDR_IPV6 };
+
+        memcpy(a.ip, *p, host->h_addrtype == AF_INET ? 4 : 16);
+        learned_add(l, name, &a);
+    }
+}
+
 bool learned_find(const struct learned *l, const struct addr *address, struct addr *out)
 {
     const struct learned_entry *e = &l->entry[place(address)];

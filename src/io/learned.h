@@ -2,12 +2,13 @@
 /* learned.h - real addresses that a name which a rule makes direct was resolved to
  *
  * Rules on names must hold for the connection too, and that one has only the address.  The table belongs to one process
- * and, as a copy, to its forked children.  An entry may be overwritten by a later one; a lost entry means the proxy, never
- * a direct connection.  Readers and writers take no lock; all functions are async-signal-safe and fork-safe.
+ * and, as a copy, to its forked children.  An entry may be overwritten by a later one; a lost entry means the proxy,
+ * never a direct connection.  Readers and writers take no lock; all functions are async-signal-safe and fork-safe.
  */
 #ifndef SOCKSIFY_IO_LEARNED_H
 #define SOCKSIFY_IO_LEARNED_H
 
+#include <netdb.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +33,14 @@ struct learned {                   /* zero-filled: empty */
  * address: IPv4 or IPv6, else ignored. */
 void learned_add(struct learned *l, const char *name, const struct addr *address);
 
-/* The name that an address was learned for, with the address' port.  Returns false when there is none (out untouched). */
+/* learned_add() for every address of a list.  list: as getaddrinfo() made it; may be NULL. */
+void learned_add_list(struct learned *l, const char *name, const struct addrinfo *list);
+
+/* learned_add() for every address of a host entry.  host: may be NULL. */
+void learned_add_host(struct learned *l, const char *name, const struct hostent *host);
+
+/* The name that an address was learned for, with the address' port.  Returns false when there is none (out
+ * untouched). */
 bool learned_find(const struct learned *l, const struct addr *address, struct addr *out);
 
 #endif

@@ -3,7 +3,6 @@
 #include "lock.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -11,6 +10,10 @@
 
 #include "clock.h"
 #include "real.h"
+
+/* From <linux/futex.h>, which a libc need not bring. */
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
 
 #define WAITED 0x80000000u
 
@@ -23,9 +26,9 @@ static unsigned own_tid(void)
 
 static void sleep_while(struct lock *l, unsigned value)
 {
-    struct timespec t = { 0, LOOK_MS * 1000000L };
+    long t[2] = { 0, LOOK_MS * 1000000L };    /* struct timespec as this call has it, whatever libc's has become */
 
-    real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAIT, (long)value, &t, NULL, 0L);
+    real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAIT, (long)value, t, NULL, 0L);
 }
 
 /* ESRCH for a live thread is possible when it lives in another PID namespace: there nothing is known. */

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -106,13 +108,22 @@ static int target_open(void)
     return STDERR_FILENO;
 }
 
+/* A full pipe or a stopped terminal must not stop the program, which may hold a lock here: the line is lost then. */
+static bool would_sleep(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    struct timespec none = { 0, 0 };
+
+    return real.syscall(SYS_ppoll, &p, 1L, &none, NULL, 0L) == 0;
+}
+
 static void write_line(const char *format, va_list arguments)
 {
     int saved_errno = errno;
     struct line l = { .used = 0 };
     int fd = target_open();
 
-    if (fd >= 0) {
+    if (fd >= 0 && !would_sleep(fd)) {
         put_text(&l, "socksify[");
         put_number(&l, (unsigned)getpid());
         put_text(&l, "]: ");
@@ -120,9 +131,9 @@ static void write_line(const char *format, va_list arguments)
         l.text[l.used++] = '\n';
         if (real.syscall(SYS_write, (long)fd, l.text, (long)l.used) < 0)
             l.used = 0;    /* nowhere left to complain */
-        if (fd != STDERR_FILENO)
-            real_close(fd);
     }
+    if (fd >= 0 && fd != STDERR_FILENO)
+        real_close(fd);
     errno = saved_errno;
 }
 

@@ -4,6 +4,7 @@
  * Set up once at start-up, only read after.  Lines go to standard error, or are appended to a file that is opened and
  * closed for each line, so that no descriptor of ours lives in the program.  Standard error is written to only while
  * descriptor 2 is still the file it was at start-up: a program may have closed it and put a database there.
+ * A line that could not be written without sleeping (a full pipe, a stopped terminal) is lost.
  * All functions but log_init() keep errno, allocate nothing, and are async-signal-safe and fork-safe.
  * Never pass credentials.
  */

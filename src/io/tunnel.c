@@ -29,7 +29,7 @@ struct attempt {
     struct socks5 *machine;
     const struct tunnel_limits *limits;
     int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
-    sigset_t signals;     /* the thread's; all are blocked but while it sleeps, so that none is lost between two steps */
+    sigset_t signals;     /* the thread's; all are blocked but while it sleeps: none is lost between two steps */
 };
 
 static int option_get(int fd, int level, int option, void *value, socklen_t len)
@@ -37,7 +37,7 @@ static int option_get(int fd, int level, int option, void *value, socklen_t len)
     return real.getsockopt(fd, level, option, value, &len) == 0 ? 0 : -errno;
 }
 
-/* A connect() that would sleep is let sleep for one tick; the handshake of TCP goes on without it.  Signals are blocked. */
+/* A connect() that would sleep is let sleep for one tick; TCP's handshake goes on without it.  Signals are blocked. */
 static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len)
 {
     struct timeval tick = { 0, 1 }, kept;

@@ -44,8 +44,8 @@ int tunnel_timeout(struct socks5 *machine);
 /* The poll() events that the machine waits for. */
 short tunnel_events(const struct socks5 *machine);
 
-/* The program's SO_RCVLOWAT, set to 1 for the handshake, since above that it would hide the replies; to be given back to
- * tunnel_low_water_end().  Async-signal-safe; no cancellation point. */
+/* The program's SO_RCVLOWAT, set to 1 for the handshake, since above that it would hide the replies; to be given back
+ * to tunnel_low_water_end().  Async-signal-safe; no cancellation point. */
 int tunnel_low_water_begin(int fd);
 void tunnel_low_water_end(int fd, int kept);
 
