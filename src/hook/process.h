@@ -32,6 +32,8 @@ struct process {
     atomic_uint phase;
     struct conf conf;
     struct carry carry;
+    char **_Atomic restored;          /* the last environment that system() or popen() put together; never freed, since
+                                         the program may have kept the pointer */
     struct state state;
     struct fdtab fdtab;
     struct pending pending;

@@ -20,9 +20,6 @@ enum { NOT_RUN = 127 << 8 };    /* how system() tells that its shell could not b
 typedef int spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 
-/* The last environment that was put together here.  It is never freed: the program may have kept the pointer. */
-static char **_Atomic restored;
-
 static int start(spawn *function, const struct launch *l, pid_t *pid, const char *name,
                  const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[],
                  char *const envp[])
@@ -118,7 +115,7 @@ static bool serves_again(char **vars, size_t slots)
 static int restore_environ(void)
 {
     const struct carry *c = &process.carry;
-    char **vars = atomic_load(&restored);
+    char **vars = atomic_load(&process.restored);
     struct envlist_plan plan;
     size_t size, kept;
     int r = launch_measure(environ, &size);
@@ -132,7 +129,7 @@ static int restore_environ(void)
             return -ENOMEM;
         kept = envlist_join(&c->list, c->objects[0].path, environ, vars, (char *)(vars + plan.slots));
         own_strings(vars + kept, (char *)vars + size);
-        atomic_store(&restored, vars);
+        atomic_store(&process.restored, vars);
     }
     environ = vars;
     return 0;
