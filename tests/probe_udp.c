@@ -356,7 +356,10 @@ static int early(char **argv)
         if (f)
             fclose(f);
     }
+    /* The answer may be there before this line is: it waits for its turn. */
+    flockfile(stdout);
     udp_send(fd, UDP_SENDTO, &t, 20, 0, 1);
+    funlockfile(stdout);
     pthread_join(thread, NULL);
     close(fd);
     return 0;
