@@ -120,7 +120,9 @@ SOCKSIFY_PASSWORD=x exports SOCKSIFY_USER=bob -x $url -u bob
 SOCKSIFY_PASSWORD=x exports SOCKSIFY_PROXY=$url -x socks5://alice:y@127.0.0.1:1080 -u bob
 SOCKSIFY_PASSWORD=x SOCKSIFY_PROXY=socks5://alice@127.0.0.1:1080 exports SOCKSIFY_PROXY=$url -u bob
 SOCKSIFY_PASSWORD=x ALL_PROXY=socks5h://alice@127.0.0.1 exports SOCKSIFY_PROXY=socks5h://127.0.0.1 -u bob
-SOCKSIFY_PASSWORD=x ALL_PROXY=socks5://alice@127.0.0.1 exports ALL_PROXY=socks5://alice@127.0.0.1 -u bob
+ALL_PROXY=socks5://127.0.0.1 exports SOCKSIFY_PROXY=socks5://127.0.0.1
+# The command would go to the proxy by itself.
+ALL_PROXY=socks5://127.0.0.1 all_proxy=socks5h://127.0.0.2 runs 1 "" printenv ALL_PROXY all_proxy
 
 # The object is the first of those preloaded, and once.
 exports "LD_PRELOAD=$OBJECT" -x $url

@@ -73,6 +73,8 @@ static int find_line(const char *name, int family, struct found *f)
     case RESOLVE_NUMERIC:
         return f->line->address.kind == ADDR_NONE ? HOST_NOT_FOUND : 0;
     case RESOLVE_FIXED:
+        learned_add(&process.state.direct, name, &f->line->address);
+        return f->line->address.kind == ADDR_NONE ? NO_DATA : 0;
     case RESOLVE_MAPPED:
         return f->line->address.kind == ADDR_NONE ? NO_DATA : 0;
     case RESOLVE_DIRECT:

@@ -198,9 +198,6 @@ static int ask_real(const char *node, const char *service, const struct addrinfo
     int error = real.getaddrinfo(node, service, hints, out);
 
     process_set_inside(was);
-    /* The connection will have only the address; rules on the name must hold for it. */
-    if (error == 0)
-        learned_add_list(&process.state.direct, node, *out);
     return error;
 }
 
@@ -228,19 +225,22 @@ static int decide(const char *node, const char *service, const struct addrinfo *
 {
     struct resolve_answer found;
     uint32_t port = 0;
+    int error;
 
     if (service)
         text_decimal(service, strlen(service), 65535, &port);
     resolve_name(&process.conf, &process.state, node, (uint16_t)port, families(hints), &found);
-    log_line(CONF_LOG_DEBUG, "getaddrinfo %s: %s", node, found.why);
+    log_line(found.kind == RESOLVE_UNKNOWN ? CONF_LOG_INFO : CONF_LOG_DEBUG, "getaddrinfo %s: %s", node, found.why);
     switch (found.kind) {
     case RESOLVE_NUMERIC:
         return ask_numeric(node, service, hints, out);
-    case RESOLVE_FIXED:
     case RESOLVE_MAPPED:
         return answer(&found, service, hints, out);
+    case RESOLVE_FIXED:
     case RESOLVE_DIRECT:
-        return ask_real(node, service, hints, out);
+        error = found.kind == RESOLVE_FIXED ? answer(&found, service, hints, out) : ask_real(node, service, hints, out);
+        learned_add_list(&process.state.direct, node, error == 0 ? *out : NULL);
+        return error;
     case RESOLVE_FAILED:
         log_once(LOG_CONF, "%s not resolved: %s", node, found.why);
         return fail(EAI_AGAIN, service, hints);

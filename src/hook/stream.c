@@ -57,6 +57,8 @@ static int leave_pending(const struct pending_request *q)
     if (error == -EINPROGRESS)
         fdtab_change(&process.fdtab, q->fd, ~0u, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT |
                                                  (fdtab_get(&process.fdtab, q->fd) & FDTAB_REGISTERED));
+    else
+        report_connect(q->target, q->proxy, q->machine, error, clock_ms());
     return error;
 }
 
@@ -111,6 +113,7 @@ static int through_proxy(int fd, int domain, const struct route *r, const struct
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
                                  .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
     int flags = real.fcntl(fd, F_GETFL);
+    char text[ADDR_TEXT_SIZE];
     struct socks5 machine;
     struct addr proxy;
     int error;
@@ -120,8 +123,9 @@ static int through_proxy(int fd, int domain, const struct route *r, const struct
         pthread_testcancel();
     error = process_proxy(domain, &proxy);
     if (error) {
-        log_once(LOG_FAMILY, error == -EAFNOSUPPORT ? "an IPv4 socket cannot reach an IPv6 proxy"
-                                                    : "the proxy's name cannot be resolved");
+        addr_format(&r->target, text, sizeof text);
+        log_once(LOG_FAMILY, "%s refused: %s", text, error == -EAFNOSUPPORT
+                     ? "an IPv4 socket cannot reach an IPv6 proxy" : "the proxy's name cannot be resolved");
         return error;
     }
     q.proxy = &proxy;
@@ -161,6 +165,18 @@ static int answered(int fd, int domain)
                                                                                               : -EISCONN;
 }
 
+/* What goes past the proxy is worth a line as well; programs talk to this machine all the time, though. */
+static void tell_direct(const struct route *r)
+{
+    enum conf_level level = addr_is_loopback(&r->target) ? CONF_LOG_DEBUG : CONF_LOG_INFO;
+    char text[ADDR_TEXT_SIZE];
+
+    if (r->way != ROUTE_DIRECT || !log_wants(level))
+        return;
+    addr_format(&r->target, text, sizeof text);
+    log_line(level, "connect %s: direct (%s)", text, r->why);
+}
+
 static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len)
 {
     struct addr peer;
@@ -173,6 +189,7 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
     if (r.way == ROUTE_REFUSED)
         return stream_refused(&r);
     if (r.way != ROUTE_PROXY) {
+        tell_direct(&r);
         forget_peer(fd);
         return STREAM_NOT_OURS;
     }
