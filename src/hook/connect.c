@@ -55,6 +55,9 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
         return datagram_connect(fd, domain, sa, len);
     case KIND_OTHER:
         return datagram_judge(KIND_OTHER, sa, len, NULL);
+    case KIND_REFUSED:
+        log_once(LOG_KIND, "a socket from outside refused: it would reach the network in its own way");
+        return -EACCES;
     default:
         return NOT_OURS;
     }
@@ -79,7 +82,7 @@ static int decide(int fd, const struct sockaddr *sa, socklen_t len)
     switch (sa->sa_family) {
     case AF_INET:
     case AF_INET6:
-        return process_inside() ? NOT_OURS : connect_inet(fd, sa, len);
+        return connect_inet(fd, sa, len);
     case AF_UNSPEC:
         return disconnect(fd);
     case AF_UNIX:

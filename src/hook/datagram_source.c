@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* A source that the relay names by its name: the addresses that stand for it. */
+/* A source that the relay names by its name: the addresses that stand for it.  A name that nobody here has asked for is
+ * none: a proxy must not be able to fill the map. */
 static bool from_name(struct assoc *a, int domain, const struct addr *source, struct addr *shown)
 {
     struct addr name, alias[2] = { { .kind = ADDR_NONE }, { .kind = ADDR_NONE } };
@@ -12,9 +13,9 @@ static bool from_name(struct assoc *a, int domain, const struct addr *source, st
 
     if (addr_from_name(source->name, strlen(source->name), &name) != 0)
         return false;
-    if (state_name_assign(&process.state, name.name, AF_INET, &alias[count]) == 0)
+    if (state_name_look(&process.state, name.name, AF_INET, &alias[count]) == 0)
         count++;
-    if (domain == AF_INET6 && state_name_assign(&process.state, name.name, AF_INET6, &alias[count]) == 0)
+    if (domain == AF_INET6 && state_name_look(&process.state, name.name, AF_INET6, &alias[count]) == 0)
         count++;
     if (count)
         assoc_source_name(a, alias, source->port, shown);

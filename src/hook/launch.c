@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include "../io/file.h"
 #include "../io/log.h"
 
 #ifndef AT_EMPTY_PATH
@@ -22,6 +23,18 @@ static void tell(const struct launch *l, const struct program_finding *finding)
         log_line(CONF_LOG_WARN, "%s refused: it %s; %s", name, phrase, remedy);
 }
 
+/* The loader starts a program without an object it cannot read: after chroot(), setuid(), or when the file was
+ * removed. */
+static bool can_be_preloaded(void)
+{
+    const char *path = process.carry.object_count ? process.carry.objects[0].path : NULL;
+    int fd = path ? file_open(path, O_RDONLY, 0) : -ENOENT;
+
+    if (fd >= 0)
+        real_close(fd);
+    return fd >= 0;
+}
+
 int launch_judge(const struct launch *l, char *const argv[], char *const envp[])
 {
     struct program_query query = {
@@ -37,6 +50,11 @@ int launch_judge(const struct launch *l, char *const argv[], char *const envp[])
     if (!l->path[0] && !(l->flags & AT_EMPTY_PATH))
         return 0;    /* ENOENT, which the kernel will say */
     program_judge(&query, &finding);
+    if (!program_bypasses(finding.reason) && finding.reason == PROGRAM_CARRIED && !can_be_preloaded()) {
+        log_line(CONF_LOG_WARN, "%s refused: the object that carries it to the proxy cannot be read from here any more;"
+                 " SOCKSIFY_BYPASS=allow runs it without the proxy", l->path[0] ? l->path : "program in an open file");
+        return -EACCES;
+    }
     if (!program_bypasses(finding.reason))
         return 0;
     tell(l, &finding);

@@ -22,7 +22,7 @@ struct launch {
 static inline bool launch_idle(void)
 {
     hook_enter();
-    return process.carry.object_count == 0;
+    return process.conf.state == CONF_NONE;
 }
 
 /* May this program be started?  argv, envp: as it will get them, either may be NULL; envp gives the PATH of

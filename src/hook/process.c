@@ -138,10 +138,16 @@ static void start(void)
 
 void process_start(void)
 {
+    static _Thread_local bool starting;
     int saved_errno = errno;
     unsigned phase = PHASE_NEW;
     sigset_t all, kept;
 
+    /* What start-up calls may be another library's (clock_gettime, malloc), which calls our hooks in turn: they act on
+     * what stands, and let nothing out yet. */
+    if (starting && real.syscall)
+        return;
+    starting = true;
     /* A handler that ran in the middle of start-up and came here would wait for itself. */
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &kept);
@@ -153,6 +159,7 @@ void process_start(void)
     while (atomic_load(&process.phase) != PHASE_DONE)
         sched_yield();
     sigprocmask(SIG_SETMASK, &kept, NULL);
+    starting = false;
     errno = saved_errno;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../io/kind.h"
+#include "../io/log.h"
 #include "datagram.h"
 #include "guard.h"
 #include "stream.h"
@@ -45,7 +46,7 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, st
     int kind, domain;
 
     /* Of a longer address the kernel makes EINVAL before it looks at it. */
-    if (!sa || len < sizeof(sa_family_t) || len > sizeof own || process_inside())
+    if (!sa || len < sizeof(sa_family_t) || len > sizeof own)
         return SEND_AS_IT_IS;
     if (sa->sa_family != AF_INET && sa->sa_family != AF_INET6 && sa->sa_family != AF_UNSPEC)
         return SEND_AS_IT_IS;
@@ -58,6 +59,9 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, st
     case KIND_DATAGRAM:
     case KIND_OTHER:
         return datagram_judge((enum kind)kind, sa, len, to);
+    case KIND_REFUSED:
+        log_once(LOG_KIND, "a socket from outside refused: it would reach the network in its own way");
+        return -EACCES;
     default:
         return SEND_AS_IT_IS;
     }
@@ -174,6 +178,8 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     unsigned good = 0;
 
     hook_enter();
+    /* As the kernel, which looks at no more. */
+    count = count > MESSAGES_MAX ? MESSAGES_MAX : count;
     if (messages && datagram_handle(fd))
         return (int)hook_return(entry_errno, send_each(fd, messages, count, flags));
     for (; messages && good < count; good++) {

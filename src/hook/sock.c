@@ -36,7 +36,7 @@ int socket(int domain, int type, int protocol)
     fd = real.socket(domain, type, protocol);
     if (fd < 0)
         return fd;
-    if (kind == KIND_REFUSED && !process_inside()) {
+    if (kind == KIND_REFUSED) {
         /* Made first, so that a domain this kernel lacks fails as it always does. */
         real.close(fd);
         log_once(LOG_KIND, "socket of domain %d, type %d refused: it would reach the network in its own way", domain,
@@ -155,8 +155,11 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 }
 
 /* With it a program writes the destination where no hook sees it. */
-static bool takes_header(int fd, int level, int option)
+static bool takes_header(int fd, int level, int option, socklen_t len)
 {
+    /* A length of 0 takes options away. */
+    if ((level == IPPROTO_IP && option == IP_OPTIONS) || (level == IPPROTO_IPV6 && option == IPV6_RTHDR))
+        return len > 0 && kind_ask(fd, NULL) >= 0;
     return ((level == IPPROTO_IP && option == IP_HDRINCL) || (level == IPPROTO_IPV6 && option == OPTION_V6_HDRINCL)) &&
            kind_ask(fd, NULL) == KIND_OTHER;
 }
@@ -169,9 +172,9 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     error = datagram_option(fd, level, option, value, len);
     if (error)
         return (int)hook_return(entry_errno, error);
-    if (!takes_header(fd, level, option))
+    if (!takes_header(fd, level, option, len))
         return real.setsockopt(fd, level, option, value, len);
-    log_once(LOG_KIND, "IP_HDRINCL refused: the destination of such packets cannot be seen");
+    log_once(LOG_KIND, "IP_HDRINCL or a source route refused: the destination of such packets cannot be seen");
     return (int)hook_return(entry_errno, -EACCES);
 }
 

@@ -195,7 +195,7 @@ const char *state_directory(const struct state *s)
     return s->file.directory[0] ? s->file.directory : NULL;
 }
 
-int state_name_assign(struct state *s, const char *name, int family, struct addr *out)
+int state_name_look(struct state *s, const char *name, int family, struct addr *out)
 {
     struct pool p;
     uint32_t slot;
@@ -208,7 +208,14 @@ int state_name_assign(struct state *s, const char *name, int family, struct addr
         pool_address(&p, slot, family, out);
         return 0;
     }
-    return assign_new(s, name, family, out);
+    return -ENOENT;
+}
+
+int state_name_assign(struct state *s, const char *name, int family, struct addr *out)
+{
+    int error = state_name_look(s, name, family, out);
+
+    return error == -ENOENT ? assign_new(s, name, family, out) : error;
 }
 
 int state_name_find(struct state *s, const struct addr *a, struct addr *out)

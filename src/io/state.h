@@ -55,6 +55,9 @@ const char *state_directory(const struct state *s);
  * untouched on error). */
 int state_name_assign(struct state *s, const char *name, int family, struct addr *out);
 
+/* The address that a name has, without giving it one: as state_name_assign(), or -ENOENT. */
+int state_name_look(struct state *s, const char *name, int family, struct addr *out);
+
 /* The name that an address stands for.
  * a: any address.  Returns 0 with ADDR_NAME, in lower case, and the port of a in out; -ERANGE when the address is
  * outside our pools; -EHOSTUNREACH when it is inside, but stands for no name that can be seen here (out untouched on
