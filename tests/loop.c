@@ -87,6 +87,23 @@ void loop_hold(int fd, int count)
     }
 }
 
+void loop_until_asleep(int tid)
+{
+    long began = net_clock();
+    char path[64], state = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", tid);
+    while (state != 'S' && net_clock() - began < 5000) {
+        FILE *f = fopen(path, "r");
+
+        if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+            state = 0;
+        if (f)
+            fclose(f);
+    }
+    loop_check(state == 'S', "thread %d does not sleep", tid);
+}
+
 void loop_release(void)
 {
     net_tell(loop_control, "release");

@@ -56,6 +56,9 @@ void loop_hold(int fd, int count);
 /* Let the proxy answer all it holds. */
 void loop_release(void);
 
+/* Wait, a few seconds at most, until a thread of this or another process sleeps in the kernel.  tid: its thread id. */
+void loop_until_asleep(int tid);
+
 /* The end of a connection that must be good: SO_ERROR 0, the peer is the target, bytes come back as they went. */
 void loop_good(int fd, const char *what);
 

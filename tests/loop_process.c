@@ -74,7 +74,7 @@ static void forked(enum way parent, enum way child)
     close(gate[0]);
     if (fork() == 0) {
         close(gate[1]);
-        usleep(30000);
+        loop_until_asleep(getppid());
         loop_release();
         _exit(0);
     }

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -165,10 +167,13 @@ static int waiters(char **argv)
     return loop_code();
 }
 
+static atomic_int sleeping;    /* thread id of who runs sleep_once() */
+
 static void *sleep_once(void *argument)
 {
     uint32_t events;
 
+    atomic_store(&sleeping, (int)syscall(SYS_gettid));
     do
         events = loop_wait(shared_set, shared_fd);
     while (events == (EPOLLOUT | EPOLLHUP));    /* not connected yet */
@@ -186,7 +191,9 @@ static int sleeper(char **argv)
     shared_set = loop_set();
     shared_fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
     pthread_create(&thread, NULL, sleep_once, NULL);
-    usleep(20000);
+    while (atomic_load(&sleeping) == 0)
+        sched_yield();
+    loop_until_asleep(atomic_load(&sleeping));
     loop_add(shared_set, shared_fd, EPOLLOUT | EPOLLET);
     loop_is(net_connect(shared_fd, &loop_target), EINPROGRESS, "connect");
     pthread_join(thread, NULL);
