@@ -9,9 +9,12 @@ Suite *make_suite(void);
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
+    SRunner *runner;
     int run, failed;
 
+    /* A bound for what hangs, not for a machine that is slow. */
+    setenv("CK_DEFAULT_TIMEOUT", "60", 0);
+    runner = srunner_create(make_suite());
     srunner_run_all(runner, CK_ENV);
     run = srunner_ntests_run(runner);
     failed = srunner_ntests_failed(runner);
