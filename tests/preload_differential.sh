@@ -10,6 +10,7 @@ start_proxy
 differ()
 {
     same "$1: descriptor calls" odd-descriptors
+    same "$1: pointers that lead nowhere" odd-pointers "127.0.0.1:$echo" "127.0.0.1:$udp"
     same "$1: socket calls" odd-sockets "127.0.0.1:$refusing"
     same "$1: addresses of every length, TCP" lengths stream "$echo"
     same "$1: addresses of every length, UDP" lengths datagram "$udp"
@@ -29,6 +30,7 @@ differ "no configuration"
 # Through the proxy the same holds for TCP.
 at_proxy "$proxy"
 same "tunnelled: descriptor calls" odd-descriptors
+same "tunnelled: pointers that lead nowhere" odd-pointers "127.0.0.1:$echo" "127.0.0.1:$udp"
 same "tunnelled: addresses of every length, TCP" lengths stream "$echo"
 same "tunnelled: getpeername()" peer-sizes "127.0.0.1:$echo"
 same "tunnelled: refusing ports" retry "127.0.0.1:$refusing" "127.0.0.1:$echo"

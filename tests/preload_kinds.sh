@@ -171,6 +171,61 @@ same "other local sockets" unix /run/nothing/socket "$work/none"
 under unix "$control"
 if grep -q "^$control: 0$" "$out"; then ok "a local socket that listens"; else bad "a local socket: $(cat "$out")"; fi
 
+# A socket with a device looks for 127.0.0.1 on that device's wire.
+sent_away()
+{
+    awk '$1 == "away:" { print $11 }' /proc/net/dev
+}
+
+if ip link add away type veth peer name far 2>/dev/null; then
+    for device in away far; do
+        [ ! -e /proc/sys/net/ipv6/conf/$device ] || echo 1 >/proc/sys/net/ipv6/conf/$device/disable_ipv6
+        ip link set $device arp off up
+    done
+    ip address add 192.0.2.2/24 dev away && ip route add default dev away
+    bare detours away "127.0.0.1:$udp" >/dev/null
+    before=$(sent_away)
+    if [ "$before" -gt 0 ]; then ok "bare, they go out by the device"; else bad "nothing goes out bare"; fi
+    for environment in "$direct" ""; do
+        gives "detours" detours away "127.0.0.1:$udp" <<EOT
+bound by name: 0
+ sendto: -1 EACCES
+bound by number: 0
+ connect: -1 EACCES
+ sendto: -1 EACCES
+unicast device: 0
+ sendto: -1 EACCES
+TCP bound: 0
+ connect: -1 EACCES
+connected: 0
+ then bound: -1 EACCES
+packet information: -1 EACCES
+packet information, loopback: 4
+route in a message: -1 EACCES
+route as an option: -1 EACCES
+bound to loopback: 0
+ sendto: 4
+EOT
+        said "detours, said once" 1
+    done
+    environment=$direct
+    # shellcheck disable=SC2086
+    bare detours-give away env $direct "LD_PRELOAD=$OBJECT" "$PROBE" detours-inherited "127.0.0.1:$udp" 9 8 \
+        >"$work/inherited" 2>/dev/null
+    if [ "$(sort -u "$work/inherited")" = "sendto: -1 EACCES" ]; then
+        ok "inherited"
+    else
+        bad "inherited: $(cat "$work/inherited")"
+    fi
+    if [ "$(sent_away)" = "$before" ]; then ok "nothing goes out"; else bad "$(sent_away) packets, not $before"; fi
+    at_proxy "$proxy"
+    under detours away "127.0.0.1:$udp"
+    if [ "$(sent_away)" = "$before" ]; then ok "nor to a proxy here"; else bad "$(sent_away) packets, not $before"; fi
+    : >"$proxy_log"
+else
+    skip "no device can be made"
+fi
+
 # No configuration, and a broken one: nothing but this machine can be reached.
 unreachable()
 {

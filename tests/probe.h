@@ -29,5 +29,6 @@ extern const struct command facts_commands[];
 extern const struct command odd_commands[];
 extern const struct command address_commands[];
 extern const struct command udp_commands[];
+extern const struct command detour_commands[];
 
 #endif

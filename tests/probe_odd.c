@@ -213,5 +213,6 @@ static int odd_descriptors(char **argv)
 const struct command odd_commands[] = {
     { "odd-descriptors", 0, odd_descriptors, "" },
     { "odd-sockets", 1, odd_sockets, "ADDRESS" },
+    { "odd-pointers", 2, odd_pointers, "ADDRESS ADDRESS" },
     { NULL, 0, NULL, NULL },
 };

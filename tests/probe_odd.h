@@ -16,4 +16,8 @@ long odd_say(const char *what, long result);
 /* Sub-command: the calls of sockets.  argv: ADDRESS, where nothing listens. */
 int odd_sockets(char **argv);
 
+/* Sub-command: pointers that lead nowhere.  argv: an ADDRESS that accepts TCP, and an ADDRESS that answers
+ * datagrams. */
+int odd_pointers(char **argv);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "../io/kind.h"
 #include "../io/log.h"
+#include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
 #include "stream.h"
@@ -54,7 +55,7 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
     case KIND_DATAGRAM:
         return datagram_connect(fd, domain, sa, len);
     case KIND_OTHER:
-        return datagram_judge(KIND_OTHER, sa, len, NULL);
+        return datagram_judge(fd, KIND_OTHER, sa, len, NULL);
     case KIND_REFUSED:
         log_once(LOG_KIND, "a socket from outside refused: it would reach the network in its own way");
         return -EACCES;
@@ -77,7 +78,7 @@ static int disconnect(int fd)
 static int decide(int fd, const struct sockaddr *sa, socklen_t len)
 {
     /* Of a longer address the kernel makes EINVAL before it looks at it. */
-    if (!sa || len < sizeof(sa_family_t) || len > sizeof(struct sockaddr_storage))
+    if (!sa || sa == MEMORY_NOWHERE || len < sizeof(sa_family_t) || len > sizeof(struct sockaddr_storage))
         return NOT_OURS;
     switch (sa->sa_family) {
     case AF_INET:
@@ -97,10 +98,12 @@ static int decide(int fd, const struct sockaddr *sa, socklen_t len)
 
 int connect(int fd, const struct sockaddr *sa, socklen_t len)
 {
+    struct sockaddr_storage own;
     int entry_errno = errno;
     int result;
 
     hook_enter();
+    sa = memory_address(sa, len, &own);
     result = decide(fd, sa, len);
     return result == NOT_OURS ? real.connect(fd, sa, len) : (int)hook_return(entry_errno, result);
 }

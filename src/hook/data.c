@@ -11,6 +11,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#include "../io/memory.h"
 #include "../io/vector.h"
 #include "datagram.h"
 #include "guard.h"
@@ -61,7 +62,8 @@ static bool reads_vector(int fd, const struct iovec *vector, int count, ssize_t 
     struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
     int entry_errno = errno;
 
-    if (!datagram_handle(fd) || count <= 0 || count > VECTOR_MAX || vector_size(vector, (size_t)count) == 0 ||
+    if (!datagram_handle(fd) || count <= 0 || count > VECTOR_MAX ||
+        !memory_readable(vector, (size_t)count * sizeof *vector) || vector_size(vector, (size_t)count) == 0 ||
         !datagram_receive(fd, &m, 0, result))
         return false;
     *result = hook_return(entry_errno, *result);
@@ -95,15 +97,22 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
 static bool receives_from(int fd, struct msghdr *m, int flags, socklen_t *len, ssize_t *result)
 {
     int entry_errno = errno;
+    bool lost;
 
-    if (!datagram_handle(fd) || (m->msg_name && !len))
+    if (!datagram_handle(fd))
         return false;
+    /* As the kernel, which looks there when the datagram is received. */
+    lost = m->msg_name && !memory_writable(len, sizeof *len);
+    if (lost)
+        m->msg_name = NULL;
     if (m->msg_name)
         m->msg_namelen = *len;
     if (!datagram_receive(fd, m, flags, result))
         return false;
     if (*result >= 0 && m->msg_name)
         *len = m->msg_namelen;
+    if (*result >= 0 && lost)
+        *result = -EFAULT;
     *result = hook_return(entry_errno, *result);
     return true;
 }
@@ -121,7 +130,7 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa
 {
     struct iovec piece = { data, size < SSIZE_MAX / 2 ? size : SSIZE_MAX / 2 };
     struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
-    socklen_t room = sa && len ? *len : 0;
+    socklen_t room = sa && memory_readable(len, sizeof *len) ? *len : 0;
     ssize_t n;
 
     if (receives_from(fd, &m, flags, len, &n))
@@ -161,7 +170,8 @@ ssize_t writev(int fd, const struct iovec *vector, int count)
     ssize_t n;
 
     /* The kernel sends no datagram for a vector of nothing. */
-    if (datagram_handle(fd) && count > 0 && count <= VECTOR_MAX && vector_size(vector, (size_t)count) &&
+    if (datagram_handle(fd) && count > 0 && count <= VECTOR_MAX &&
+        memory_readable(vector, (size_t)count * sizeof *vector) && vector_size(vector, (size_t)count) &&
         sends(fd, vector, (size_t)count, 0, &n))
         return n;
     return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.writev(fd, vector, count));
@@ -225,7 +235,7 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
 {
     struct iovec piece = { data, size };
     struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
-    socklen_t name_room = sa && len ? *len : 0;
+    socklen_t name_room = sa && memory_readable(len, sizeof *len) ? *len : 0;
     ssize_t n;
 
     if (size <= room && receives_from(fd, &m, flags, len, &n))
@@ -249,10 +259,14 @@ int ioctl(int fd, unsigned long request, ...)
     argument = va_arg(arguments, void *);
     va_end(arguments);
     if (request == FIONREAD && guard_pending(fd)) {
+        if (!memory_writable(argument, sizeof(int)))
+            return (int)hook_return(entry_errno, -EFAULT);
         *(int *)argument = 0;
         return 0;
     }
     if (request == FIONREAD && datagram_handle(fd) && datagram_waiting(fd, &waiting)) {
+        if (!memory_writable(argument, sizeof(int)))
+            return (int)hook_return(entry_errno, -EFAULT);
         *(int *)argument = waiting;
         return (int)hook_return(entry_errno, 0);
     }

@@ -8,6 +8,8 @@
 
 #include "../io/clock.h"
 #include "../io/log.h"
+#include "../io/memory.h"
+#include "stray.h"
 #include "stream.h"
 
 static int judge_proxied(const struct route *r, const struct sockaddr *sa, socklen_t len, struct datagram_to *to)
@@ -25,21 +27,27 @@ static int judge_proxied(const struct route *r, const struct sockaddr *sa, sockl
     return DATAGRAM_PROXIED;
 }
 
-int datagram_judge(enum kind kind, const struct sockaddr *sa, socklen_t len, struct datagram_to *to)
+int datagram_judge(int fd, enum kind kind, const struct sockaddr *sa, socklen_t len, struct datagram_to *to)
 {
     char text[ADDR_TEXT_SIZE];
     struct route r;
+    int error;
 
     route_judge(&process.conf, &process.state, process_proxies(), sa, len, false, &r);
     switch (r.way) {
     case ROUTE_REFUSED:
         return stream_refused(&r);
     case ROUTE_PROXY:
-        if (kind == KIND_DATAGRAM)
-            return judge_proxied(&r, sa, len, to);
+        if (kind == KIND_DATAGRAM) {
+            error = stray_unknown(fd);
+            return error ? error : judge_proxied(&r, sa, len, to);
+        }
         addr_format(&r.target, text, sizeof text);
         log_once(LOG_KIND, "%s refused: SOCKS carries TCP and UDP, not this kind of socket", text);
         return -EACCES;
+    case ROUTE_DIRECT:
+        error = stray_socket(fd, &r.target, false);
+        return error ? error : DATAGRAM_NOT_OURS;
     default:
         return DATAGRAM_NOT_OURS;
     }
@@ -162,7 +170,7 @@ int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t le
 {
     struct datagram_to to;
     struct assoc *a;
-    int way = datagram_judge(KIND_DATAGRAM, sa, len, &to), error;
+    int way = datagram_judge(fd, KIND_DATAGRAM, sa, len, &to), error;
 
     if (way == DATAGRAM_PROXIED)
         return record(fd, domain, &to);
@@ -250,7 +258,8 @@ int datagram_option(int fd, int level, int option, const void *value, socklen_t 
     if (a) {
         int on;
 
-        memcpy(&on, value, sizeof on);
+        if (!memory_take(&on, value, sizeof on))
+            return 0;
         atomic_store(&a->corked, on != 0);
         if (!on)
             atomic_store(&a->more, false);

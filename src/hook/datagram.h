@@ -33,11 +33,11 @@ static inline assoc_handle datagram_handle(int fd)
 }
 
 /* Judge the destination of a socket that is not TCP.
- * kind: KIND_DATAGRAM or KIND_OTHER; sa: len readable bytes.
+ * fd: the socket; kind: KIND_DATAGRAM or KIND_OTHER; sa: len readable bytes.
  * Returns DATAGRAM_NOT_OURS when libc's own call is to be made (a direct destination, or no internet address);
  * DATAGRAM_PROXIED, with *to filled (KIND_DATAGRAM only); else the negative errno the call must fail with.
  * Async-signal-safe. */
-int datagram_judge(enum kind kind, const struct sockaddr *sa, socklen_t len, struct datagram_to *to);
+int datagram_judge(int fd, enum kind kind, const struct sockaddr *sa, socklen_t len, struct datagram_to *to);
 
 /* connect() on a datagram socket.  domain: its AF_INET or AF_INET6.
  * Returns DATAGRAM_NOT_OURS, 0, or a negative errno. */

@@ -10,6 +10,7 @@
 #include <sys/time.h>
 
 #include "../io/clock.h"
+#include "../io/memory.h"
 #include "../io/vector.h"
 #include "datagram.h"
 #include "datagram_source.h"
@@ -106,14 +107,20 @@ static size_t place(const struct receipt *r, size_t had, size_t skip)
     return kept;
 }
 
-static void fill(struct msghdr *m, const struct msghdr *k, const struct assoc_address *shown, bool cut)
+/* Returns 0, or -EFAULT as the kernel does, to whom the datagram is received then. */
+static int fill(struct msghdr *m, const struct msghdr *k, const struct assoc_address *shown, bool cut)
 {
+    size_t room = m->msg_namelen < shown->len ? m->msg_namelen : shown->len;
+
     m->msg_flags = (k->msg_flags & ~MSG_TRUNC) | (cut ? MSG_TRUNC : 0);
     m->msg_controllen = k->msg_controllen;
     if (!m->msg_name)
-        return;
-    memcpy(m->msg_name, &shown->sa, m->msg_namelen < shown->len ? m->msg_namelen : shown->len);
+        return 0;
+    if (!memory_writable(m->msg_name, room))
+        return -EFAULT;
+    memcpy(m->msg_name, &shown->sa, room);
     m->msg_namelen = shown->len;
+    return 0;
 }
 
 /* What a datagram begins with, in one piece. */
@@ -141,10 +148,8 @@ static ssize_t receive_one(struct receipt *r)
     if (n < 0)
         return n;
     /* After shutdown(): the end, and not a datagram. */
-    if (n == 0 && k.msg_namelen == 0) {
-        fill(r->m, &k, &shown, false);
-        return 0;
-    }
+    if (n == 0 && k.msg_namelen == 0)
+        return fill(r->m, &k, &shown, false);
     had = r->had = (size_t)n < r->room + UDP_HEADER_MAX ? (size_t)n : r->room + UDP_HEADER_MAX;
     if (!assoc_facts(r->a, false, &f))
         return -ENOMSG;
@@ -153,7 +158,8 @@ static ssize_t receive_one(struct receipt *r)
         return -ENOMSG;
     whole = (size_t)n - (size_t)skip;
     kept = place(r, had, (size_t)skip);
-    fill(r->m, &k, &shown, whole > r->room);
+    if (fill(r->m, &k, &shown, whole > r->room) != 0)
+        return -EFAULT;
     return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
 }
 
@@ -180,8 +186,8 @@ static ssize_t receive_copied(struct receipt *r)
     struct iovec piece = { .iov_len = room < ROOM_MAX ? room : ROOM_MAX };
     ssize_t n;
 
-    if (own->msg_iovlen > PIECES_MAX || room == SIZE_MAX)
-        return own->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EINVAL;
+    if (room == SIZE_MAX)
+        return -EINVAL;
     piece.iov_base = mmap(NULL, ROOM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (piece.iov_base == MAP_FAILED)
         return -ENOBUFS;
@@ -215,7 +221,10 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
         datagram_forget(fd);
         return false;
     }
-    *result = m->msg_iovlen <= PIECES ? receive(&r) : receive_copied(&r);
+    if (m->msg_iovlen > PIECES_MAX || !memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov))
+        *result = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EFAULT;
+    else
+        *result = m->msg_iovlen <= PIECES ? receive(&r) : receive_copied(&r);
     if (*result < 0 && *result != -EAGAIN && *result != -EINTR)
         assoc_doubt(r.a);
     return true;

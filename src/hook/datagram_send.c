@@ -5,8 +5,10 @@
 #include <sys/mman.h>
 
 #include "../io/clock.h"
+#include "../io/memory.h"
 #include "../io/vector.h"
 #include "datagram.h"
+#include "stray.h"
 
 enum {
     PIECES = 64,                /* of the program's; more go through a copy */
@@ -116,13 +118,28 @@ static void note_destination(struct assoc *a, const struct assoc_facts *f, const
         assoc_sent(a, &shown, true);
 }
 
+/* The relay may be on this machine. */
+static int strays(int fd, const struct msghdr *m, const struct assoc_facts *f)
+{
+    struct addr relay;
+    int error;
+
+    if (HOOK_LIKELY(hook_idle(GATE_DEVICE) && !m->msg_control))
+        return 0;
+    error = addr_from_sockaddr((const struct sockaddr *)&f->relay.sa, f->relay.len, &relay);
+    if (!error)
+        error = stray_socket(fd, &relay, false);
+    return !error && m->msg_control ? stray_message(fd, m, &relay) : error;
+}
+
 bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
 {
     uint8_t header[UDP_HEADER_MAX];
     struct iovec head = { .iov_base = header };
     struct assoc_facts f;
     struct assoc *a;
-    int error = prepare(fd, !to, &a, &f);
+    int error = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov)
+                    ? prepare(fd, !to, &a, &f) : -EFAULT;
 
     if (error == DATAGRAM_NOT_OURS)
         return false;
@@ -132,6 +149,8 @@ bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datag
         error = -EINVAL;
     if (!error && asks_for_segments(m))
         error = -EIO;
+    if (!error)
+        error = strays(fd, m, &f);
     *result = error;
     if (error)
         return true;

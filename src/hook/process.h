@@ -22,7 +22,8 @@ enum gate {
     GATE_WARM = 1,       /* start-up has run; a hook that comes before must let it run first */
     GATE_FACTS = 2,      /* the descriptor table knows something: calls that make or end numbers must tell it */
     GATE_PENDING = 4,    /* a handshake was started that goes on beside the program */
-    GATE_DATAGRAM = 8    /* a datagram socket has a peer or an association of ours */
+    GATE_DATAGRAM = 8,   /* a datagram socket has a peer or an association of ours */
+    GATE_DEVICE = 16     /* a socket may be bound to a network device */
 };
 
 enum { PROCESS_PROXIES = 2 };    /* one IPv4 and one IPv6 address of the proxy's name */

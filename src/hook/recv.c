@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../io/clock.h"
+#include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
 
@@ -26,7 +27,8 @@ static void forget_passed(struct msghdr *message)
 
 static ssize_t receive_message(int fd, struct msghdr *message, int flags)
 {
-    socklen_t room = message && message->msg_name ? message->msg_namelen : 0;
+    bool named = memory_readable(message, sizeof *message) && message->msg_name;
+    socklen_t room = named ? message->msg_namelen : 0;
     ssize_t result = guard_result(fd, real.recvmsg(fd, message, flags));
 
     if (datagram_is_late(fd, result, flags)) {
@@ -44,7 +46,8 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     int entry_errno = errno;
     ssize_t result;
 
-    if (datagram_handle(fd) && message && datagram_receive(fd, message, flags, &result))
+    if (datagram_handle(fd) && memory_writable(message, sizeof *message) &&
+        datagram_receive(fd, message, flags, &result))
         return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
@@ -66,7 +69,9 @@ static long receive_each(int fd, struct mmsghdr *messages, unsigned count, int f
         struct msghdr *m = &messages[done].msg_hdr;
         bool last = flags & MSG_WAITFORONE && done;
 
-        if (!datagram_receive(fd, m, (flags & ~MSG_WAITFORONE) | (last ? MSG_DONTWAIT : 0), &result))
+        if (!memory_writable(&messages[done], sizeof messages[done]))
+            result = -EFAULT;
+        else if (!datagram_receive(fd, m, (flags & ~MSG_WAITFORONE) | (last ? MSG_DONTWAIT : 0), &result))
             result = -EAGAIN;
         if (result < 0)
             break;
@@ -83,6 +88,8 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
     int entry_errno = errno, result;
 
     if (datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE)) {
+        if (timeout && !memory_readable(timeout, sizeof *timeout))
+            return (int)hook_return(entry_errno, -EFAULT);
         if (timeout)
             limit = clock_ms() + (int64_t)timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000;
         return (int)hook_return(entry_errno, receive_each(fd, messages, count, flags, limit));

@@ -5,14 +5,26 @@
 
 #include "../io/kind.h"
 #include "../io/log.h"
+#include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
+#include "stray.h"
 #include "stream.h"
 
 /* What a call is to do after its address was judged; or a negative errno. */
 enum { SEND_AS_IT_IS = STREAM_NOT_OURS, SEND_CONNECTED = 0, SEND_PROXIED = DATAGRAM_PROXIED };
 
-enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
+enum {
+    MESSAGES_MAX = 1024,    /* UIO_MAXIOV */
+    BATCH = 16,             /* messages that are judged, and then sent, at once */
+    CONTROL_MAX = 1 << 20   /* the kernel says ENOBUFS to more */
+};
+
+/* Messages as they were when they were judged: the kernel gets no others, whatever another thread does to them. */
+struct batch {
+    struct mmsghdr message[BATCH];
+    struct sockaddr_storage name[BATCH];
+};
 
 static int kind_of(int fd, int *domain, int flags)
 {
@@ -46,7 +58,7 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, st
     int kind, domain;
 
     /* Of a longer address the kernel makes EINVAL before it looks at it. */
-    if (!sa || len < sizeof(sa_family_t) || len > sizeof own)
+    if (!sa || sa == MEMORY_NOWHERE || len < sizeof(sa_family_t) || len > sizeof own)
         return SEND_AS_IT_IS;
     if (sa->sa_family != AF_INET && sa->sa_family != AF_INET6 && sa->sa_family != AF_UNSPEC)
         return SEND_AS_IT_IS;
@@ -58,7 +70,7 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, st
         return flags & MSG_FASTOPEN && sa->sa_family == domain ? stream_connect(fd, domain, sa, len) : SEND_AS_IT_IS;
     case KIND_DATAGRAM:
     case KIND_OTHER:
-        return datagram_judge((enum kind)kind, sa, len, to);
+        return datagram_judge(fd, (enum kind)kind, sa, len, to);
     case KIND_REFUSED:
         log_once(LOG_KIND, "a socket from outside refused: it would reach the network in its own way");
         return -EACCES;
@@ -70,10 +82,15 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, st
 /* A message that goes through the proxy: to a destination, or without one to the peer that the kernel does not know. */
 static bool proxied(int fd, const struct msghdr *m, int flags, int way, const struct datagram_to *to, ssize_t *result)
 {
-    if (way == SEND_PROXIED)
-        return datagram_send(fd, m, flags, to, result);
-    return way == SEND_AS_IT_IS && (!m->msg_name || m->msg_namelen == 0) && datagram_handle(fd) &&
-           datagram_send(fd, m, flags, NULL, result);
+    bool to_peer = way == SEND_AS_IT_IS && (!m->msg_name || m->msg_namelen == 0) && datagram_handle(fd);
+
+    if (way != SEND_PROXIED && !to_peer)
+        return false;
+    if (m->msg_control == MEMORY_NOWHERE) {
+        *result = -EFAULT;
+        return true;
+    }
+    return datagram_send(fd, m, flags, to_peer ? NULL : to, result);
 }
 
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa, socklen_t len)
@@ -82,11 +99,13 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
     const struct msghdr m = { .msg_name = (void *)sa, .msg_namelen = sa ? sizeof *sa : 0, .msg_iov = &piece,
                               .msg_iovlen = 1 };
     int entry_errno = errno;
+    struct sockaddr_storage own;
     struct datagram_to to;
     ssize_t result;
     int way;
 
     hook_enter();
+    sa = memory_address(sa, len, &own);
     way = judge(fd, sa, len, flags, &to);
     if (way < 0)
         return hook_return(entry_errno, way);
@@ -99,10 +118,8 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
 }
 
 /* Who gets a socket in the middle of its handshake has nobody to go on with it. */
-static void drain_passed(const struct msghdr *message)
+static void drain_passed(struct msghdr *m)
 {
-    struct msghdr *m = (struct msghdr *)message;
-
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
@@ -115,90 +132,155 @@ static void drain_passed(const struct msghdr *message)
     }
 }
 
-static int judge_message(int fd, const struct msghdr *message, int flags, struct datagram_to *to)
+/* Returns 0, or the negative errno of a message that would go astray. */
+static int judge_control(int fd, struct msghdr *m)
 {
-    socklen_t len;
+    struct addr to;
+    bool named = m->msg_name && m->msg_namelen <= sizeof(struct sockaddr_storage) &&
+                 addr_from_sockaddr(m->msg_name, m->msg_namelen, &to) == 0;
 
-    if (!message)
-        return SEND_AS_IT_IS;
-    if (message->msg_control && !hook_idle(GATE_PENDING))
-        drain_passed(message);
-    len = message->msg_namelen;
+    if (m->msg_controllen > CONTROL_MAX || !memory_readable(m->msg_control, m->msg_controllen)) {
+        m->msg_control = MEMORY_NOWHERE;
+        return 0;
+    }
+    if (!hook_idle(GATE_PENDING))
+        drain_passed(m);
+    return stray_message(fd, m, named ? &to : NULL);
+}
+
+/* Take a message out of the program's memory and judge it.
+ * taken, name: get the copy, which is what the kernel is to see.  Returns as judge(), or -EFAULT. */
+static int judge_message(int fd, const struct msghdr *message, int flags, struct msghdr *taken,
+                         struct sockaddr_storage *name, struct datagram_to *to)
+{
+    int error = 0;
+
+    if (!memory_take(taken, message, sizeof *taken))
+        return -EFAULT;
     /* Here the kernel cuts the length, where sendto() says EINVAL. */
-    if ((int)len > (int)sizeof(struct sockaddr_storage))
-        len = sizeof(struct sockaddr_storage);
-    return judge(fd, message->msg_name, len, flags, to);
+    if ((int)taken->msg_namelen > (int)sizeof *name)
+        taken->msg_namelen = sizeof *name;
+    taken->msg_name = (void *)memory_address(taken->msg_name, taken->msg_namelen, name);
+    if (taken->msg_name == MEMORY_NOWHERE)
+        return SEND_AS_IT_IS;
+    if (taken->msg_control && taken->msg_controllen)
+        error = judge_control(fd, taken);
+    return error ? error : judge(fd, taken->msg_name, taken->msg_namelen, flags, to);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     int entry_errno = errno;
+    struct sockaddr_storage name;
     struct datagram_to to;
+    struct msghdr taken;
     ssize_t result;
     int way;
 
     hook_enter();
-    way = judge_message(fd, message, flags, &to);
+    way = judge_message(fd, message, flags, &taken, &name, &to);
+    /* Where fd is bad as well the kernel says that first. */
+    if (way == -EFAULT)
+        return real.sendmsg(fd, MEMORY_NOWHERE, flags);
     if (way < 0)
         return hook_return(entry_errno, way);
-    if (message && proxied(fd, message, flags, way, &to, &result))
+    if (proxied(fd, &taken, flags, way, &to, &result))
         return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
         return -1;
-    return guard_result(fd, real.sendmsg(fd, message, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
+    return guard_result(fd, real.sendmsg(fd, &taken, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
 }
 
-/* Datagrams of which some go through the proxy, one by one.  A failure shows when nothing went before it. */
-static long send_each(int fd, struct mmsghdr *messages, unsigned count, int flags)
+/* Take and judge the messages of a batch as far as they are the kernel's alone.
+ * way, to: of the first that is not.  Returns the number of those before it. */
+static unsigned judge_batch(int fd, struct mmsghdr *messages, unsigned count, int flags, struct batch *b, int *way,
+                            struct datagram_to *to)
 {
-    ssize_t result = 0;
-    unsigned done = 0;
+    unsigned good = 0;
 
-    for (; done < count && done < MESSAGES_MAX; done++) {
-        struct msghdr *m = &messages[done].msg_hdr;
-        struct datagram_to to;
-        int way = judge_message(fd, m, flags, &to);
+    for (; good < count; good++) {
+        struct msghdr *m = &b->message[good].msg_hdr;
 
-        if (way < 0)
-            result = way;
-        else if (!proxied(fd, m, flags, way, &to, &result) && (result = real.sendmsg(fd, m, flags)) < 0)
-            result = -errno;
-        if (result < 0)
+        *way = judge_message(fd, &messages[good].msg_hdr, flags, m, &b->name[good], to);
+        if (*way != SEND_AS_IT_IS || ((!m->msg_name || m->msg_namelen == 0) && datagram_handle(fd)))
             break;
-        messages[done].msg_len = (unsigned)result;
     }
-    return done ? (long)done : result;
+    return good;
+}
+
+/* Returns the number of messages whose length the program was told, or -EFAULT. */
+static long tell_lengths(struct mmsghdr *messages, const struct batch *b, long count)
+{
+    for (long i = 0; i < count; i++) {
+        if (!memory_writable(&messages[i].msg_len, sizeof messages[i].msg_len))
+            return i ? i : -EFAULT;
+        messages[i].msg_len = b->message[i].msg_len;
+    }
+    return count;
+}
+
+/* One message that goes through the proxy, connects, or fails. */
+static long send_first(int fd, struct batch *b, int flags, int way, const struct datagram_to *to)
+{
+    struct msghdr *m = &b->message[0].msg_hdr;
+    ssize_t result;
+
+    if (way == -EFAULT)
+        return real.sendmsg(fd, MEMORY_NOWHERE, flags) < 0 ? -errno : way;
+    if (way < 0)
+        return way;
+    if (!proxied(fd, m, flags, way, to, &result)) {
+        if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
+            return -errno;
+        result = guard_result(fd, real.sendmsg(fd, m, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
+        if (result < 0)
+            return -errno;
+    }
+    b->message[0].msg_len = (unsigned)result;
+    return 1;
+}
+
+/* Send some of the messages, at least one.  more: set to false when the rest is not to be tried.
+ * Returns their number or a negative errno. */
+static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flags, bool *more)
+{
+    struct datagram_to to;
+    struct batch b;
+    int way = SEND_AS_IT_IS;
+    unsigned good = judge_batch(fd, messages, count, flags, &b, &way, &to);
+    long sent;
+
+    if (good == 0) {
+        sent = send_first(fd, &b, flags, way, &to);
+    } else {
+        if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
+            return -errno;
+        sent = guard_result(fd, real.sendmmsg(fd, b.message, good, flags));
+        if (sent < 0)
+            return -errno;
+        *more = sent == (long)good;
+    }
+    return sent < 0 ? sent : tell_lengths(messages, &b, sent);
 }
 
 /* As the kernel: the messages before the first that fails go out, and the failure shows in the next call. */
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     int entry_errno = errno;
-    struct datagram_to to;
-    unsigned good = 0;
+    unsigned done = 0;
+    bool more = true;
+    long sent = 0;
 
     hook_enter();
     /* As the kernel, which looks at no more. */
     count = count > MESSAGES_MAX ? MESSAGES_MAX : count;
-    if (messages && datagram_handle(fd))
-        return (int)hook_return(entry_errno, send_each(fd, messages, count, flags));
-    for (; messages && good < count; good++) {
-        int way = judge_message(fd, &messages[good].msg_hdr, flags, &to);
-
-        if (way == SEND_PROXIED)
-            return (int)hook_return(entry_errno, send_each(fd, messages, count, flags));
-        if (way < 0 && good == 0)
-            return (int)hook_return(entry_errno, way);
-        if (way < 0)
+    if (count == 0)
+        return real.sendmmsg(fd, messages, count, flags);
+    while (more && done < count) {
+        sent = send_some(fd, messages + done, count - done < BATCH ? count - done : BATCH, flags, &more);
+        if (sent < 0)
             break;
-        if (way == SEND_CONNECTED) {
-            /* The one that connects is the last: to the kernel the next one's MSG_FASTOPEN is EISCONN. */
-            flags &= ~MSG_FASTOPEN;
-            good++;
-            break;
-        }
+        done += (unsigned)sent;
     }
-    if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
-        return -1;
-    return (int)guard_result(fd, real.sendmmsg(fd, messages, messages ? good : count, flags));
+    return (int)hook_return(entry_errno, done ? (long)done : sent);
 }

@@ -5,12 +5,10 @@
 
 #include "../io/kind.h"
 #include "../io/log.h"
+#include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
-
-enum {
-    OPTION_V6_HDRINCL = 36    /* IPV6_HDRINCL, which older headers lack */
-};
+#include "stray.h"
 
 static void remember(int fd, enum kind kind)
 {
@@ -134,6 +132,10 @@ static int pending_so_error(int fd, int *value, socklen_t *len)
     int result;
 
     if (guard_pending(fd)) {
+        if (!memory_writable(value, sizeof *value) || !memory_writable(len, sizeof *len)) {
+            errno = EFAULT;
+            return -1;
+        }
         *value = 0;
         *len = sizeof *value;
         return 0;
@@ -146,22 +148,12 @@ static int pending_so_error(int fd, int *value, socklen_t *len)
 
 int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
-    if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !value || !len ||
+    if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !memory_readable(len, sizeof *len) ||
         *len < sizeof(int)) {
         hook_enter();
         return real.getsockopt(fd, level, option, value, len);
     }
     return pending_so_error(fd, value, len);
-}
-
-/* With it a program writes the destination where no hook sees it. */
-static bool takes_header(int fd, int level, int option, socklen_t len)
-{
-    /* A length of 0 takes options away. */
-    if ((level == IPPROTO_IP && option == IP_OPTIONS) || (level == IPPROTO_IPV6 && option == IPV6_RTHDR))
-        return len > 0 && kind_ask(fd, NULL) >= 0;
-    return ((level == IPPROTO_IP && option == IP_HDRINCL) || (level == IPPROTO_IPV6 && option == OPTION_V6_HDRINCL)) &&
-           kind_ask(fd, NULL) == KIND_OTHER;
 }
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
@@ -170,21 +162,25 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 
     hook_enter();
     error = datagram_option(fd, level, option, value, len);
-    if (error)
-        return (int)hook_return(entry_errno, error);
-    if (!takes_header(fd, level, option, len))
-        return real.setsockopt(fd, level, option, value, len);
-    log_once(LOG_KIND, "IP_HDRINCL or a source route refused: the destination of such packets cannot be seen");
-    return (int)hook_return(entry_errno, -EACCES);
+    if (!error)
+        error = stray_option(fd, level, option, value, len);
+    return error ? (int)hook_return(entry_errno, error) : real.setsockopt(fd, level, option, value, len);
 }
 
-/* Hand an address to the program as the kernel does. */
-static int show(const struct assoc_address *a, struct sockaddr *sa, socklen_t *len)
+/* Hand an address to the program as the kernel does.  The kernel writes one of its own first, of the same size: it
+ * knows best what is wrong with the program's pointers.
+ * kernel: getsockname() or getpeername() of libc. */
+static int show(int fd, __typeof__(getsockname) *kernel, const void *shown, socklen_t shown_len, struct sockaddr *sa,
+                socklen_t *len)
 {
-    if ((int)*len < 0)
-        return -EINVAL;
-    memcpy(sa, &a->sa, *len < a->len ? *len : a->len);
-    *len = a->len;
+    socklen_t room;
+
+    if (!memory_take(&room, len, sizeof room))
+        return -EFAULT;
+    if (kernel(fd, sa, len) != 0)
+        return -errno;
+    memcpy(sa, shown, room < shown_len ? room : shown_len);
+    *len = shown_len;
     return 0;
 }
 
@@ -193,8 +189,8 @@ int getsockname(int fd, struct sockaddr *sa, socklen_t *len)
     struct assoc_address own;
     int entry_errno = errno;
 
-    if (datagram_handle(fd) && sa && len && datagram_own_name(fd, &own) == 0)
-        return (int)hook_return(entry_errno, show(&own, sa, len));
+    if (datagram_handle(fd) && datagram_own_name(fd, &own) == 0)
+        return (int)hook_return(entry_errno, show(fd, real.getsockname, &own.sa, own.len, sa, len));
     hook_enter();
     errno = entry_errno;
     return real.getsockname(fd, sa, len);
@@ -203,25 +199,23 @@ int getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
 {
     struct sockaddr_storage peer;
-    socklen_t peer_len = sizeof peer, room;
+    socklen_t peer_len = sizeof peer;
     int entry_errno = errno;
     struct assoc_address datagram_peer;
 
     hook_enter();
-    if (datagram_handle(fd) && sa && len && datagram_peer_name(fd, &datagram_peer) == 0)
-        return (int)hook_return(entry_errno, show(&datagram_peer, sa, len));
-    if (process.conf.state != CONF_READY || !sa || !len)
+    /* The kernel has no peer here, but a name of its own. */
+    if (datagram_handle(fd) && datagram_peer_name(fd, &datagram_peer) == 0)
+        return (int)hook_return(entry_errno, show(fd, real.getsockname, &datagram_peer.sa, datagram_peer.len, sa, len));
+    if (process.conf.state != CONF_READY)
         return real.getpeername(fd, sa, len);
     if (guard_pending(fd))
         return (int)hook_return(entry_errno, -ENOTCONN);
-    room = *len;
-    if ((int)room < 0 || real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
+    if (real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
         !is_proxy((struct sockaddr *)&peer, peer_len)) {
         errno = entry_errno;
         return real.getpeername(fd, sa, len);
     }
     show_target(fd, &peer, &peer_len);
-    memcpy(sa, &peer, room < peer_len ? room : peer_len);
-    *len = peer_len;
-    return (int)hook_return(entry_errno, 0);
+    return (int)hook_return(entry_errno, show(fd, real.getpeername, &peer, peer_len, sa, len));
 }

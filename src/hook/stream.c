@@ -10,6 +10,7 @@
 #include "../io/report.h"
 #include "../io/tunnel.h"
 #include "guard.h"
+#include "stray.h"
 
 enum { STREAM_CONNECTED = 2 };
 
@@ -128,6 +129,9 @@ static int through_proxy(int fd, int domain, const struct route *r, const struct
                      ? "an IPv4 socket cannot reach an IPv6 proxy" : "the proxy's name cannot be resolved");
         return error;
     }
+    error = stray_socket(fd, &proxy, true);
+    if (error)
+        return error;
     q.proxy = &proxy;
     q.machine = &machine;
     socks5_init(&machine, &options, SOCKS5_CONNECT, &r->target);
@@ -189,6 +193,9 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
     if (r.way == ROUTE_REFUSED)
         return stream_refused(&r);
     if (r.way != ROUTE_PROXY) {
+        known = r.way == ROUTE_DIRECT ? stray_socket(fd, &r.target, true) : 0;
+        if (known)
+            return known;
         tell_direct(&r);
         forget_peer(fd);
         return STREAM_NOT_OURS;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -79,10 +78,4 @@ int state_flock(int fd, int64_t deadline_ms)
         if (!state_wait(try, deadline_ms))
             return -EAGAIN;
     }
-}
-
-/* The kernel copies the new set before it looks at the first argument, which is wrong on purpose. */
-bool state_is_readable(const void *p)
-{
-    return real.syscall(SYS_rt_sigprocmask, -1L, p, NULL, (long)(_NSIG / 8)) < 0 && errno == EINVAL;
 }

@@ -26,7 +26,4 @@ bool state_wait(unsigned try, int64_t deadline_ms);
  * forked descriptors share it, the kernel drops it with the last of them.  Returns 0, -EAGAIN or another -errno. */
 int state_flock(int fd, int64_t deadline_ms);
 
-/* Can these 8 bytes be read?  Asks the kernel, which answers where touching them could be SIGBUS. */
-bool state_is_readable(const void *p);
-
 #endif

@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "memory.h"
 #include "real.h"
 #include "state_path.h"
 
@@ -252,7 +253,7 @@ uint32_t state_file_slots(struct state_file *f)
 
     if (claimed <= slots)
         return slots;
-    if (!state_is_readable(&f->image->names.entry[claimed - 1].word[NAMEMAP_WORDS - 2]))
+    if (!memory_probe(&f->image->names.entry[claimed - 1].word[NAMEMAP_WORDS - 2]))
         return slots;
     atomic_store_explicit(&f->slots, claimed, memory_order_relaxed);
     return claimed;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* memory.c - looking where a program's pointer leads, when there may be nothing */
+#include "memory.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "real.h"
+
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
+#endif
+
+enum {
+    GRAIN = 4096,       /* no page is smaller */
+    WORD = 16,          /* a signal set of any architecture; within one page where it is aligned */
+    KNOWN = 8
+};
+
+/* Pages with an answer that was yes, for reading and for writing: page * 4 + 2, and 1 for writing. */
+static _Thread_local uintptr_t known[KNOWN];
+
+/* The kernel copies the new set before it looks at the first argument, which is wrong on purpose. */
+bool memory_probe(const void *p)
+{
+    int saved_errno = errno;
+    bool good = real.syscall(SYS_rt_sigprocmask, -1L, p, NULL, (long)(_NSIG / 8)) < 0 && errno != EFAULT;
+
+    errno = saved_errno;
+    return good;
+}
+
+/* An atomic addition of nothing.  A waiter there may wake for nothing, as waiters may. */
+static bool probe_writing(void *p)
+{
+    int saved_errno = errno;
+    uint32_t alone = 0;
+    bool good = real.syscall(SYS_futex, &alone, (long)(FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG), 0L, 0L, p,
+                             (long)FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)) >= 0 || errno != EFAULT;
+
+    errno = saved_errno;
+    return good;
+}
+
+static bool is_good(uintptr_t at, bool writing)
+{
+    uintptr_t page = at / GRAIN, key = page << 2 | 2 | writing;
+    uintptr_t *place = &known[(page << 1 | writing) % KNOWN];
+    void *word = (void *)(at & ~(uintptr_t)(WORD - 1));
+
+    if (__builtin_expect(*place == key, 1))
+        return true;
+    if (!(writing ? probe_writing(word) : memory_probe(word)))
+        return false;
+    *place = key;
+    return true;
+}
+
+static bool are_good(uintptr_t at, size_t len, bool writing)
+{
+    if (len == 0)
+        return true;
+    if (at + (len - 1) < at)
+        return false;
+    for (uintptr_t last = at + (len - 1); last / GRAIN != at / GRAIN; at = (at / GRAIN + 1) * GRAIN) {
+        if (!is_good(at, writing))
+            return false;
+    }
+    return is_good(at, writing);
+}
+
+bool memory_readable(const void *p, size_t len)
+{
+    return are_good((uintptr_t)p, len, false);
+}
+
+bool memory_writable(void *p, size_t len)
+{
+    return are_good((uintptr_t)p, len, true);
+}
+
+bool memory_take(void *own, const void *p, size_t len)
+{
+    if (!memory_readable(p, len))
+        return false;
+    memcpy(own, p, len);
+    return true;
+}
+
+const struct sockaddr *memory_address(const struct sockaddr *sa, socklen_t len, struct sockaddr_storage *own)
+{
+    if (!sa || len == 0 || len > sizeof *own)
+        return sa;
+    return memory_take(own, sa, len) ? (const struct sockaddr *)own : MEMORY_NOWHERE;
+}
