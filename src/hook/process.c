@@ -112,10 +112,11 @@ static void start_ready(void)
         process.proxy[0] = process.conf.proxy;
         process.proxy_phase = PHASE_DONE;
     }
+    /* First, where a limit leaves no room for everything: it is the smaller part. */
+    pending_open(&process.pending, &process.state);
     if (state_open(&process.state, &options) != 0)
         log_once(LOG_STATE, "names are kept in this process and its forked children alone: %s",
                  state_warning(&process.state));
-    pending_open(&process.pending, &process.state);
     process.assoc.space = process.pending.space;
     resolvers_read(&process.resolvers, "/etc/resolv.conf");
 }

@@ -136,6 +136,9 @@ static int through_proxy(int fd, int domain, const struct route *r, const struct
     q.machine = &machine;
     socks5_init(&machine, &options, SOCKS5_CONNECT, &r->target);
     q.nonblocking = flags >= 0 && flags & O_NONBLOCK;
+    /* A non-blocking connect() must not wait, and there is no memory to remember it in. */
+    if (q.nonblocking && !process.pending.arena)
+        return -ENOBUFS;
     if (process.pending.arena && !process_is_guest()) {
         if (q.nonblocking)
             return leave_pending(&q);

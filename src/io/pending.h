@@ -35,7 +35,8 @@ struct pending_arena;
 
 /* The process' own view of the shared handshakes; a part of struct process. */
 struct pending {
-    struct pending_arena *arena;       /* NULL: it could not be mapped; then nothing is ever pending */
+    struct pending_arena *arena;       /* NULL: it could not be mapped; then nothing is ever pending, and a
+                                          non-blocking connect() fails */
     struct state *state;
     pid_t pid;                         /* of the process that may change things: a vfork child has another */
     uint64_t space;                    /* inode of the PID namespace */

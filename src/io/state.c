@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "../core/bytes.h"
@@ -168,14 +169,29 @@ static int assign_new(struct state *s, const char *name, int family, struct addr
     return 0;
 }
 
+static bool is_limited(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+static struct state_image *map_own(void)
+{
+    void *p = mmap(NULL, sizeof(struct state_image), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
 int state_open(struct state *s, const struct state_options *o)
 {
     const char *warning = NULL;
-    void *p = mmap(NULL, sizeof(struct state_image), PROT_READ | PROT_WRITE,
-                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int error = state_file_open(&s->file, o->directory, &warning);
 
-    s->own = p == MAP_FAILED ? NULL : p;
+    /* Where address space is short the program needs it more than we a second map. */
+    if (error || !is_limited())
+        s->own = map_own();
     atomic_store_explicit(&s->warning, warning, memory_order_relaxed);
     return error;
 }

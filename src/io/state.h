@@ -26,12 +26,13 @@ struct state_options {
 
 struct state {                      /* zero-filled before state_open() */
     struct state_file file;
-    struct state_image *own;        /* private memory; NULL when the system had none */
+    struct state_image *own;        /* private memory; NULL when the system had none, or not to spare */
     const char *_Atomic warning;
     struct learned direct;          /* real addresses of names that a rule makes direct; this process' own */
 };
 
-/* Map the state: private memory always, and the file.  Sleeps only while another process makes the file, about a second
+/* Map the state: the file, and private memory, which a limit of the address space (RLIMIT_AS) leaves to processes
+ * without a file.  Sleeps only while another process makes the file, about a second
  * at most; leaves no descriptor open.
  * o: need not outlive the call.  Returns 0; or a negative errno when there is only private memory, which is no reason
  * to stop, with a phrase for state_warning(); -ENOMEM also when there is no memory at all.
