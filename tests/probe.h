@@ -30,5 +30,7 @@ extern const struct command odd_commands[];
 extern const struct command address_commands[];
 extern const struct command udp_commands[];
 extern const struct command detour_commands[];
+extern const struct command life_commands[];
+extern const struct command process_commands[];
 
 #endif

@@ -48,6 +48,8 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
     int domain;
     int kind = kind_ask(fd, &domain);
 
+    if (kind != KIND_DATAGRAM && datagram_handle(fd))
+        datagram_forget(fd);
     switch (kind) {
     case KIND_STREAM:
         /* Another family than the socket's is an error that the kernel knows best. */

@@ -197,6 +197,9 @@ int datagram_peer_name(int fd, struct assoc_address *out)
     struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
     struct assoc_facts f;
 
+    /* No data path: the socket itself is looked at each time. */
+    if (a)
+        assoc_doubt(a);
     if (!a || assoc_look(&process.assoc, a, fd, clock_ms()) != 0 || !assoc_facts(a, false, &f) || !f.peer.len)
         return DATAGRAM_NOT_OURS;
     *out = f.peer;

@@ -225,6 +225,10 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
         *result = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EFAULT;
     else
         *result = m->msg_iovlen <= PIECES ? receive(&r) : receive_copied(&r);
+    if (*result == -ENOTSOCK) {
+        datagram_forget(fd);
+        return false;
+    }
     if (*result < 0 && *result != -EAGAIN && *result != -EINTR)
         assoc_doubt(r.a);
     return true;

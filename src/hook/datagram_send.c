@@ -163,5 +163,8 @@ bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datag
     note_destination(a, &f, to);
     *result = m->msg_iovlen <= PIECES ? send_pieces(fd, m, flags, &f, &head) : send_copied(fd, m, flags, &f, &head);
     note(a, flags, *result);
-    return true;
+    if (*result != -ENOTSOCK || to)
+        return true;
+    datagram_forget(fd);
+    return false;
 }

@@ -5,30 +5,18 @@
 
 #include "../io/kind.h"
 #include "hook.h"
+#include "number.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
 #endif
 
 enum {
     RANGE_CLOEXEC = 4    /* CLOSE_RANGE_CLOEXEC, which older headers lack */
 };
-
-/* What a number stood for is over.  Only words that say something cost more than a look. */
-static void forget(int fd)
-{
-    uint32_t word = fdtab_get(&process.fdtab, fd);
-
-    if (word == 0 || process_is_guest())
-        return;
-    if (word & FDTAB_SET)
-        pending_close_set(&process.pending, fd);
-    if ((word & FDTAB_KIND) == KIND_DATAGRAM)
-        assoc_drop(&process.assoc, fdtab_handle(word));
-    else if (word & FDTAB_REGISTERED || fdtab_handle(word))
-        pending_close(&process.pending, fd, fdtab_handle(word), word & FDTAB_REGISTERED);
-    fdtab_drop(&process.fdtab, fd);
-}
 
 static void forget_range(unsigned first, unsigned last)
 {
@@ -37,14 +25,14 @@ static void forget_range(unsigned first, unsigned last)
     if (process_is_guest())
         return;
     for (unsigned fd = first; fd < top && fd <= last; fd++)
-        forget((int)fd);
+        number_forget((int)fd);
 }
 
 int close(int fd)
 {
     if (!hook_idle(GATE_FACTS)) {
         hook_enter();
-        forget(fd);
+        number_forget(fd);
     }
     return real.close(fd);
 }
@@ -78,7 +66,7 @@ int fclose(FILE *stream)
 
     hook_enter();
     if (!hook_idle(GATE_FACTS)) {
-        forget(fileno(stream));
+        number_forget(fileno(stream));
         errno = entry_errno;
     }
     return real.fclose(stream);
@@ -90,8 +78,9 @@ static int duplicated(int from, int to)
 
     if (to < 0 || to == from || hook_idle(GATE_FACTS))
         return to;
+    number_forget(to);
     word = fdtab_get(&process.fdtab, from);
-    if ((word == 0 && fdtab_get(&process.fdtab, to) == 0) || process_is_guest())
+    if (word == 0 || process_is_guest())
         return to;
     fdtab_copy(&process.fdtab, from, to);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)
@@ -109,7 +98,7 @@ static void replaced(int from, int to, int flags)
     if (from == to || hook_idle(GATE_FACTS) || fdtab_get(&process.fdtab, to) == 0)
         return;
     if (!(flags & ~O_CLOEXEC) && real.fcntl(from, F_GETFD) >= 0)
-        forget(to);
+        number_forget(to);
     errno = entry_errno;
 }
 
@@ -160,4 +149,12 @@ int fcntl64(int fd, int command, ...)
     va_end(arguments);
     result = HOOK_HAVE(fcntl64) ? real.fcntl64(fd, command, argument) : real.fcntl(fd, command, argument);
     return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? duplicated(fd, result) : result;
+}
+
+int pidfd_getfd(int process_fd, int fd, unsigned flags)
+{
+    hook_enter();
+    if (HOOK_HAVE(pidfd_getfd))
+        return number_made(real.pidfd_getfd(process_fd, fd, flags));
+    return number_made((int)real.syscall(SYS_pidfd_getfd, (long)process_fd, (long)fd, (long)flags));
 }

@@ -29,7 +29,7 @@ bool guard_step(int fd, pending_handle handle)
     if (pending_poke(&process.pending, fd, handle) == -EAGAIN)
         return true;
     /* Still live: another socket's, that is, the number came to its word in a way we did not see. */
-    if (pending_is_live(&process.pending, handle))
+    if (pending_is_live(&process.pending, handle) && !process_is_guest())
         fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_KIND, 0);
     return false;
 }

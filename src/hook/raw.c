@@ -22,6 +22,9 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 #ifndef SYS_io_uring_setup
 #define SYS_io_uring_setup 425
 #endif
@@ -64,6 +67,9 @@ static int descriptor_call(long number, const long a[ARGUMENTS], long *result)
         return 1;
     case SYS_dup3:
         *result = dup3((int)a[0], (int)a[1], (int)a[2]);
+        return 1;
+    case SYS_pidfd_getfd:
+        *result = pidfd_getfd((int)a[0], (int)a[1], (unsigned)a[2]);
         return 1;
     case SYS_fcntl:
         *result = fcntl((int)a[0], (int)a[1], a[2]);

@@ -7,6 +7,7 @@
 #include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
+#include "number.h"
 
 enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
 
@@ -20,7 +21,7 @@ static void forget_passed(struct msghdr *message)
             int fd;
 
             memcpy(&fd, (unsigned char *)c + used, sizeof fd);
-            fdtab_drop(&process.fdtab, fd);
+            number_made(fd);
         }
     }
 }

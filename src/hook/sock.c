@@ -8,18 +8,16 @@
 #include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
+#include "number.h"
 #include "stray.h"
 
 static void remember(int fd, enum kind kind)
 {
     if (process_is_guest())
         return;
-    /* The number was closed where no hook saw it. */
-    datagram_forget(fd);
-    if (kind == KIND_NATIVE) {
-        fdtab_drop(&process.fdtab, fd);
+    number_made(fd);
+    if (kind == KIND_NATIVE)
         return;
-    }
     process_gate(GATE_FACTS);
     fdtab_set(&process.fdtab, fd, (uint32_t)kind | (kind == KIND_STREAM && process.pending.arena ? FDTAB_FRESH : 0));
 }
@@ -52,19 +50,11 @@ int socketpair(int domain, int type, int protocol, int pair[2])
 
     hook_enter();
     result = real.socketpair(domain, type, protocol, pair);
-    if (result == 0 && !hook_idle(GATE_FACTS)) {
-        fdtab_drop(&process.fdtab, pair[0]);
-        fdtab_drop(&process.fdtab, pair[1]);
+    if (result == 0) {
+        number_made(pair[0]);
+        number_made(pair[1]);
     }
     return result;
-}
-
-/* A number that came by accept() was made anew: what was known of it is over. */
-static int made(int fd)
-{
-    if (fd >= 0 && !hook_idle(GATE_FACTS))
-        fdtab_drop(&process.fdtab, fd);
-    return fd;
 }
 
 static int before_accept(int fd)
@@ -77,13 +67,13 @@ static int before_accept(int fd)
 int accept(int fd, struct sockaddr *sa, socklen_t *len)
 {
     hook_enter();
-    return before_accept(fd) < 0 ? -1 : made(real.accept(fd, sa, len));
+    return before_accept(fd) < 0 ? -1 : number_made(real.accept(fd, sa, len));
 }
 
 int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
     hook_enter();
-    return before_accept(fd) < 0 ? -1 : made(real.accept4(fd, sa, len, flags));
+    return before_accept(fd) < 0 ? -1 : number_made(real.accept4(fd, sa, len, flags));
 }
 
 static bool is_proxy(const struct sockaddr *sa, socklen_t len)

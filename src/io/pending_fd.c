@@ -25,8 +25,9 @@ static void close_slot(struct pending *p, struct arena_slot *s, int fd)
             s->fd[i] = -1;
         held |= s->fd[i] >= 0;
     }
+    /* The number may be another socket's by now. */
     if (!held)
-        handshake_drop(p, s, fd);
+        handshake_drop(p, s, real_cookie(fd) == s->cookie ? fd : -1);
 }
 
 void pending_close(struct pending *p, int fd, pending_handle handle, bool registered)

@@ -53,6 +53,7 @@ struct timespec;
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
 int fcntl64(int fd, int command, ...);
+int pidfd_getfd(int process_fd, int fd, unsigned flags);
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t size);
 ssize_t __read_chk(int fd, void *data, size_t size, size_t room);
 ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags);

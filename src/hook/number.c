@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* number.c - the facts of a number end with what it stands for */
+#include "number.h"
+
+#include "datagram.h"
+
+/* Only words that say something cost more than a look. */
+void number_forget(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    if (word == 0 || process_is_guest())
+        return;
+    if (word & FDTAB_SET)
+        pending_close_set(&process.pending, fd);
+    if ((word & FDTAB_KIND) == KIND_DATAGRAM)
+        datagram_forget(fd);
+    else if (word & FDTAB_REGISTERED || fdtab_handle(word))
+        pending_close(&process.pending, fd, fdtab_handle(word), word & FDTAB_REGISTERED);
+    fdtab_drop(&process.fdtab, fd);
+}
+
+int number_made(int fd)
+{
+    if (fd >= 0 && !hook_idle(GATE_FACTS))
+        number_forget(fd);
+    return fd;
+}
