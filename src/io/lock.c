@@ -17,7 +17,7 @@
 
 #define WAITED 0x80000000u
 
-enum { PATIENCE_MS = 1000, LOOK_MS = 20 };
+enum { PATIENCE_MS = 1000, PATIENCE_ALIVE_MS = 10000, LOOK_MS = 20 };
 
 static unsigned own_tid(void)
 {
@@ -44,21 +44,33 @@ static bool try_take(struct lock *l, unsigned expected, unsigned tid)
                                                    memory_order_relaxed);
 }
 
+/* How long one owner may keep the lock.  One that is known to live only waits for a processor, or is stopped. */
+static int patience(struct lock *l, uint64_t space)
+{
+    return space && atomic_load(&l->space) == space ? PATIENCE_ALIVE_MS : PATIENCE_MS;
+}
+
 /* Once somebody has waited, owners that follow keep the mark, so that no sleeper is forgotten. */
 static int contend(struct lock *l, uint64_t space, unsigned tid)
 {
-    int64_t end = clock_ms() + PATIENCE_MS;
+    int64_t since = clock_ms();
+    unsigned last = 0;
 
-    while (clock_ms() < end) {
+    for (;;) {
         unsigned value = atomic_load_explicit(&l->owner, memory_order_relaxed);
 
         if ((value == 0 || owner_is_dead(l, value, space)) && try_take(l, value, tid | WAITED))
             return 0;
+        if ((value & ~WAITED) != last) {
+            last = value & ~WAITED;
+            since = clock_ms();
+        } else if (clock_ms() - since >= patience(l, space)) {
+            return -EDEADLK;
+        }
         if (value == 0 || (!(value & WAITED) && !atomic_compare_exchange_strong(&l->owner, &value, value | WAITED)))
             continue;
         sleep_while(l, value | WAITED);
     }
-    return -EDEADLK;
 }
 
 int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold)

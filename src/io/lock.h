@@ -3,7 +3,9 @@
  *
  * The rules: signals are blocked while it is held, so that no handler can wait for it; nothing that sleeps and no
  * cancellation point is called under it; it is held for a few system calls.  A lock whose owner was killed is taken
- * over, if owner and waiter see each other (same PID namespace); otherwise the waiter gives up after a second.
+ * over, if owner and waiter see each other (same PID namespace).  A waiter gives up on an owner of which it knows
+ * nothing after a second, on one that is alive (stopped, or another process's number by now) after ten; owners that
+ * change are waited for as long as they do.
  */
 #ifndef SOCKSIFY_IO_LOCK_H
 #define SOCKSIFY_IO_LOCK_H
@@ -24,7 +26,7 @@ struct lock_hold {
 
 /* Take the lock, with all signals blocked.
  * space: inode of this process' PID namespace.  hold: filled.
- * Returns 0; -EDEADLK when it could not be had within a second (nothing is held then, signals are as before). */
+ * Returns 0; -EDEADLK when one owner has kept it for too long (nothing is held then, signals are as before). */
 int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold);
 
 /* Give it back and unblock the signals. */
