@@ -117,7 +117,7 @@ static void start_ready(void)
     if (state_open(&process.state, &options) != 0)
         log_once(LOG_STATE, "names are kept in this process and its forked children alone: %s",
                  state_warning(&process.state));
-    process.assoc.space = process.pending.space;
+    assoc_open(&process.assoc, process.pending.space);
     resolvers_read(&process.resolvers, "/etc/resolv.conf");
 }
 

@@ -87,6 +87,12 @@ static struct assoc *map_places(struct assoc_table *t)
     return memory;
 }
 
+void assoc_open(struct assoc_table *t, uint64_t space)
+{
+    t->space = space;
+    map_places(t);
+}
+
 static struct assoc *find(struct assoc *place, unsigned top, uint64_t cookie)
 {
     for (unsigned i = 1; i < top; i++) {

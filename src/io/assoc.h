@@ -93,6 +93,10 @@ struct assoc_request {
 /* The place of a handle, or NULL when it is none (any more). */
 struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle);
 
+/* Reserve the memory of the table, which a program may forbid later (seccomp); where it cannot be had now, the first
+ * association tries again.  space: inode of the PID namespace. */
+void assoc_open(struct assoc_table *t, uint64_t space);
+
 /* Find or make the place of a socket, and count a number for it.  domain: AF_INET or AF_INET6.
  * Returns 0 with *handle; -ENOBUFS when there is no room or SO_COOKIE is missing; -EDEADLK. */
 int assoc_attach(struct assoc_table *t, int fd, int domain, assoc_handle *handle);
