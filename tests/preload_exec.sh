@@ -156,6 +156,17 @@ under env SOCKSIFY_BYPASS=allow sh -c "$work/static"
 if have busybox && ! readelf -l "$(command -v busybox)" | grep -q INTERP; then
     refused 'statically linked' sh -c "exec $(command -v busybox) true"
 fi
+if have gron; then
+    refused 'a Go program' sh -c "exec $(command -v gron) --version"
+fi
+# A program of the other class; its library need not be there, since it is never run.
+if echo 'void f(void); void f(void) {}' >foreign.c && $CC -m32 -nostdlib -shared foreign.c -o libforeign.so 2>err &&
+    $CC -m32 -nostdlib -fno-stack-protector start.c -Wl,--no-as-needed libforeign.so -o foreign 2>err &&
+    ! cmp -s -n 5 foreign "$object"; then
+    refused 'another architecture' sh -c "exec $work/foreign"
+else
+    echo "not tried: no program of 32 bits can be made here: $(cat err)" >&2
+fi
 if [ "$(id -u)" = 0 ] && have setpriv; then
     nobody='setpriv --reuid 65534 --regid 65534 --clear-groups'
     cp probe probe-suid
@@ -189,6 +200,15 @@ ALL_PROXY=$proxy LD_PRELOAD=$object sh -c 'exec env -i env' >out 2>err
 grep -Fxq ALL_PROXY=$proxy out || fault "a convention that configures is not carried: $(cat out)"
 ALL_PROXY=http://x LD_PRELOAD=$object SOCKSIFY_PROXY=$proxy sh -c 'exec env -i env' >out 2>err
 grep -q ^ALL_PROXY out && fault "a convention that does not configure is carried: $(cat out)"
+
+# A child that only execs pays for the look at the program, by calls that neither map, lock, wait nor leave anything.
+if have strace && strace -o /dev/null true 2>err; then
+    under strace -f -qq -o trace "$probe" vfork execve "$probe" show
+    first=$(sed -n '1s/ .*//p' trace)
+    sed -n "/^$first /d; s/^[0-9]* *//; /^execve/q; p" trace | sed 's/(.*//' | sort | uniq -c >child
+    grep -Ev ' (statx|openat|preadv?(64)?|fstatfs|fgetxattr|get[eu]?[ug]id|getpid|prctl|close)$' child | faults 'vfork child'
+    [ "$(awk '{ n += $1 } END { print (n > 0 && n <= 60) }' child)" = 1 ] || fault "vfork child: $(cat child)"
+fi
 
 # Other people's programs.
 carried - sh -c "env $work/probe show"
