@@ -12,6 +12,8 @@ differ()
     same "$1: descriptor calls" odd-descriptors
     same "$1: pointers that lead nowhere" odd-pointers "127.0.0.1:$echo" "127.0.0.1:$udp"
     same "$1: socket calls" odd-sockets "127.0.0.1:$refusing"
+    same "$1: waits" odd-waits "127.0.0.1:$refusing"
+    same "$1: reads, writes and options" odd-data "127.0.0.1:$echo"
     same "$1: addresses of every length, TCP" lengths stream "$echo"
     same "$1: addresses of every length, UDP" lengths datagram "$udp"
     same "$1: addresses of every length, local" lengths-unix
@@ -31,6 +33,8 @@ differ "no configuration"
 at_proxy "$proxy"
 same "tunnelled: descriptor calls" odd-descriptors
 same "tunnelled: pointers that lead nowhere" odd-pointers "127.0.0.1:$echo" "127.0.0.1:$udp"
+same "tunnelled: waits" odd-waits "127.0.0.1:$refusing"
+same "tunnelled: reads, writes and options" odd-data "127.0.0.1:$echo"
 same "tunnelled: addresses of every length, TCP" lengths stream "$echo"
 same "tunnelled: getpeername()" peer-sizes "127.0.0.1:$echo"
 same "tunnelled: refusing ports" retry "127.0.0.1:$refusing" "127.0.0.1:$echo"

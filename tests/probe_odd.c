@@ -214,5 +214,7 @@ const struct command odd_commands[] = {
     { "odd-descriptors", 0, odd_descriptors, "" },
     { "odd-sockets", 1, odd_sockets, "ADDRESS" },
     { "odd-pointers", 2, odd_pointers, "ADDRESS ADDRESS" },
+    { "odd-waits", 1, odd_waits, "ADDRESS" },
+    { "odd-data", 1, odd_data, "ADDRESS" },
     { NULL, 0, NULL, NULL },
 };

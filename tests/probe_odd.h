@@ -19,5 +19,8 @@ int odd_sockets(char **argv);
 /* Sub-command: pointers that lead nowhere.  argv: an ADDRESS that accepts TCP, and an ADDRESS that answers
  * datagrams. */
 int odd_pointers(char **argv);
+/* Sub-commands: waits, and reads, writes and options.  argv: ADDRESS; where odd_data() is answered by an echo. */
+int odd_waits(char **argv);
+int odd_data(char **argv);
 
 #endif

@@ -41,7 +41,7 @@
 #define SYS_socketcall (-1004)
 #endif
 
-enum { ARGUMENTS = 6 };
+enum { ARGUMENTS = 6, SIGNAL_SET_SIZE = _NSIG / 8 };
 
 static long no_io_uring(void)
 {
@@ -182,6 +182,11 @@ static int data_call(long number, const long a[ARGUMENTS], long *result)
 /* The kernel's signal sets are shorter than libc's; the hooks hand them on and never look inside. */
 static int wait_call(long number, const long a[ARGUMENTS], long *result)
 {
+    int mask = number == SYS_ppoll ? 3 : number == SYS_epoll_pwait || number == SYS_epoll_pwait2 ? 4 : 0;
+
+    /* A set of another size is the kernel's to refuse. */
+    if (mask && a[mask] && a[mask + 1] != SIGNAL_SET_SIZE)
+        return 0;
     switch (number) {
     case SYS_poll:
         *result = poll((struct pollfd *)a[0], (nfds_t)a[1], (int)a[2]);
