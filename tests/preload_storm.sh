@@ -4,7 +4,7 @@
 : "${STORM:=./storm}" "${THREADS:=64}" "${COUNT:=20}"
 . "${srcdir:-.}/preload.sh"
 
-patience=$((50 + COUNT * 2))
+patience=110
 start_target
 start_proxy --host storm.example=127.0.0.1
 # Nothing here waits for a peer that is not there: the limit is for a machine that has other things to do.

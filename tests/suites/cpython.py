@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: ISC
+# Runs tests of CPython's own package `test` and writes one line for each: its name and what came of it.
+#
+#     cpython.py RESULTS MODULE_OR_TEST ...
+#
+# A test that hangs, or ends the process, is the last of RESULTS, marked as begun: the next run goes on behind it.
+import faulthandler
+import os
+import sys
+import unittest
+
+from test import support
+
+PATIENCE_S = 60
+
+
+class Result(unittest.TestResult):
+    """Knows of each test only whether it passed."""
+
+    def __init__(self, results):
+        super().__init__()
+        self.results = results
+        self.outcome = {}
+
+    def write(self, name, outcome):
+        self.results.write(f"{name} {outcome}\n")
+        self.results.flush()
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.outcome[test.id()] = "ok"
+        self.write(test.id(), "begun")
+        faulthandler.dump_traceback_later(PATIENCE_S, exit=True)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        faulthandler.cancel_dump_traceback_later()
+        self.write(test.id(), self.outcome[test.id()])
+
+    def addError(self, test, error):
+        name = test.id().replace(" ", "")
+        sys.stderr.write(f"{name}: {self._exc_info_to_string(error, test)}\n")
+        if test.id() in self.outcome:
+            self.outcome[test.id()] = "error"
+        else:
+            self.write(name, "error")
+
+    addFailure = addError
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self.addError(test, error)
+
+    def addSkip(self, test, reason):
+        self.outcome[test.id()] = "skipped"
+
+    def addUnexpectedSuccess(self, test):
+        self.outcome[test.id()] = "error"
+
+
+def tests_of(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from tests_of(test)
+        else:
+            yield test
+
+
+def main(results, *names):
+    # Those of the network outside, of much memory and the like stay out, as in the suite's own runner.
+    support.use_resources = []
+    done = set()
+    if os.path.exists(results):
+        with open(results, encoding="utf-8") as stream:
+            done = {line.split()[0] for line in stream}
+    found = unittest.defaultTestLoader.loadTestsFromNames([f"test.{name}" for name in names])
+    with open(results, "a", encoding="utf-8") as stream:
+        unittest.TestSuite(test for test in tests_of(found) if test.id() not in done).run(Result(stream))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
