@@ -2,175 +2,128 @@
 /* hosts.c - looks into /etc/hosts */
 #include "hosts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "real.h"
+#include "textfile.h"
 
-enum {
-    LINE = 4096,
-    PIECE = 4096,
-    BYTES_MAX = 64 << 20        /* a file without an end must not hang the program */
+enum end { END_FIELD, END_LINE, END_FILE };
+
+/* ADDR_NAME_SIZE bytes: longer than any name. */
+struct field {
+    char text[ADDR_NAME_SIZE];
+    size_t len;
 };
 
-static const char blanks[] = " \t\r\v\f";
-
-/* Called for each line with an address.  names: what follows it.  Returns true to stop. */
-typedef bool visit(void *context, const struct addr *address, const char *names);
-
-static size_t next_field(const char **p, const char **field)
-{
-    size_t len;
-
-    *field = *p + strspn(*p, blanks);
-    len = strcspn(*field, blanks);
-    *p = *field + len;
-    return len;
-}
-
-static bool visit_line(char *line, visit *each, void *context)
-{
-    const char *p = line, *field;
-    struct addr address;
-    size_t len;
-
-    line[strcspn(line, "#")] = '\0';
-    len = next_field(&p, &field);
-    if (len == 0 || memchr(field, '%', len) || addr_from_text(field, len, &address) < 0)
-        return false;
-    return each(context, &address, p);
-}
-
-static ssize_t read_piece(int fd, char *piece)
-{
-    ssize_t n;
-
-    do
-        n = real.read(fd, piece, PIECE);
-    while (n < 0 && errno == EINTR);
-    return n;
-}
-
-static void visit_lines(int fd, visit *each, void *context)
-{
-    char piece[PIECE], line[LINE];
-    size_t len = 0, total = 0;
-    ssize_t n;
-
-    while ((n = read_piece(fd, piece)) > 0 && total < BYTES_MAX) {
-        total += (size_t)n;
-        for (ssize_t i = 0; i < n; i++) {
-            if (piece[i] != '\n') {
-                if (len < LINE - 1)
-                    line[len++] = piece[i];
-                continue;
-            }
-            line[len] = '\0';
-            len = 0;
-            if (visit_line(line, each, context))
-                return;
-        }
-    }
-    line[len] = '\0';
-    visit_line(line, each, context);
-}
-
-/* A file that turned into a pipe must not stop the program either. */
-static void visit_file(const char *path, visit *each, void *context)
-{
-    int saved_errno = errno;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-    if (fd >= 0) {
-        visit_lines(fd, each, context);
-        real.close(fd);
-    }
-    errno = saved_errno;
-}
-
-static void keep(struct hosts_line *out, const struct addr *address, const char *names)
-{
-    const char *field;
-    size_t used = 0, len;
-
-    out->address = *address;
-    out->count = 0;
-    while ((len = next_field(&names, &field)) > 0) {
-        if (len > ADDR_NAME_MAX || len >= HOSTS_NAMES_SIZE - used)
-            continue;
-        memcpy(out->names + used, field, len);
-        used += len;
-        out->names[used++] = '\0';
-        out->count++;
-    }
-    if (out->count == 0)
-        out->address.kind = ADDR_NONE;
-}
-
+/* By name, when there is one, else by address, into ipv4. */
 struct search {
     const char *name;
     const struct addr *address;
     struct hosts_line *ipv4, *ipv6;
 };
 
-static bool bears(const char *names, const char *name)
+static bool is_blank(int c)
 {
-    size_t name_len = strlen(name), len;
-    const char *field;
+    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
 
-    while ((len = next_field(&names, &field)) > 0) {
-        if (len == name_len && strncasecmp(field, name, len) == 0)
-            return true;
+/* The next field, empty if the line has no more; returns what ended it. */
+static enum end read_field(struct textfile *f, struct field *out)
+{
+    bool comment = false;
+    int c;
+
+    out->len = 0;
+    while ((c = textfile_byte(f)) >= 0 && c != '\n') {
+        comment = comment || c == '#' || c == '\0';
+        if (!comment && is_blank(c) && out->len > 0)
+            return END_FIELD;
+        if (!comment && !is_blank(c) && out->len < sizeof out->text)
+            out->text[out->len++] = (char)c;
     }
-    return false;
+    return c < 0 ? END_FILE : END_LINE;
 }
 
-static bool match_name(void *context, const struct addr *address, const char *names)
+/* Where a line with this address would be kept; NULL when it is not wanted. */
+static struct hosts_line *place_for(const struct search *s, const struct field *field, struct addr *address)
 {
-    struct search *s = context;
-    struct hosts_line *line = address->kind == ADDR_IPV4 ? s->ipv4 : s->ipv6;
+    struct hosts_line *line;
 
-    if (line->address.kind == ADDR_NONE && bears(names, s->name))
-        keep(line, address, names);
-    return s->ipv4->address.kind != ADDR_NONE && s->ipv6->address.kind != ADDR_NONE;
+    if (memchr(field->text, '%', field->len) || addr_from_text(field->text, field->len, address) < 0)
+        return NULL;
+    if (!s->name)
+        return addr_same_host(s->address, address) ? s->ipv4 : NULL;
+    line = address->kind == ADDR_IPV4 ? s->ipv4 : s->ipv6;
+    return line->address.kind == ADDR_NONE ? line : NULL;
 }
 
-static bool match_address(void *context, const struct addr *address, const char *names)
+static bool is_name(const struct field *field, const char *name)
 {
-    struct search *s = context;
-
-    if (addr_same_host(s->address, address))
-        keep(s->ipv4, address, names);
-    return s->ipv4->address.kind != ADDR_NONE;
+    return strlen(name) == field->len && strncasecmp(field->text, name, field->len) == 0;
 }
 
-static void clear(struct hosts_line *line)
+/* used: bytes of line->names so far. */
+static size_t keep(struct hosts_line *line, size_t used, const struct field *name)
 {
-    line->address.kind = ADDR_NONE;
-    line->count = 0;
+    if (name->len == 0 || name->len > ADDR_NAME_MAX || name->len >= HOSTS_NAMES_SIZE - used)
+        return used;
+    memcpy(line->names + used, name->text, name->len);
+    line->names[used + name->len] = '\0';
+    line->count++;
+    return used + name->len + 1;
+}
+
+/* Names are kept as they are read, and the address only when the line turns out to be the one. */
+static enum end read_line(struct textfile *f, const struct search *s)
+{
+    struct field field;
+    enum end end = read_field(f, &field);
+    struct hosts_line *line;
+    struct addr address;
+    bool found = !s->name;
+    size_t used = 0;
+
+    line = field.len > 0 ? place_for(s, &field, &address) : NULL;
+    if (line)
+        line->count = 0;
+    while (end == END_FIELD) {
+        end = read_field(f, &field);
+        if (!line)
+            continue;
+        found = found || is_name(&field, s->name);
+        used = keep(line, used, &field);
+    }
+    if (line && found && line->count > 0)
+        line->address = address;
+    return end;
+}
+
+static void search(const char *path, const struct search *s)
+{
+    struct textfile f;
+
+    s->ipv4->address.kind = ADDR_NONE;
+    s->ipv6->address.kind = ADDR_NONE;
+    textfile_open(&f, path);
+    while (read_line(&f, s) != END_FILE) {
+        if (s->ipv4->address.kind != ADDR_NONE && (!s->name || s->ipv6->address.kind != ADDR_NONE))
+            break;
+    }
+    textfile_close(&f);
 }
 
 void hosts_find_name(const char *path, const char *name, struct hosts_line *ipv4, struct hosts_line *ipv6)
 {
-    struct search s = { .name = name, .ipv4 = ipv4, .ipv6 = ipv6 };
-
-    clear(ipv4);
-    clear(ipv6);
-    visit_file(path, match_name, &s);
+    search(path, &(struct search){ .name = name, .ipv4 = ipv4, .ipv6 = ipv6 });
 }
 
 void hosts_find_address(const char *path, const struct addr *a, struct hosts_line *out)
 {
     struct addr plain = *a;
-    struct search s = { .address = &plain, .ipv4 = out };
 
     plain.scope = 0;
-    clear(out);
-    visit_file(path, match_address, &s);
+    search(path, &(struct search){ .address = &plain, .ipv4 = out, .ipv6 = out });
 }
 
 const char *hosts_name(const struct hosts_line *line, size_t i)

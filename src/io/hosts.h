@@ -2,8 +2,8 @@
 /* hosts.h - looks into /etc/hosts, as hosts(5) lays it out
  *
  * libc's own reader would ask DNS for what it does not find.  The file is read anew each time, in pieces on the stack;
- * nothing is allocated and no descriptor stays open.  Of a line of more than 4,095 bytes only the beginning counts.
- * No function here changes errno or takes a lock; all are async-signal-safe.
+ * nothing is allocated and no descriptor stays open.  A line may have any length.
+ * No function here changes errno, takes a lock or is a cancellation point; all are async-signal-safe.
  */
 #ifndef SOCKSIFY_IO_HOSTS_H
 #define SOCKSIFY_IO_HOSTS_H

@@ -2,13 +2,11 @@
 /* resolvers.c - the name servers of this system */
 #include "resolvers.h"
 
-#include <fcntl.h>
 #include <string.h>
 
-#include "file.h"
-#include "real.h"
+#include "textfile.h"
 
-enum { FILE_MAX = 8192, PORT_DOMAIN = 53 };
+enum { LINE_MAX_USED = 256, PORT_DOMAIN = 53 };
 
 /* The address of a line `nameserver ADDRESS`. */
 static bool read_line(const char *line, struct addr *out)
@@ -25,20 +23,32 @@ static bool read_line(const char *line, struct addr *out)
     return true;
 }
 
+/* What fits of the next line, NUL-terminated.  Returns false at the end of the file. */
+static bool next_line(struct textfile *f, char line[LINE_MAX_USED])
+{
+    size_t len = 0;
+    int c;
+
+    while ((c = textfile_byte(f)) >= 0 && c != '\n') {
+        if (len < LINE_MAX_USED - 1)
+            line[len++] = (char)c;
+    }
+    line[len] = '\0';
+    return c >= 0 || len > 0;
+}
+
 void resolvers_read(struct resolvers *r, const char *path)
 {
-    char text[FILE_MAX + 1];
-    int fd = file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0), count = 0;
-    ssize_t n = fd < 0 ? -1 : real.read(fd, text, FILE_MAX);
+    char line[LINE_MAX_USED];
+    struct textfile f;
+    int count = 0;
 
-    if (fd >= 0)
-        real_close(fd);
-    text[n < 0 ? 0 : n] = '\0';
-    for (const char *line = text; line && count < RESOLVERS_MAX; line = strchr(line, '\n')) {
-        line += *line == '\n';
+    textfile_open(&f, path);
+    while (count < RESOLVERS_MAX && next_line(&f, line)) {
         if (read_line(line, &r->server[count]))
             count++;
     }
+    textfile_close(&f);
     if (count < RESOLVERS_MAX)
         r->server[count].kind = ADDR_NONE;
 }
