@@ -143,7 +143,7 @@ static bool is_elsewhere(int error)
 /* The first candidate that we refuse ends the search: the next might be quite another program. */
 static void try_each(const char *file, const char *rest, char *const argv[], char *const envp[])
 {
-    size_t size = strnlen(rest, PATH_MAX - 1) + strlen(file) + 2;
+    size_t size = program_room(file, rest);
     char *path = alloca(size);
     bool denied = false;
 

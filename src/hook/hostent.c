@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../core/frame.h"
 #include "../io/log.h"
 #include "../io/resolve.h"
 #include "hook.h"
@@ -27,10 +28,14 @@ struct found {
     struct resolve_answer answer;
 };
 
-static bool untouched(void)
-{
-    return process_inside() || !resolve_wanted(&process.conf);
-}
+/* Where the result goes: what the reentrant forms are given. */
+struct place {
+    struct hostent *host;
+    char *buf;
+    size_t size;
+    struct hostent **result;
+    int *h_error;
+};
 
 static char *put(char **p, const void *bytes, size_t len)
 {
@@ -41,14 +46,15 @@ static char *put(char **p, const void *bytes, size_t len)
 }
 
 /* Lay the result out in the caller's memory: pointers, address, names.  Returns 0 or ERANGE. */
-static int pack(const struct found *f, struct hostent *host, char *buf, size_t size)
+static int pack(const struct found *f, const struct place *to)
 {
-    size_t pad = -(uintptr_t)buf % sizeof(char *);
+    struct hostent *host = to->host;
+    size_t pad = -(uintptr_t)to->buf % sizeof(char *);
     size_t names_size = (size_t)(hosts_name(f->line, f->line->count) - f->line->names);
     size_t pointers = f->line->count + 2;       /* the aliases and NULL, the address and NULL */
-    char **list = (char **)(void *)(buf + pad), **aliases = list, *p = (char *)(list + pointers);
+    char **list = (char **)(void *)(to->buf + pad), **aliases = list, *p = (char *)(list + pointers);
 
-    if (size < pad + pointers * sizeof(char *) + f->address_len + names_size)
+    if (to->size < pad + pointers * sizeof(char *) + f->address_len + names_size)
         return ERANGE;
     host->h_addrtype = f->family;
     host->h_length = (int)f->address_len;
@@ -93,7 +99,7 @@ static int find_name(const char *name, int family, struct found *f)
     socklen_t len;
     int code;
 
-    if (untouched())
+    if (process_leaves_names())
         return ASK_REAL;
     if (family != AF_INET && family != AF_INET6) {
         errno = EAFNOSUPPORT;
@@ -118,7 +124,7 @@ static int find_address(const void *address, socklen_t len, int family, struct f
     struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6 };
     struct addr a;
 
-    if (untouched())
+    if (process_leaves_names())
         return ASK_REAL;
     if (!(family == AF_INET && len == sizeof ipv4.sin_addr) && !(family == AF_INET6 && len == sizeof ipv6.sin6_addr)) {
         errno = EAFNOSUPPORT;
@@ -142,14 +148,13 @@ static int find_address(const void *address, socklen_t len, int family, struct f
 }
 
 /* What a reentrant form returns.  entry_errno: as it was at its entry. */
-static int finish(int code, int entry_errno, const struct found *f, struct hostent *host, char *buf, size_t size,
-                  struct hostent **result, int *h_error)
+static int finish(int code, int entry_errno, const struct found *f, const struct place *to)
 {
     int error = 0;
 
-    *result = NULL;
+    *to->result = NULL;
     if (code == 0) {
-        error = pack(f, host, buf, size);
+        error = pack(f, to);
         code = error ? INTERNAL : 0;
     } else if (code == INTERNAL) {
         error = errno;
@@ -157,45 +162,61 @@ static int finish(int code, int entry_errno, const struct found *f, struct hoste
         error = EAGAIN;
     }
     if (code == 0)
-        *result = host;
+        *to->result = to->host;
     else
-        *h_error = code;
+        *to->h_error = code;
     errno = error ? error : entry_errno;
     return error;
 }
 
-/* The same for the forms that return static memory, which no two threads may use at once (POSIX). */
-static struct hostent *finish_static(int code, int entry_errno, const struct found *f)
+/* The answer to a name: what a reentrant form returns, or ASK_REAL. */
+OWN_FRAME static int answer_name(const char *name, int family, int entry_errno, const struct place *to)
+{
+    struct found f;
+    int code = find_name(name, family, &f);
+
+    return code == ASK_REAL ? ASK_REAL : finish(code, entry_errno, &f, to);
+}
+
+/* The same for an address. */
+OWN_FRAME static int answer_address(const void *address, socklen_t len, int family, int entry_errno,
+                                    const struct place *to)
+{
+    struct found f;
+    int code = find_address(address, len, family, &f);
+
+    return code == ASK_REAL ? ASK_REAL : finish(code, entry_errno, &f, to);
+}
+
+/* For the forms that return static memory, which no two threads may use at once (POSIX). */
+static struct place static_place(struct hostent **result)
 {
     static struct hostent host;
     static char room[ROOM];
-    struct hostent *result;
 
-    finish(code, entry_errno, f, &host, room, sizeof room, &result, &h_errno);
-    return result;
+    return (struct place){ &host, room, sizeof room, result, &h_errno };
 }
 
 /* The connection will have only the address; rules on the name must hold for it. */
 static void learn(const char *name, const struct hostent *host)
 {
-    if (!untouched())
+    if (!process_leaves_names())
         learned_add_host(&process.state.direct, name, host);
 }
 
 struct hostent *gethostbyname2(const char *name, int family)
 {
     struct hostent *result;
-    struct found f;
-    int entry_errno = errno, code;
-    bool was;
+    struct place to = static_place(&result);
+    struct process_call call;
+    int entry_errno = errno;
 
     hook_enter();
-    code = find_name(name, family, &f);
-    if (code != ASK_REAL)
-        return finish_static(code, entry_errno, &f);
-    was = process_set_inside(true);
+    if (answer_name(name, family, entry_errno, &to) != ASK_REAL)
+        return result;
+    process_enter(&call);
     result = real.gethostbyname2(name, family);
-    process_set_inside(was);
+    process_leave(&call);
     learn(name, result);
     return result;
 }
@@ -203,17 +224,16 @@ struct hostent *gethostbyname2(const char *name, int family)
 struct hostent *gethostbyname(const char *name)
 {
     struct hostent *result;
-    struct found f;
-    int entry_errno = errno, code;
-    bool was;
+    struct place to = static_place(&result);
+    struct process_call call;
+    int entry_errno = errno;
 
     hook_enter();
-    code = find_name(name, AF_INET, &f);
-    if (code != ASK_REAL)
-        return finish_static(code, entry_errno, &f);
-    was = process_set_inside(true);
+    if (answer_name(name, AF_INET, entry_errno, &to) != ASK_REAL)
+        return result;
+    process_enter(&call);
     result = real.gethostbyname(name);
-    process_set_inside(was);
+    process_leave(&call);
     learn(name, result);
     return result;
 }
@@ -221,17 +241,17 @@ struct hostent *gethostbyname(const char *name)
 int gethostbyname2_r(const char *name, int family, struct hostent *host, char *buf, size_t size,
                      struct hostent **result, int *h_error)
 {
-    struct found f;
-    int entry_errno = errno, code, error;
-    bool was;
+    const struct place to = { host, buf, size, result, h_error };
+    struct process_call call;
+    int entry_errno = errno, error;
 
     hook_enter();
-    code = find_name(name, family, &f);
-    if (code != ASK_REAL)
-        return finish(code, entry_errno, &f, host, buf, size, result, h_error);
-    was = process_set_inside(true);
+    error = answer_name(name, family, entry_errno, &to);
+    if (error != ASK_REAL)
+        return error;
+    process_enter(&call);
     error = real.gethostbyname2_r(name, family, host, buf, size, result, h_error);
-    process_set_inside(was);
+    process_leave(&call);
     learn(name, error == 0 ? *result : NULL);
     return error;
 }
@@ -239,42 +259,42 @@ int gethostbyname2_r(const char *name, int family, struct hostent *host, char *b
 int gethostbyname_r(const char *name, struct hostent *host, char *buf, size_t size, struct hostent **result,
                     int *h_error)
 {
-    struct found f;
-    int entry_errno = errno, code, error;
-    bool was;
+    const struct place to = { host, buf, size, result, h_error };
+    struct process_call call;
+    int entry_errno = errno, error;
 
     hook_enter();
-    code = find_name(name, AF_INET, &f);
-    if (code != ASK_REAL)
-        return finish(code, entry_errno, &f, host, buf, size, result, h_error);
-    was = process_set_inside(true);
+    error = answer_name(name, AF_INET, entry_errno, &to);
+    if (error != ASK_REAL)
+        return error;
+    process_enter(&call);
     error = real.gethostbyname_r(name, host, buf, size, result, h_error);
-    process_set_inside(was);
+    process_leave(&call);
     learn(name, error == 0 ? *result : NULL);
     return error;
 }
 
 struct hostent *gethostbyaddr(const void *address, socklen_t len, int family)
 {
-    struct found f;
-    int entry_errno = errno, code;
+    struct hostent *result;
+    struct place to = static_place(&result);
+    int entry_errno = errno;
 
     hook_enter();
-    code = find_address(address, len, family, &f);
-    if (code == ASK_REAL)
-        return real.gethostbyaddr(address, len, family);
-    return finish_static(code, entry_errno, &f);
+    if (answer_address(address, len, family, entry_errno, &to) != ASK_REAL)
+        return result;
+    return real.gethostbyaddr(address, len, family);
 }
 
 int gethostbyaddr_r(const void *address, socklen_t len, int family, struct hostent *host, char *buf, size_t size,
                     struct hostent **result, int *h_error)
 {
-    struct found f;
-    int entry_errno = errno, code;
+    const struct place to = { host, buf, size, result, h_error };
+    int entry_errno = errno, error;
 
     hook_enter();
-    code = find_address(address, len, family, &f);
-    if (code == ASK_REAL)
-        return real.gethostbyaddr_r(address, len, family, host, buf, size, result, h_error);
-    return finish(code, entry_errno, &f, host, buf, size, result, h_error);
+    error = answer_address(address, len, family, entry_errno, &to);
+    if (error != ASK_REAL)
+        return error;
+    return real.gethostbyaddr_r(address, len, family, host, buf, size, result, h_error);
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* name.c - getaddrinfo(), getaddrinfo_a(), getnameinfo()
+/* name.c - getaddrinfo(), getaddrinfo_a()
  *
  * The list that getaddrinfo() returns is always made by libc, which is asked for the address as numeric text: so its
  * own freeaddrinfo() fits, and families, socket types, services and errors are as they must be.  Where it keeps a
  * canonical name it is the text it was given; that text is made long enough by zeros, and the real name is then written
  * over it: in glibc, whose freeaddrinfo() frees the name, and in musl, where it lies within the list's own block.
  */
+#include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../core/frame.h"
 #include "../core/text.h"
 #include "../io/log.h"
 #include "../io/resolve.h"
@@ -17,10 +19,7 @@
 
 enum { TEXT_SIZE = ADDR_NAME_SIZE, GAI_WAIT_MODE = 0, GAI_NOWAIT_MODE = 1 };    /* GAI: glibc's; musl has none */
 
-static bool untouched(void)
-{
-    return process_inside() || !resolve_wanted(&process.conf);
-}
+enum { ASK_REAL = INT_MIN, ASK_NUMERIC };       /* no codes of getaddrinfo() */
 
 /* glibc allocates each member of a list by itself, and freeaddrinfo() takes any chain of them.  musl does not. */
 static bool is_glibc(void)
@@ -194,10 +193,13 @@ static int answer(const struct resolve_answer *found, const char *service, const
 
 static int ask_real(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
-    bool was = process_set_inside(true);
-    int error = real.getaddrinfo(node, service, hints, out);
+    struct process_call call;
+    int error;
 
-    process_set_inside(was);
+    process_enter(&call);
+    error = real.getaddrinfo(node, service, hints, out);
+    process_leave(&call);
+    learned_add_list(&process.state.direct, node, error == 0 ? *out : NULL);
     return error;
 }
 
@@ -221,7 +223,8 @@ static unsigned families(const struct addrinfo *hints)
     return hints->ai_flags & AI_V4MAPPED && hints->ai_flags & AI_ALL ? RESOLVE_IPV4 | RESOLVE_IPV6 : RESOLVE_IPV6;
 }
 
-static int decide(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+/* Returns the code of the call, or ASK_NUMERIC or ASK_REAL for what libc is to be asked. */
+OWN_FRAME static int decide(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     struct resolve_answer found;
     uint32_t port = 0;
@@ -233,12 +236,13 @@ static int decide(const char *node, const char *service, const struct addrinfo *
     log_line(found.kind == RESOLVE_UNKNOWN ? CONF_LOG_INFO : CONF_LOG_DEBUG, "getaddrinfo %s: %s", node, found.why);
     switch (found.kind) {
     case RESOLVE_NUMERIC:
-        return ask_numeric(node, service, hints, out);
+        return ASK_NUMERIC;
+    case RESOLVE_DIRECT:
+        return ASK_REAL;
     case RESOLVE_MAPPED:
         return answer(&found, service, hints, out);
     case RESOLVE_FIXED:
-    case RESOLVE_DIRECT:
-        error = found.kind == RESOLVE_FIXED ? answer(&found, service, hints, out) : ask_real(node, service, hints, out);
+        error = answer(&found, service, hints, out);
         learned_add_list(&process.state.direct, node, error == 0 ? *out : NULL);
         return error;
     case RESOLVE_FAILED:
@@ -255,9 +259,14 @@ static int look_up(const char *node, const char *service, const struct addrinfo 
     /* What no hints mean: glibc's own choice (getaddrinfo(3)), and in musl none at all. */
     const struct addrinfo defaults = { .ai_flags = is_glibc() ? AI_V4MAPPED | AI_ADDRCONFIG : 0 };
 
-    if (untouched() || !node || (hints && (hints->ai_flags & AI_NUMERICHOST)))
+    if (process_leaves_names() || !node || (hints && (hints->ai_flags & AI_NUMERICHOST)))
         return real.getaddrinfo(node, service, hints, out);
-    error = decide(node, service, hints ? hints : &defaults, out);
+    hints = hints ? hints : &defaults;
+    error = decide(node, service, hints, out);
+    if (error == ASK_NUMERIC)
+        error = ask_numeric(node, service, hints, out);
+    else if (error == ASK_REAL)
+        error = ask_real(node, service, hints, out);
     if (error == 0)
         errno = entry_errno;
     return error;
@@ -270,49 +279,6 @@ struct request {
     struct addrinfo *result;
     int error;
 };
-
-/* The name that an address is told to have; NULL for none.  room: holds what is returned. */
-static const char *name_of(const struct sockaddr *sa, socklen_t len, int flags, struct resolve_answer *room)
-{
-    struct addr a;
-
-    if (addr_from_sockaddr(sa, len, &a) != 0)
-        return NULL;
-    resolve_address(&process.conf, &process.state, &a, room);
-    if (room->kind == RESOLVE_UNKNOWN)
-        return NULL;
-    if (flags & NI_NOFQDN)
-        resolve_cut_domain(room->ipv4.names);
-    return room->ipv4.names;
-}
-
-static bool is_internet(const struct sockaddr *sa, socklen_t len)
-{
-    return sa && len >= sizeof(sa_family_t) && (sa->sa_family == AF_INET || sa->sa_family == AF_INET6);
-}
-
-static int look_back(const struct sockaddr *sa, socklen_t len, char *host, socklen_t host_size, char *service,
-                     socklen_t service_size, int flags)
-{
-    struct resolve_answer room;
-    char numeric[NI_MAXHOST];
-    const char *name;
-    /* The service, and libc's objections to the arguments. */
-    int error = real.getnameinfo(sa, len, numeric, sizeof numeric, service, service_size,
-                                 (flags | NI_NUMERICHOST) & ~NI_NAMEREQD);
-
-    if (error != 0)
-        return error;
-    name = name_of(sa, len, flags, &room);
-    if (!name && (flags & NI_NAMEREQD))
-        return EAI_NONAME;
-    if (!name)
-        name = numeric;
-    if (strlen(name) >= host_size)
-        return EAI_OVERFLOW;
-    memcpy(host, name, strlen(name) + 1);
-    return 0;
-}
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
@@ -328,7 +294,7 @@ int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *eve
         errno = ENOSYS;
         return EAI_SYSTEM;
     }
-    if (untouched() || (mode != GAI_WAIT_MODE && mode != GAI_NOWAIT_MODE))
+    if (process_leaves_names() || (mode != GAI_WAIT_MODE && mode != GAI_NOWAIT_MODE))
         return real.getaddrinfo_a(mode, list, count, event);
     for (int i = 0; i < count; i++) {
         struct request *r = (struct request *)list[i];
@@ -338,13 +304,4 @@ int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *eve
     }
     /* Of nothing that is left to do libc only notifies. */
     return real.getaddrinfo_a(mode, list, 0, event);
-}
-
-int getnameinfo(const struct sockaddr *sa, socklen_t len, char *host, socklen_t host_size, char *service,
-                socklen_t service_size, int flags)
-{
-    hook_enter();
-    if (untouched() || !host || host_size == 0 || (flags & NI_NUMERICHOST) || !is_internet(sa, len))
-        return real.getnameinfo(sa, len, host, host_size, service, service_size, flags);
-    return look_back(sa, len, host, host_size, service, service_size, flags);
 }

@@ -15,14 +15,18 @@
 #include "../io/lock.h"
 #include "../io/log.h"
 #include "../io/real.h"
+#include "../io/resolve.h"
 
 enum { PHASE_NEW, PHASE_BUSY, PHASE_DONE };
 
 struct process process;
 
-static _Thread_local bool inside_resolver;
+static _Thread_local struct process_call *inside;
 
 typedef void fork_handler(void);
+
+/* In glibc alone. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
 int __register_atfork(fork_handler *before, fork_handler *parent, fork_handler *child, void *object)
     __attribute__((weak));
@@ -183,15 +187,35 @@ void process_gate(enum gate bit)
 
 bool process_inside(void)
 {
-    return inside_resolver;
+    return inside != NULL;
 }
 
-bool process_set_inside(bool inside)
+bool process_leaves_names(void)
 {
-    bool was = inside_resolver;
+    return process_inside() || !resolve_wanted(&process.conf);
+}
 
-    inside_resolver = inside;
-    return was;
+static void abandon(void *call)
+{
+    inside = ((struct process_call *)call)->outer;
+}
+
+/* What asks is a module of glibc's name service switch.  musl has none; nor does it tell us of a longjmp(). */
+void process_enter(struct process_call *call)
+{
+    if (!gnu_get_libc_version)
+        return;
+    call->outer = inside;
+    cleanup_begin(&call->cleanup, abandon, call);
+    inside = call;
+}
+
+void process_leave(struct process_call *call)
+{
+    if (!gnu_get_libc_version)
+        return;
+    inside = call->outer;
+    cleanup_end(&call->cleanup);
 }
 
 static void keep_first(struct addr found[PROCESS_PROXIES], const struct addrinfo *list)
@@ -212,13 +236,14 @@ static void keep_first(struct addr found[PROCESS_PROXIES], const struct addrinfo
 static void resolve(struct addr found[PROCESS_PROXIES])
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-    bool was = process_set_inside(true);
+    struct process_call call;
 
+    process_enter(&call);
     if (real.getaddrinfo(process.conf.proxy.name, NULL, &hints, &list) == 0) {
         keep_first(found, list);
         real.freeaddrinfo(list);
     }
-    process_set_inside(was);
+    process_leave(&call);
 }
 
 /* An IPv6 proxy is out of reach of an AF_INET socket; the other way round a v4-mapped address does. */

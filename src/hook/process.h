@@ -12,6 +12,7 @@
 #include "../core/conf.h"
 #include "../io/assoc.h"
 #include "../io/carry.h"
+#include "../io/cleanup.h"
 #include "../io/fdtab.h"
 #include "../io/pending.h"
 #include "../io/resolvers.h"
@@ -70,7 +71,20 @@ const struct addr *process_proxies(void);
 /* True while this thread is inside the real resolver on our own behalf: its sockets are not the program's. */
 bool process_inside(void);
 
-/* Set what process_inside() tells; returns what it was. */
-bool process_set_inside(bool inside);
+/* True when the resolver calls of this thread are libc's alone: names are local, or it is inside. */
+bool process_leaves_names(void);
+
+/* A call of the real resolver on our own behalf. */
+struct process_call {
+    struct process_call *outer;
+    struct cleanup cleanup;
+};
+
+/* Have process_inside() tell true until process_leave(): also until this thread is cancelled in between, or jumps out
+ * by siglongjmp().  call: in a frame that lives so long, as the last thing before the real call. */
+void process_enter(struct process_call *call);
+
+/* The call has returned. */
+void process_leave(struct process_call *call);
 
 #endif

@@ -8,16 +8,12 @@
 #include <string.h>
 
 #include "../core/dns.h"
+#include "../core/frame.h"
 #include "../io/log.h"
 #include "../io/resolve.h"
 #include "hook.h"
 
 enum { ASK_REAL = INT_MIN, DOMAIN_SIZE = 1025 };
-
-static bool untouched(void)
-{
-    return process_inside() || !resolve_wanted(&process.conf);
-}
 
 /* glibc before 2.34 may have a function under its other name only, or in a library that was loaded later. */
 static void find(void *slot, const char *name)
@@ -40,7 +36,7 @@ static int fail(res_state state, int error, int h_error)
     return -1;
 }
 
-static enum dns_rcode judge_reverse(const struct dns_question *q, const struct addr *a, struct addr *record)
+OWN_FRAME static enum dns_rcode judge_reverse(const struct dns_question *q, const struct addr *a, struct addr *record)
 {
     struct resolve_answer found;
 
@@ -54,7 +50,7 @@ static enum dns_rcode judge_reverse(const struct dns_question *q, const struct a
     return DNS_NOERROR;
 }
 
-static int judge_forward(const struct dns_question *q, struct addr *record)
+OWN_FRAME static int judge_forward(const struct dns_question *q, struct addr *record)
 {
     struct resolve_answer found;
     unsigned families = q->type == DNS_A ? RESOLVE_IPV4 : q->type == DNS_AAAA ? RESOLVE_IPV6 : 0;
@@ -89,26 +85,32 @@ static int judge(const struct dns_question *q, struct addr *record)
     return judge_forward(q, record);
 }
 
-/* Answer a message.  Returns the answer's length, cut to size; -EINVAL; or ASK_REAL. */
-static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
+/* Write the answer to a question, cut to size.  Returns its length. */
+OWN_FRAME static int put_answer(const struct dns_question *q, int rcode, const struct addr *record,
+                                unsigned char *answer, int size)
 {
     uint8_t whole[DNS_ANSWER_MAX];
-    struct addr record = { .kind = ADDR_NONE };
-    struct dns_question q;
-    int rcode, n;
+    int n = (int)dns_answer(q, (enum dns_rcode)rcode, record, whole);
 
-    if (size < DNS_HEADER_SIZE || len < 0 || dns_read(query, (size_t)len, &q) < 0)
-        return -EINVAL;
-    rcode = judge(&q, &record);
-    if (rcode == ASK_REAL)
-        return ASK_REAL;
-    n = (int)dns_answer(&q, (enum dns_rcode)rcode, &record, whole);
     if (n > size) {
         n = size;
         whole[2] |= DNS_TC >> 8;
     }
     memcpy(answer, whole, (size_t)n);
     return n;
+}
+
+/* Answer a message.  Returns the answer's length, cut to size; -EINVAL; or ASK_REAL. */
+OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
+{
+    struct addr record = { .kind = ADDR_NONE };
+    struct dns_question q;
+    int rcode;
+
+    if (size < DNS_HEADER_SIZE || len < 0 || dns_read(query, (size_t)len, &q) < 0)
+        return -EINVAL;
+    rcode = judge(&q, &record);
+    return rcode == ASK_REAL ? ASK_REAL : put_answer(&q, rcode, &record, answer, size);
 }
 
 static int code_of(const unsigned char *answer)
@@ -125,10 +127,10 @@ static int code_of(const unsigned char *answer)
     }
 }
 
-static int query(res_state state, const char *name, int class, int type, unsigned char *answer, int size)
+OWN_FRAME static int query(res_state state, const char *name, int class, int type, unsigned char *answer, int size)
 {
     uint8_t message[DNS_QUERY_MAX];
-    int n = untouched() ? ASK_REAL : dns_query(0, name, (uint16_t)type, (uint16_t)class, message);
+    int n = process_leaves_names() ? ASK_REAL : dns_query(0, name, (uint16_t)type, (uint16_t)class, message);
 
     if (n == ASK_REAL)
         return n;
@@ -155,7 +157,7 @@ static int ask(struct question_call call, res_state state, const char *name, int
                unsigned char *answer, int size)
 {
     int n = query(state, name, class, type, answer, size);
-    bool was;
+    struct process_call own;
 
     if (n != ASK_REAL)
         return n;
@@ -163,9 +165,9 @@ static int ask(struct question_call call, res_state state, const char *name, int
     find(&call.stated, call.old_stated);
     if (state ? !call.stated : !call.plain)
         return fail(state, ENOSYS, NO_RECOVERY);
-    was = process_set_inside(true);
+    process_enter(&own);
     n = state ? call.stated(state, name, class, type, answer, size) : call.plain(name, class, type, answer, size);
-    process_set_inside(was);
+    process_leave(&own);
     return n;
 }
 
@@ -216,11 +218,11 @@ static int do_send(res_state state, const unsigned char *message, int len, unsig
 {
     __typeof__(res_send) *plain = real.res_send;
     __typeof__(res_nsend) *stated = real.res_nsend;
+    struct process_call own;
     int n;
-    bool was;
 
     hook_enter();
-    n = untouched() ? ASK_REAL : serve(message, len, answer, size);
+    n = process_leaves_names() ? ASK_REAL : serve(message, len, answer, size);
     if (n != ASK_REAL) {
         errno = n < 0 ? -n : errno;
         return n < 0 ? -1 : n;
@@ -229,9 +231,9 @@ static int do_send(res_state state, const unsigned char *message, int len, unsig
     find(&stated, "__res_nsend");
     if (state ? !stated : !plain)
         return fail(state, ENOSYS, NO_RECOVERY);
-    was = process_set_inside(true);
+    process_enter(&own);
     n = state ? stated(state, message, len, answer, size) : plain(message, len, answer, size);
-    process_set_inside(was);
+    process_leave(&own);
     return n;
 }
 

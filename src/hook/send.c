@@ -16,7 +16,7 @@ enum { SEND_AS_IT_IS = STREAM_NOT_OURS, SEND_CONNECTED = 0, SEND_PROXIED = DATAG
 
 enum {
     MESSAGES_MAX = 1024,    /* UIO_MAXIOV */
-    BATCH = 16,             /* messages that are judged, and then sent, at once */
+    BATCH = 8,              /* messages that are judged, and then sent, at once */
     CONTROL_MAX = 1 << 20   /* the kernel says ENOBUFS to more */
 };
 

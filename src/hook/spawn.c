@@ -10,7 +10,6 @@
  * file may be judged, or none.  The program is then still started with our object.
  */
 #include <alloca.h>
-#include <limits.h>
 #include <string.h>
 
 #include "launch.h"
@@ -59,15 +58,20 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    char path[PATH_MAX];
-    struct launch l = { .dir = AT_FDCWD, .path = path };
+    struct launch l = { .dir = AT_FDCWD };
     int entry_errno = errno;
+    const char *search;
+    size_t size;
+    char *path;
 
     if (launch_idle())
         return real.posix_spawnp(pid, file, actions, attributes, argv, envp);
+    search = envlist_value(environ, "PATH");
+    size = program_room(file, search);
+    path = alloca(size);
     /* libc searches again, and tells in its own way what it did not find. */
-    if (program_find(file, envlist_value(environ, "PATH"), path, sizeof path) != 0)
-        l.path = NULL;
+    if (program_find(file, search, path, size) == 0)
+        l.path = path;
     errno = entry_errno;
     return start(real.posix_spawnp, &l, pid, file, actions, attributes, argv, envp);
 }

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "../core/errname.h"
+#include "../core/frame.h"
 #include "../core/relay.h"
 #include "assoc.h"
 #include "clock.h"
@@ -33,19 +34,6 @@ static int move_high(int fd)
     return high;
 }
 
-/* The program's own address, if it chose one: relays look at who sends. */
-static int bind_as(int control, int domain, const struct addr *own)
-{
-    struct addr from = *own;
-    struct sockaddr_storage sa;
-    socklen_t len;
-
-    from.port = 0;
-    if (own->kind == ADDR_NONE || addr_is_any(own) || addr_to_sockaddr(&from, domain, &sa, &len) != 0)
-        return 0;
-    return real.syscall(SYS_bind, (long)control, &sa, (long)len) == 0 ? 0 : -errno;
-}
-
 static void own_address(int fd, struct addr *own)
 {
     struct sockaddr_storage sa;
@@ -54,6 +42,20 @@ static void own_address(int fd, struct addr *own)
     own->kind = ADDR_NONE;
     if (real.getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
         addr_from_sockaddr((struct sockaddr *)&sa, len, own);
+}
+
+/* The program's own address, if it chose one: relays look at who sends. */
+OWN_FRAME static int bind_as(int control, int domain, int fd)
+{
+    struct addr from;
+    struct sockaddr_storage sa;
+    socklen_t len;
+
+    own_address(fd, &from);
+    from.port = 0;
+    if (from.kind == ADDR_NONE || addr_is_any(&from) || addr_to_sockaddr(&from, domain, &sa, &len) != 0)
+        return 0;
+    return real.syscall(SYS_bind, (long)control, &sa, (long)len) == 0 ? 0 : -errno;
 }
 
 /* What is said of a proxy that does not take ASSOCIATE; the error it means. */
@@ -74,13 +76,19 @@ static int refused(struct assoc_table *t, const struct addr *proxy, const struct
 }
 
 /* The socket must be able to send there. */
-static int fit(const struct assoc_request *q, int domain, const struct addr *relay, struct assoc_address *out)
+OWN_FRAME static int fit(const struct assoc *a, const struct assoc_request *q, const struct addr *relay,
+                         struct assoc_address *out)
 {
-    struct addr own;
-    int only = 0, off = 0;
+    int only = 0, off = 0, domain;
     socklen_t len = sizeof only;
-    bool good = assoc_address_set(out, domain, relay);
+    struct assoc_facts f;
+    struct addr own;
+    bool good;
 
+    if (!assoc_facts(a, false, &f))
+        return -EDEADLK;
+    domain = (int)f.domain;
+    good = assoc_address_set(out, domain, relay);
     own_address(q->fd, &own);
     if (good && own.kind != relay->kind && own.kind != ADDR_NONE && !addr_is_any(&own))
         good = false;
@@ -94,13 +102,14 @@ static int fit(const struct assoc_request *q, int domain, const struct addr *rel
     return -EAFNOSUPPORT;
 }
 
-static int ask(struct assoc_table *t, int control, const struct assoc_request *q, struct addr *relay)
+OWN_FRAME static int ask(struct assoc_table *t, int control, const struct assoc_request *q, struct addr *relay)
 {
-    struct addr any = { .kind = q->proxy->kind };
-    int domain = any.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, error;
+    static const struct addr any_ipv4 = { .kind = ADDR_IPV4 }, any_ipv6 = { .kind = ADDR_IPV6 };
+    bool ipv6 = q->proxy->kind == ADDR_IPV6;
+    int domain = ipv6 ? AF_INET6 : AF_INET, error;
     struct socks5 machine;
 
-    socks5_init(&machine, q->options, SOCKS5_ASSOCIATE, &any);
+    socks5_init(&machine, q->options, SOCKS5_ASSOCIATE, ipv6 ? &any_ipv6 : &any_ipv4);
     error = tunnel_connect(control, domain, q->proxy, &machine, &q->limits);
     if (error == -EINTR || error == -EINPROGRESS)
         return -EINTR;
@@ -114,7 +123,7 @@ static int ask(struct assoc_table *t, int control, const struct assoc_request *q
     return 0;
 }
 
-static void say(const struct addr *relay)
+OWN_FRAME static void say(const struct addr *relay)
 {
     char text[ADDR_TEXT_SIZE];
 
@@ -129,8 +138,7 @@ int assoc_control_open(struct assoc_table *t, struct assoc *a, const struct asso
 {
     int domain = q->proxy->kind == ADDR_IPV6 ? AF_INET6 : AF_INET, error;
     int control = real_socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct addr own, at;
-    struct assoc_facts f;
+    struct addr at;
 
     if (control < 0)
         return control;
@@ -138,14 +146,11 @@ int assoc_control_open(struct assoc_table *t, struct assoc *a, const struct asso
     /* From here on it is closed whatever becomes of this thread. */
     atomic_store(&a->control_cookie, real_cookie(control));
     atomic_store(&a->control, control);
-    own_address(q->fd, &own);
-    error = bind_as(control, domain, &own);
+    error = bind_as(control, domain, q->fd);
     if (!error)
         error = ask(t, control, q, &at);
-    if (!error && !assoc_facts(a, false, &f))
-        error = -EDEADLK;
     if (!error)
-        error = fit(q, (int)f.domain, &at, relay);
+        error = fit(a, q, &at, relay);
     if (!error)
         say(&at);
     return error;

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../core/frame.h"
 #include "assoc.h"
 #include "clock.h"
 #include "real.h"
@@ -22,7 +23,7 @@ static bool is_gone(uint32_t tid)
 
 /* Become the one that makes the association.  Returns 0; 1 when it stands; -EAGAIN, with *who the one that is at it; or
  * what stands in the way. */
-static int claim(struct assoc_table *t, struct assoc *a, int64_t until, uint32_t *who)
+OWN_FRAME static int claim(struct assoc_table *t, struct assoc *a, int64_t until, uint32_t *who)
 {
     uint32_t tid = (uint32_t)real.syscall(SYS_gettid);
     struct assoc_facts f;
@@ -47,7 +48,7 @@ static int claim(struct assoc_table *t, struct assoc *a, int64_t until, uint32_t
     return result;
 }
 
-static void finish(struct assoc_table *t, struct assoc *a, const struct assoc_address *relay)
+OWN_FRAME static void finish(struct assoc_table *t, struct assoc *a, const struct assoc_address *relay)
 {
     struct assoc_facts f = { .domain = 0 };
     struct lock_hold hold;

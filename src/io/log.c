@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/frame.h"
 #include "file.h"
 #include "real.h"
 
@@ -117,21 +118,26 @@ static bool would_sleep(int fd)
     return real.syscall(SYS_ppoll, &p, 1L, &none, NULL, 0L) == 0;
 }
 
+OWN_FRAME static void write_text(int fd, const char *format, va_list arguments)
+{
+    struct line l = { .used = 0 };
+
+    put_text(&l, "socksify[");
+    put_number(&l, (unsigned)getpid());
+    put_text(&l, "]: ");
+    put_format(&l, format, arguments);
+    l.text[l.used++] = '\n';
+    if (real.syscall(SYS_write, (long)fd, l.text, (long)l.used) < 0)
+        l.used = 0;    /* nowhere left to complain */
+}
+
 static void write_line(const char *format, va_list arguments)
 {
     int saved_errno = errno;
-    struct line l = { .used = 0 };
     int fd = target_open();
 
-    if (fd >= 0 && !would_sleep(fd)) {
-        put_text(&l, "socksify[");
-        put_number(&l, (unsigned)getpid());
-        put_text(&l, "]: ");
-        put_format(&l, format, arguments);
-        l.text[l.used++] = '\n';
-        if (real.syscall(SYS_write, (long)fd, l.text, (long)l.used) < 0)
-            l.used = 0;    /* nowhere left to complain */
-    }
+    if (fd >= 0 && !would_sleep(fd))
+        write_text(fd, format, arguments);
     if (fd >= 0 && fd != STDERR_FILENO)
         real_close(fd);
     errno = saved_errno;

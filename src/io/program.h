@@ -66,6 +66,9 @@ bool program_bypasses(enum program_reason reason);
 /* The reason as the end of a sentence that begins with the program's name: "is statically linked". */
 const char *program_phrase(enum program_reason reason);
 
+/* Bytes of buf that the two functions below can make use of; PATH_MAX at most.  search: as for program_find(). */
+size_t program_room(const char *name, const char *search);
+
 /* Write the next file that name may mean: execvp() tries them in turn.
  * rest: what is left of PATH, NULL after the last element.  name: without slash.  buf: size bytes.  An element that
  * does not fit is passed over.  Returns false when there was none left (buf is undefined then). */

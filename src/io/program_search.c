@@ -2,6 +2,7 @@
 /* program_search.c - the files that a command's name may mean, and what is said of a program */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -34,6 +35,19 @@ const char *program_phrase(enum program_reason reason)
     };
 
     return phrases[reason];
+}
+
+size_t program_room(const char *name, const char *search)
+{
+    size_t longest = 0, name_len = strnlen(name, PATH_MAX);
+
+    for (const char *p = search ? search : default_search; *p && longest < PATH_MAX; p += *p == ':') {
+        size_t len = strcspn(p, ":");
+
+        longest = len > longest ? len : longest;
+        p += len;
+    }
+    return longest + name_len + 2 < PATH_MAX ? longest + name_len + 2 : PATH_MAX;
 }
 
 bool program_candidate(const char **rest, const char *name, char *buf, size_t size)

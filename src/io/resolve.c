@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../core/bytes.h"
+#include "../core/frame.h"
 #include "../core/rules.h"
 #include "../core/text.h"
 
@@ -109,7 +110,7 @@ static bool judge_numeric(const char *node, struct resolve_answer *out)
 }
 
 /* Names of this machine's own, which no rule takes away: connect() judges their addresses. */
-static bool judge_local(const char *name, struct resolve_answer *out)
+OWN_FRAME static bool judge_local(const char *name, struct resolve_answer *out)
 {
     char own[ADDR_NAME_SIZE];
     bool localhost = is_localhost(name);
@@ -126,7 +127,8 @@ static bool judge_local(const char *name, struct resolve_answer *out)
     return true;
 }
 
-static enum rules_verdict judge_rules(const struct conf *c, const char *name, uint16_t port, const char **why)
+OWN_FRAME static enum rules_verdict judge_rules(const struct conf *c, const char *name, uint16_t port,
+                                                const char **why)
 {
     struct addr target = { .kind = ADDR_NAME, .port = port };
 
@@ -134,6 +136,13 @@ static enum rules_verdict judge_rules(const struct conf *c, const char *name, ui
         return RULES_PROXY;
     memcpy(target.name, name, strlen(name) + 1);
     return rules_judge(&c->rules, &target, why);
+}
+
+OWN_FRAME static bool is_host_name(const char *name)
+{
+    struct addr a;
+
+    return text_name(name, strlen(name), &a) == 0;
 }
 
 static bool map(struct state *s, const char *name, int family, struct hosts_line *line)
@@ -181,7 +190,6 @@ static void find_line(const char *name, unsigned families, struct resolve_answer
 static void judge_name(const struct conf *c, struct state *s, const char *name, uint16_t port, unsigned families,
                        struct resolve_answer *out)
 {
-    struct addr checked;
     const char *why = "";
     enum rules_verdict verdict;
 
@@ -193,7 +201,7 @@ static void judge_name(const struct conf *c, struct state *s, const char *name, 
         settle(out, RESOLVE_UNKNOWN, why);
     else if (known_here(out))
         settle(out, RESOLVE_FIXED, HOSTS_PATH);
-    else if (text_name(name, strlen(name), &checked) != 0)
+    else if (!is_host_name(name))
         settle(out, RESOLVE_UNKNOWN, "not a host name");
     else if (c->state != CONF_READY)
         settle(out, RESOLVE_FAILED, "no valid configuration");
@@ -253,17 +261,27 @@ void resolve_name(const struct conf *c, struct state *s, const char *node, uint1
     errno = saved_errno;
 }
 
+/* Returns as state_name_find(), with the name in line. */
+OWN_FRAME static int find_mapped(struct state *s, const struct addr *a, struct hosts_line *line)
+{
+    struct addr name;
+    int found = state_name_find(s, a, &name);
+
+    if (found == 0)
+        set_line(line, a, name.name);
+    return found;
+}
+
 void resolve_address(const struct conf *c, struct state *s, const struct addr *a, struct resolve_answer *out)
 {
     int saved_errno = errno;
-    struct addr name;
-    int found = c->state == CONF_READY ? state_name_find(s, a, &name) : -ERANGE;
+    int found;
 
     clear(out);
+    found = c->state == CONF_READY ? find_mapped(s, a, &out->ipv4) : -ERANGE;
     settle(out, RESOLVE_UNKNOWN, found == -ERANGE ? "not in " HOSTS_PATH : "not in the name map");
     if (found == 0) {
         settle(out, RESOLVE_MAPPED, "name map");
-        set_line(&out->ipv4, a, name.name);
     } else if (found == -ERANGE) {
         hosts_find_address(HOSTS_PATH, a, &out->ipv4);
         if (known_here(out))

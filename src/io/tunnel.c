@@ -9,19 +9,11 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "cleanup.h"
 #include "clock.h"
 #include "real.h"
 
 enum { REST_MS = 1000 };
-
-/* Both libcs have this pair, with buffers of their own shape, for code that cannot use the pthread_cleanup_push()
- * macro; the macro's symbols are different in each. */
-struct cleanup {
-    void *room[8];
-};
-
-void _pthread_cleanup_push(struct cleanup *buffer, void (*routine)(void *), void *argument) __attribute__((weak));
-void _pthread_cleanup_pop(struct cleanup *buffer, int execute) __attribute__((weak));
 
 /* One blocking connect() under way. */
 struct attempt {
@@ -259,18 +251,6 @@ static void reset_cancelled(void *argument)
     sigprocmask(SIG_SETMASK, &a->signals, NULL);
 }
 
-static void guard_begin(struct cleanup *cleanup, struct attempt *a)
-{
-    if (_pthread_cleanup_push && _pthread_cleanup_pop)
-        _pthread_cleanup_push(cleanup, reset_cancelled, a);
-}
-
-static void guard_end(struct cleanup *cleanup)
-{
-    if (_pthread_cleanup_push && _pthread_cleanup_pop)
-        _pthread_cleanup_pop(cleanup, 0);
-}
-
 static int64_t send_timeout_end(int fd)
 {
     struct timeval t = { 0, 0 };
@@ -291,11 +271,11 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
     if (error && !*slow)
         return error;
     low_water = tunnel_low_water_begin(a->fd);
-    guard_begin(&cleanup, a);
+    cleanup_begin(&cleanup, reset_cancelled, a);
     error = *slow ? finish_dial(a, deadline) : 0;
     if (!error)
         error = handshake(a);
-    guard_end(&cleanup);
+    cleanup_end(&cleanup);
     tunnel_low_water_end(a->fd, low_water);
     if (error && error != -EINTR && error != -EINPROGRESS)
         tunnel_reset(a->fd);
