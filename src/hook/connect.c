@@ -105,6 +105,7 @@ int connect(int fd, const struct sockaddr *sa, socklen_t len)
     int result;
 
     hook_enter();
+    hook_cancellation_point();
     sa = memory_address(sa, len, &own);
     result = decide(fd, sa, len);
     return result == NOT_OURS ? real.connect(fd, sa, len) : (int)hook_return(entry_errno, result);

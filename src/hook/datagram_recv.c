@@ -265,12 +265,15 @@ bool datagram_waiting(int fd, int *value)
     struct receipt r = { .fd = fd, .flags = MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT };
     struct msghdr none = { .msg_iovlen = 0 };
     ssize_t n;
+    int cancellable;
 
     r.a = assoc_of(&process.assoc, datagram_handle(fd));
     if (!r.a || assoc_look(&process.assoc, r.a, fd, clock_ms()) != 0)
         return false;
     r.m = &none;
+    cancellable = hook_uncancellable();
     n = receive(&r);
+    hook_cancellable(cancellable);
     *value = n > 0 ? (int)n : 0;
     return true;
 }

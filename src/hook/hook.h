@@ -16,6 +16,7 @@
 #define SOCKSIFY_HOOK_HOOK_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -43,6 +44,34 @@ static inline long hook_return(int entry_errno, long result)
 {
     errno = result < 0 ? (int)-result : entry_errno;
     return result < 0 ? -1 : result;
+}
+
+/* Both libcs have these; glibc before 2.34 in a library of its own, which a program without threads does not load. */
+void pthread_testcancel(void) __attribute__((weak));
+int pthread_setcancelstate(int state, int *old) __attribute__((weak));
+
+/* Obey a cancellation request: for calls that are cancellation points also where they call nothing that is one. */
+static inline void hook_cancellation_point(void)
+{
+    if (pthread_testcancel)
+        pthread_testcancel();
+}
+
+/* Switch cancellation off, for calls that are no cancellation points; returns what hook_cancellable() puts back.
+ * Async-signal-safe, as both libcs write it. */
+static inline int hook_uncancellable(void)
+{
+    int old = 0;
+
+    if (pthread_setcancelstate)
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+    return old;
+}
+
+static inline void hook_cancellable(int old)
+{
+    if (pthread_setcancelstate)
+        pthread_setcancelstate(old, NULL);
 }
 
 /* For functions that a libc may lack: the address is NULL there. */

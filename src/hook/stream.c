@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/kind.h"
 #include "../io/log.h"
@@ -104,31 +105,32 @@ static int connect_registered(struct pending_request *q)
     return -value;
 }
 
-/* Both libcs have it; glibc before 2.34 in a library of its own, which a program without threads does not load. */
-void pthread_testcancel(void) __attribute__((weak));
+OWN_FRAME static int without_proxy(const struct route *r, int error)
+{
+    char text[ADDR_TEXT_SIZE];
 
-static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
+    addr_format(&r->target, text, sizeof text);
+    log_once(LOG_FAMILY, "%s refused: %s", text, error == -EAFNOSUPPORT
+                 ? "an IPv4 socket cannot reach an IPv6 proxy" : "the proxy's name cannot be resolved");
+    return error;
+}
+
+OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
 {
     const struct conf *c = &process.conf;
     const struct socks5_options options = { .user = c->user[0] ? c->user : NULL, .password = c->password };
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
                                  .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
     int flags = real.fcntl(fd, F_GETFL);
-    char text[ADDR_TEXT_SIZE];
     struct socks5 machine;
     struct addr proxy;
     int error;
 
-    /* connect() is a cancellation point also when it need not wait. */
-    if (pthread_testcancel)
-        pthread_testcancel();
+    /* Also for those who come by MSG_FASTOPEN, and need not wait. */
+    hook_cancellation_point();
     error = process_proxy(domain, &proxy);
-    if (error) {
-        addr_format(&r->target, text, sizeof text);
-        log_once(LOG_FAMILY, "%s refused: %s", text, error == -EAFNOSUPPORT
-                     ? "an IPv4 socket cannot reach an IPv6 proxy" : "the proxy's name cannot be resolved");
-        return error;
-    }
+    if (error)
+        return without_proxy(r, error);
     error = stray_socket(fd, &proxy, true);
     if (error)
         return error;
