@@ -44,17 +44,21 @@ static ssize_t received(int fd, void *data, size_t size, int flags, ssize_t resu
     return HOOK_LIKELY(!datagram_is_late(fd, result, flags)) ? result : datagram_late(fd, &m, result);
 }
 
-ssize_t read(int fd, void *data, size_t size)
+static ssize_t read_with_care(int fd, void *data, size_t size)
 {
     ssize_t n;
 
-    if (is_plain())
-        return received(fd, data, size, 0, real.read(fd, data, size));
     /* The kernel takes no datagram for a read() of nothing. */
     if (size && receives(fd, data, size, 0, &n))
         return n;
     return guard_stops(fd, POLLIN, false)
                ? -1 : received(fd, data, size, 0, guard_result(fd, real.read(fd, data, size)));
+}
+
+ssize_t read(int fd, void *data, size_t size)
+{
+    return HOOK_LIKELY(is_plain()) ? received(fd, data, size, 0, real.read(fd, data, size))
+                                   : read_with_care(fd, data, size);
 }
 
 static bool reads_vector(int fd, const struct iovec *vector, int count, ssize_t *result)
@@ -75,11 +79,15 @@ ssize_t readv(int fd, const struct iovec *vector, int count)
     struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
     ssize_t n;
 
-    if (reads_vector(fd, vector, count, &n))
-        return n;
-    if (guard_stops(fd, POLLIN, false))
-        return -1;
-    n = guard_result(fd, real.readv(fd, vector, count));
+    if (is_plain()) {
+        n = real.readv(fd, vector, count);
+    } else {
+        if (reads_vector(fd, vector, count, &n))
+            return n;
+        if (guard_stops(fd, POLLIN, false))
+            return -1;
+        n = guard_result(fd, real.readv(fd, vector, count));
+    }
     return datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, n) : n;
 }
 
@@ -87,6 +95,8 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
 {
     ssize_t n;
 
+    if (is_plain())
+        return received(fd, data, size, flags, real.recv(fd, data, size, flags));
     if (receives(fd, data, size, flags, &n))
         return n;
     return guard_stops(fd, POLLIN, flags & MSG_DONTWAIT)
@@ -133,6 +143,8 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa
     socklen_t room = sa && memory_readable(len, sizeof *len) ? *len : 0;
     ssize_t n;
 
+    if (is_plain())
+        return received_from(fd, &m, flags, room, len, real.recvfrom(fd, data, size, flags, sa, len));
     if (receives_from(fd, &m, flags, len, &n))
         return n;
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
@@ -169,6 +181,8 @@ ssize_t writev(int fd, const struct iovec *vector, int count)
 {
     ssize_t n;
 
+    if (is_plain())
+        return real.writev(fd, vector, count);
     /* The kernel sends no datagram for a vector of nothing. */
     if (datagram_handle(fd) && count > 0 && count <= VECTOR_MAX &&
         memory_readable(vector, (size_t)count * sizeof *vector) && vector_size(vector, (size_t)count) &&
@@ -182,6 +196,8 @@ ssize_t send(int fd, const void *data, size_t size, int flags)
     struct iovec piece = { (void *)data, size };
     ssize_t n;
 
+    if (is_plain())
+        return real.send(fd, data, size, flags);
     if (sends(fd, &piece, 1, flags, &n))
         return n;
     return guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT) ? -1 : guard_result(fd, real.send(fd, data, size, flags));

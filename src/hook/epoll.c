@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../io/clock.h"
+#include "../io/epollset.h"
 #include "../io/kind.h"
 #include "wait.h"
 
@@ -19,13 +20,11 @@ static bool followed(uint32_t word)
     return word & (FDTAB_FRESH | FDTAB_REGISTERED) || fdtab_handle(word);
 }
 
-int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+static int control(int epfd, int op, int fd, struct epoll_event *event)
 {
     int entry_errno = errno, error;
     uint32_t word;
 
-    if (hook_idle(GATE_FACTS))
-        return real.epoll_ctl(epfd, op, fd, event);
     hook_enter();
     word = fdtab_get(&process.fdtab, fd);
     /* A datagram socket's handle is that of an association. */
@@ -44,8 +43,12 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
     return (int)hook_return(entry_errno, error);
 }
 
-/* One waiting call under way; signals are blocked outside the kernel's own wait, so that one that comes while a
- * handshake is stepped still ends the wait with EINTR. */
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+    return hook_idle(GATE_FACTS) ? real.epoll_ctl(epfd, op, fd, event) : control(epfd, op, fd, event);
+}
+
+/* One waiting call under way. */
 struct wait {
     int epfd;
     struct epoll_event *events;
@@ -97,77 +100,84 @@ static int wait_filtered(const struct wait *w)
 
 static int wait_slowly(struct wait *w)
 {
-    sigset_t all, kept;
-    int result, saved_errno;
+    struct quiet quiet;
+    int result;
 
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &kept);
+    quiet_begin(&quiet);
     if (!w->mask)
-        w->mask = &kept;
+        w->mask = &quiet.kept;
     result = wait_filtered(w);
-    saved_errno = errno;
-    sigprocmask(SIG_SETMASK, &kept, NULL);
-    errno = saved_errno;
+    quiet_end(&quiet);
     return result;
 }
 
-/* A wait that began with nothing pending, and may have been given tokens meanwhile.  began: clock_ms() before it. */
-static int after_wait(struct wait *w, int n, unsigned tokens)
+/* A wait that began with nothing pending may have been given tokens meanwhile. */
+static bool has_token(const struct epoll_event *events, int n)
 {
-    int kept;
+    for (int i = 0; i < n; i++) {
+        if (epollset_may_be_token(events[i].data.u64))
+            return true;
+    }
+    return false;
+}
 
-    if (n <= 0 || hook_idle(GATE_PENDING) || pending_tokens(&process.pending) == tokens)
-        return n;
-    kept = filter(w->events, n);
+/* What such a wait returns; with nothing but tokens it goes on.  When it began nobody has noted, since that would cost
+ * every wait a look at the clock: its time begins anew. */
+static int wait_on(struct wait *w, int n)
+{
+    int kept = filter(w->events, n);
+
     return kept > 0 ? kept : wait_slowly(w);
 }
 
-static bool plain(void)
+static int64_t end_of_ms(int timeout)
 {
-    return hook_idle(GATE_PENDING) || !pending_any(&process.pending);
+    return timeout < 0 ? INT64_MAX : wait_end(0, timeout);
 }
 
 int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
 {
-    struct wait w = { epfd, events, max, INT64_MAX, NULL };
-    unsigned tokens;
+    struct wait w;
+    int n = 0;
 
-    hook_enter();
-    tokens = pending_tokens(&process.pending);
-    if (timeout >= 0)
-        w.end = wait_end(0, timeout);
-    if (plain())
-        return after_wait(&w, real.epoll_wait(epfd, events, max, timeout), tokens);
-    return wait_slowly(&w);
+    if (guard_idle()) {
+        n = real.epoll_wait(epfd, events, max, timeout);
+        if (HOOK_LIKELY(!has_token(events, n)))
+            return n;
+    }
+    w = (struct wait){ epfd, events, max, end_of_ms(timeout), NULL };
+    return wait_on(&w, n);
 }
 
 int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
 {
-    struct wait w = { epfd, events, max, INT64_MAX, mask };
-    unsigned tokens;
+    struct wait w;
+    int n = 0;
 
-    hook_enter();
-    tokens = pending_tokens(&process.pending);
-    if (timeout >= 0)
-        w.end = wait_end(0, timeout);
-    if (plain())
-        return after_wait(&w, real.epoll_pwait(epfd, events, max, timeout, mask), tokens);
-    return wait_slowly(&w);
+    if (guard_idle()) {
+        n = real.epoll_pwait(epfd, events, max, timeout, mask);
+        if (HOOK_LIKELY(!has_token(events, n)))
+            return n;
+    }
+    w = (struct wait){ epfd, events, max, end_of_ms(timeout), mask };
+    return wait_on(&w, n);
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
 {
-    struct wait w = { epfd, events, max, 0, mask };
-    unsigned tokens;
+    bool idle = guard_idle();
+    struct wait w;
+    int n = 0;
 
-    hook_enter();
     if (!HOOK_HAVE(epoll_pwait2)) {
         errno = ENOSYS;
         return -1;
     }
-    tokens = pending_tokens(&process.pending);
-    w.end = wait_end_of(timeout);
-    if (plain() || !wait_is_time(timeout))
-        return after_wait(&w, real.epoll_pwait2(epfd, events, max, timeout, mask), tokens);
-    return wait_slowly(&w);
+    if (idle || !wait_is_time(timeout)) {
+        n = real.epoll_pwait2(epfd, events, max, timeout, mask);
+        if (HOOK_LIKELY(!has_token(events, n)))
+            return n;
+    }
+    w = (struct wait){ epfd, events, max, wait_end_of(timeout), mask };
+    return wait_on(&w, n);
 }

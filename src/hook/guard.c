@@ -24,6 +24,12 @@ int guard_slice(bool one)
     return next;
 }
 
+bool guard_idle_now(void)
+{
+    hook_enter();
+    return hook_idle(GATE_PENDING) || !pending_any(&process.pending);
+}
+
 bool guard_step(int fd, pending_handle handle)
 {
     if (pending_poke(&process.pending, fd, handle) == -EAGAIN)
@@ -131,6 +137,15 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
             return -EINTR;
     }
     return 0;
+}
+
+bool guard_stops_now(int fd, short events, bool dont_wait)
+{
+    pending_handle handle;
+
+    hook_enter();
+    handle = guard_handle(fd);
+    return handle && hook_return(errno, guard_wait(fd, handle, events, dont_wait)) < 0;
 }
 
 int guard_accept(int fd)

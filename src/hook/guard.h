@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* guard.h - calls on a descriptor whose handshake is pending
  *
- * Every call that would read, write or ask a socket begins with guard_stops(); it costs the gate's load when no
- * handshake was ever started here, and two more when none lasts.
+ * Every call that would read, write or ask a socket begins with guard_stops(), every wait with guard_idle(); both cost
+ * the gate's load when no handshake was ever left pending here, and two more when none lasts.
  */
 #ifndef SOCKSIFY_HOOK_GUARD_H
 #define SOCKSIFY_HOOK_GUARD_H
@@ -11,6 +11,16 @@
 
 #include "../io/kind.h"
 #include "hook.h"
+
+/* What guard_idle() and guard_stops() do when the gate does not tell. */
+bool guard_idle_now(void);
+bool guard_stops_now(int fd, short events, bool dont_wait);
+
+/* Enter a hook that is concerned only while some handshake lasts.  Returns true when none does. */
+static inline bool guard_idle(void)
+{
+    return hook_idle(GATE_PENDING) || guard_idle_now();
+}
 
 /* The handle of fd's pending handshake, or 0. */
 static inline pending_handle guard_handle(int fd)
@@ -36,13 +46,7 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait);
  * its time limit ran out) or EINTR (a signal handler ran while it slept).  A cancellation point when it sleeps. */
 static inline bool guard_stops(int fd, short events, bool dont_wait)
 {
-    pending_handle handle;
-
-    hook_enter();
-    handle = guard_handle(fd);
-    if (HOOK_LIKELY(!handle))
-        return false;
-    return hook_return(errno, guard_wait(fd, handle, events, dont_wait)) < 0;
+    return !hook_idle(GATE_PENDING) && guard_stops_now(fd, events, dont_wait);
 }
 
 /* Turn the result of a call on a socket into what the program must see: a connection refused only to make the kernel

@@ -9,8 +9,6 @@
 
 static bool concerns_us(const struct pollfd *fds, nfds_t count)
 {
-    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending))
-        return false;
     for (nfds_t i = 0; i < count; i++) {
         if (wait_concerns(fds[i].fd))
             return true;
@@ -38,29 +36,29 @@ static int do_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *tim
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-    hook_enter();
-    return do_poll(fds, count, timeout);
+    return guard_idle() ? real.poll(fds, count, timeout) : do_poll(fds, count, timeout);
 }
 
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-    hook_enter();
-    return do_ppoll(fds, count, timeout, mask);
+    return guard_idle() ? real.ppoll(fds, count, timeout, mask) : do_ppoll(fds, count, timeout, mask);
 }
 
 /* What a fortified program calls.  The libc that has these ends a program that would overrun its array. */
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 {
-    hook_enter();
-    if (HOOK_HAVE(__poll_chk) && (size / sizeof *fds < count || !concerns_us(fds, count)))
+    bool idle = guard_idle();
+
+    if (HOOK_HAVE(__poll_chk) && (idle || size / sizeof *fds < count))
         return real.__poll_chk(fds, count, timeout, size);
     return do_poll(fds, count, timeout);
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t size)
 {
-    hook_enter();
-    if (HOOK_HAVE(__ppoll_chk) && (size / sizeof *fds < count || !concerns_us(fds, count)))
+    bool idle = guard_idle();
+
+    if (HOOK_HAVE(__ppoll_chk) && (idle || size / sizeof *fds < count))
         return real.__ppoll_chk(fds, count, timeout, mask, size);
     return do_ppoll(fds, count, timeout, mask);
 }

@@ -46,8 +46,6 @@ static void clear_set(fd_set *set, int n)
 
 static bool select_concerns_us(int n, const fd_set *in, const fd_set *out, const fd_set *except)
 {
-    if (n < 0 || hook_idle(GATE_PENDING) || !pending_any(&process.pending))
-        return false;
     for (int fd = 0; fd < n; fd++) {
         if ((in_set(in, fd) || in_set(out, fd) || in_set(except, fd)) &&
             wait_concerns(fd))
@@ -156,8 +154,8 @@ int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeo
     int64_t end = INT64_MAX;
     int result;
 
-    hook_enter();
-    if (!select_concerns_us(n, in, out, except) || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
+    if (guard_idle() || !select_concerns_us(n, in, out, except) ||
+        (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
         return real.select(n, in, out, except, timeout);
     if (timeout && timeout->tv_sec <= INT_MAX)
         end = wait_end(timeout->tv_sec, (timeout->tv_usec + 999) / 1000);
@@ -169,8 +167,7 @@ int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeo
 
 int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
 {
-    hook_enter();
-    if (!select_concerns_us(n, in, out, except) || !wait_is_time(timeout))
+    if (guard_idle() || !select_concerns_us(n, in, out, except) || !wait_is_time(timeout))
         return real.pselect(n, in, out, except, timeout, mask);
     return select_slowly(n, in, out, except, wait_end_of(timeout), mask);
 }

@@ -59,20 +59,16 @@ int socketpair(int domain, int type, int protocol, int pair[2])
 
 static int before_accept(int fd)
 {
-    if (HOOK_LIKELY(hook_idle(GATE_PENDING) || !pending_any(&process.pending)))
-        return 0;
-    return (int)hook_return(errno, guard_accept(fd));
+    return guard_idle() ? 0 : (int)hook_return(errno, guard_accept(fd));
 }
 
 int accept(int fd, struct sockaddr *sa, socklen_t *len)
 {
-    hook_enter();
     return before_accept(fd) < 0 ? -1 : number_made(real.accept(fd, sa, len));
 }
 
 int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-    hook_enter();
     return before_accept(fd) < 0 ? -1 : number_made(real.accept4(fd, sa, len, flags));
 }
 

@@ -28,6 +28,13 @@ static bool is_set(int fd)
     return fdtab_get(&process.fdtab, fd) & FDTAB_SET;
 }
 
+static void unmap(void *argument)
+{
+    struct room *r = argument;
+
+    munmap(r->array, r->bytes);
+}
+
 int room_make(struct room *r, size_t count)
 {
     r->array = r->stack;
@@ -36,13 +43,45 @@ int room_make(struct room *r, size_t count)
         return 0;
     r->bytes = count * sizeof *r->array;
     r->array = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return r->array == MAP_FAILED ? -ENOMEM : 0;
+    if (r->array == MAP_FAILED)
+        return -ENOMEM;
+    cleanup_begin(&r->cleanup, unmap, r);
+    return 0;
 }
 
 void room_free(struct room *r)
 {
-    if (r->bytes)
-        munmap(r->array, r->bytes);
+    if (!r->bytes)
+        return;
+    cleanup_end(&r->cleanup);
+    unmap(r);
+}
+
+/* A token that the kernel gave out as the thread was cancelled has disarmed its registration: others would sleep on. */
+static void cancelled(void *argument)
+{
+    const struct quiet *q = argument;
+
+    pending_tend(&process.pending, PENDING_ALL);
+    sigprocmask(SIG_SETMASK, &q->kept, NULL);
+}
+
+void quiet_begin(struct quiet *q)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &q->kept);
+    cleanup_begin(&q->cleanup, cancelled, q);
+}
+
+void quiet_end(struct quiet *q)
+{
+    int saved_errno = errno;
+
+    cleanup_end(&q->cleanup);
+    sigprocmask(SIG_SETMASK, &q->kept, NULL);
+    errno = saved_errno;
 }
 
 bool wait_concerns(int fd)
@@ -122,21 +161,17 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mask)
 {
     struct room ask;
-    sigset_t all, kept;
-    int result, saved_errno;
+    struct quiet quiet;
+    int result;
 
     if (room_make(&ask, count) != 0) {
         errno = ENOMEM;
         return -1;
     }
-    /* A signal that comes while a handshake is stepped must still end the wait with EINTR. */
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &kept);
-    result = wait_loop(ask.array, fds, count, end, mask ? mask : &kept);
-    saved_errno = errno;
-    sigprocmask(SIG_SETMASK, &kept, NULL);
+    quiet_begin(&quiet);
+    result = wait_loop(ask.array, fds, count, end, mask ? mask : &quiet.kept);
+    quiet_end(&quiet);
     room_free(&ask);
-    errno = saved_errno;
     return result;
 }
 

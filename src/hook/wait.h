@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "../io/cleanup.h"
 #include "guard.h"
 
 enum { ROOM_STACK = 128 };
@@ -16,15 +17,28 @@ enum { ROOM_STACK = 128 };
 struct room {
     struct pollfd *array;
     size_t bytes;                      /* mapped; 0: on the stack */
+    struct cleanup cleanup;
     struct pollfd stack[ROOM_STACK];
 };
 
-/* Make and free it.  Returns 0 or -ENOMEM. */
+/* Make and free it, in one function; a thread that is cancelled between them frees it too.  Returns 0 or -ENOMEM. */
 int room_make(struct room *r, size_t count);
 void room_free(struct room *r);
 
 /* True if a wait for fd must look after a handshake: fd's own, or one in the epoll set that it is. */
 bool wait_concerns(int fd);
+
+/* The signals of a wait that looks after handshakes: blocked but for the kernel's own sleep, so that one that comes
+ * while a handshake is stepped still ends the wait with EINTR. */
+struct quiet {
+    sigset_t kept;                     /* the thread's */
+    struct cleanup cleanup;
+};
+
+/* Block them, and let them in again, keeping errno.  A thread that is cancelled between the two calls, which stand in one
+ * function, has its own mask in its cleanup handlers; and what its wait took out of the kernel is looked after. */
+void quiet_begin(struct quiet *q);
+void quiet_end(struct quiet *q);
 
 /* poll() that looks after handshakes.  end: of wait_end(); INT64_MAX: never.  mask: the signals meanwhile; NULL: the
  * thread's own.  Returns what poll() does, with errno. */

@@ -47,7 +47,6 @@ struct arena_error {
 struct pending_arena {
     struct lock lock;
     atomic_uint count;               /* handshakes that last */
-    atomic_uint tokens;
     uint32_t error_serial;
     atomic_uint errors;              /* entries of error[] in use, at most */
     _Atomic int64_t next_deadline;   /* not later than any slot's */

@@ -24,6 +24,9 @@
 #include <sys/epoll.h>
 #include <sys/types.h>
 
+/* The upper quarter of every token: no user-space address and no small number has it. */
+#define EPOLLSET_MARK 0xa5c5u
+
 enum { EPOLLSET_SIZE = 8192, EPOLLSET_BUCKETS = 1024 };
 
 struct epollset_entry {
@@ -52,6 +55,12 @@ struct epollset {
 
 /* Prepare an empty table in zeroed memory.  random: any bits. */
 void epollset_init(struct epollset *e, uint32_t random);
+
+/* True if the data of an event may be a token; a look at its own bits alone. */
+static inline bool epollset_may_be_token(uint64_t data)
+{
+    return data >> 48 == EPOLLSET_MARK;
+}
 
 /* True if the data of an event can only be a token, live or stale.  No lock. */
 bool epollset_is_token(const struct epollset *e, uint64_t data);

@@ -9,9 +9,6 @@
 #include "clock.h"
 #include "real.h"
 
-/* No user-space address and no small number looks like this, so that program data is not taken for a token. */
-#define PREFIX_MARK 0xa5c50000u
-
 enum { SLOT_BITS = 13, SLOT_MASK = (1 << SLOT_BITS) - 1 };
 
 uint16_t *epollset_bucket(struct epollset *e, uint64_t cookie)
@@ -44,7 +41,7 @@ void epollset_mark_left(struct epollset *e, struct epollset_entry *r, bool left)
 
 void epollset_init(struct epollset *e, uint32_t random)
 {
-    e->prefix = PREFIX_MARK | (random & 0xffff);
+    e->prefix = EPOLLSET_MARK << 16 | (random & 0xffff);
 }
 
 bool epollset_is_token(const struct epollset *e, uint64_t data)

@@ -59,7 +59,6 @@ static int start(struct pending *p, struct arena_slot *s, const struct pending_r
     s->wants = EPOLLOUT;
     s->phase = ARENA_CONNECTING;
     atomic_fetch_add(&p->arena->count, 1);
-    atomic_fetch_add(&p->arena->tokens, 1);
     epollset_arm(&p->arena->set, p->pid, s->cookie, EPOLLOUT, arena_handle_of(p->arena, s));
     if (!q->dialled)
         error = tunnel_dial(q->fd, q->domain, q->proxy, q->nonblocking);
@@ -253,11 +252,6 @@ void pending_tidy(struct pending *p)
     errno = saved_errno;
 }
 
-unsigned pending_tokens(const struct pending *p)
-{
-    return p->arena ? atomic_load_explicit(&p->arena->tokens, memory_order_relaxed) : 0;
-}
-
 bool pending_token(struct pending *p, uint64_t data)
 {
     struct epollset_entry *r;
@@ -292,8 +286,6 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
         s = NULL;
     error = epollset_control(&p->arena->set, p->pid, cookie, epfd, op, fd, event, s ? s->wants : 0,
                              handle);
-    if (s)
-        atomic_fetch_add(&p->arena->tokens, 1);
     arena_leave(p, &hold);
     return error;
 }

@@ -99,9 +99,6 @@ void pending_tend(struct pending *p, enum pending_some some);
  * each wait in the kernel. */
 void pending_tidy(struct pending *p);
 
-/* A number that changes whenever tokens may have come into the kernel's hands. */
-unsigned pending_tokens(const struct pending *p);
-
 /* True if this process itself called connect() for it. */
 bool pending_is_own(const struct pending *p, pending_handle handle);
 
