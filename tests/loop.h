@@ -27,6 +27,7 @@ extern const struct loop_command process_commands[];
 extern const struct loop_command time_commands[];
 extern const struct loop_command thread_loop_commands[];
 extern const struct loop_command serve_loop_commands[];
+extern const struct loop_command calls_commands[];
 extern const struct loop_command cancel_commands[];
 
 /* What the checking sub-commands share: the target's address and the proxy's control socket. */

@@ -9,7 +9,7 @@ unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
 for command in refused-calls flip cut-short duplicates many-duplicates over sets together forks vforks timeouts signals \
-    cancelled; do
+    cancelled other-calls streams; do
     passes "$command" $command "$at" "$control"
 done
 passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"

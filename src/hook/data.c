@@ -12,11 +12,8 @@
 #include <sys/uio.h>
 
 #include "../io/memory.h"
-#include "../io/vector.h"
 #include "datagram.h"
 #include "guard.h"
-
-enum { VECTOR_MAX = 1024 };    /* UIO_MAXIOV */
 
 static bool is_plain(void)
 {
@@ -59,36 +56,6 @@ ssize_t read(int fd, void *data, size_t size)
 {
     return HOOK_LIKELY(is_plain()) ? received(fd, data, size, 0, real.read(fd, data, size))
                                    : read_with_care(fd, data, size);
-}
-
-static bool reads_vector(int fd, const struct iovec *vector, int count, ssize_t *result)
-{
-    struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
-    int entry_errno = errno;
-
-    if (!datagram_handle(fd) || count <= 0 || count > VECTOR_MAX ||
-        !memory_readable(vector, (size_t)count * sizeof *vector) || vector_size(vector, (size_t)count) == 0 ||
-        !datagram_receive(fd, &m, 0, result))
-        return false;
-    *result = hook_return(entry_errno, *result);
-    return true;
-}
-
-ssize_t readv(int fd, const struct iovec *vector, int count)
-{
-    struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
-    ssize_t n;
-
-    if (is_plain()) {
-        n = real.readv(fd, vector, count);
-    } else {
-        if (reads_vector(fd, vector, count, &n))
-            return n;
-        if (guard_stops(fd, POLLIN, false))
-            return -1;
-        n = guard_result(fd, real.readv(fd, vector, count));
-    }
-    return datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, n) : n;
 }
 
 ssize_t recv(int fd, void *data, size_t size, int flags)
@@ -177,20 +144,6 @@ ssize_t write(int fd, const void *data, size_t size)
     return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.write(fd, data, size));
 }
 
-ssize_t writev(int fd, const struct iovec *vector, int count)
-{
-    ssize_t n;
-
-    if (is_plain())
-        return real.writev(fd, vector, count);
-    /* The kernel sends no datagram for a vector of nothing. */
-    if (datagram_handle(fd) && count > 0 && count <= VECTOR_MAX &&
-        memory_readable(vector, (size_t)count * sizeof *vector) && vector_size(vector, (size_t)count) &&
-        sends(fd, vector, (size_t)count, 0, &n))
-        return n;
-    return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.writev(fd, vector, count));
-}
-
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
     struct iovec piece = { (void *)data, size };
@@ -203,21 +156,31 @@ ssize_t send(int fd, const void *data, size_t size, int flags)
     return guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
 }
 
+/* From one descriptor to another without the program's memory.  A datagram that came through the proxy is no use so,
+ * header and all: to the program it is a file that cannot do this. */
+static bool moves(int from, int to, bool dont_wait)
+{
+    if (guard_stops(from, POLLIN, dont_wait) || guard_stops(to, POLLOUT, dont_wait))
+        return false;
+    if (!datagram_handle(from))
+        return true;
+    errno = EINVAL;
+    return false;
+}
+
 ssize_t sendfile(int to, int from, off_t *offset, size_t size)
 {
-    return guard_stops(to, POLLOUT, false) ? -1 : guard_result(to, real.sendfile(to, from, offset, size));
+    return moves(from, to, false) ? guard_result(to, real.sendfile(to, from, offset, size)) : -1;
 }
 
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
 {
-    return guard_stops(to, POLLOUT, false) ? -1 : guard_result(to, real.sendfile64(to, from, offset, size));
+    return moves(from, to, false) ? guard_result(to, real.sendfile64(to, from, offset, size)) : -1;
 }
 
 ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t size, unsigned flags)
 {
-    if (guard_stops(from, POLLIN, flags & SPLICE_F_NONBLOCK) || guard_stops(to, POLLOUT, flags & SPLICE_F_NONBLOCK))
-        return -1;
-    return real.splice(from, from_offset, to, to_offset, size, flags);
+    return moves(from, to, flags & SPLICE_F_NONBLOCK) ? real.splice(from, from_offset, to, to_offset, size, flags) : -1;
 }
 
 /* What a fortified program calls; the libc that has them checks the size and ends the program, for which a size that is

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 
 #include "../io/log.h"
-#include "hook.h"
+#include "guard.h"
 
 /* Calls that this architecture lacks get a number that no call has. */
 #ifndef SYS_dup2
@@ -36,6 +36,20 @@
 #endif
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
+#endif
+#ifndef SYS_sendfile64
+#define SYS_sendfile64 (-1007)
+#endif
+#ifndef SYS_preadv2
+#define SYS_preadv2 (-1008)
+#endif
+#ifndef SYS_pwritev2
+#define SYS_pwritev2 (-1009)
+#endif
+/* i386's is another call: one argument, in memory. */
+#if !defined SYS_select || defined __i386__
+#undef SYS_select
+#define SYS_select (-1010)
 #endif
 #ifndef SYS_socketcall
 #define SYS_socketcall (-1004)
@@ -159,6 +173,12 @@ static int message_call(long number, const long a[ARGUMENTS], long *result)
     }
 }
 
+/* Two halves where a long is one. */
+static off64_t offset_of(long low, long high)
+{
+    return sizeof low < sizeof(off64_t) ? (off64_t)((uint64_t)high << 32 | (uint32_t)low) : low;
+}
+
 static int data_call(long number, const long a[ARGUMENTS], long *result)
 {
     switch (number) {
@@ -173,6 +193,21 @@ static int data_call(long number, const long a[ARGUMENTS], long *result)
         return 1;
     case SYS_writev:
         *result = writev((int)a[0], (const struct iovec *)a[1], (int)a[2]);
+        return 1;
+    case SYS_preadv2:
+        *result = preadv64v2((int)a[0], (const struct iovec *)a[1], (int)a[2], offset_of(a[3], a[4]), (int)a[5]);
+        return 1;
+    case SYS_pwritev2:
+        *result = pwritev64v2((int)a[0], (const struct iovec *)a[1], (int)a[2], offset_of(a[3], a[4]), (int)a[5]);
+        return 1;
+    case SYS_sendfile:
+        *result = sendfile((int)a[0], (int)a[1], (off_t *)a[2], (size_t)a[3]);
+        return 1;
+    case SYS_sendfile64:
+        *result = sendfile64((int)a[0], (int)a[1], (off64_t *)a[2], (size_t)a[3]);
+        return 1;
+    case SYS_splice:
+        *result = splice((int)a[0], (off64_t *)a[1], (int)a[2], (off64_t *)a[3], (size_t)a[4], (unsigned)a[5]);
         return 1;
     default:
         return 0;
@@ -212,9 +247,22 @@ static int wait_call(long number, const long a[ARGUMENTS], long *result)
     }
 }
 
+/* These write the time that is left to where libc's leave it: led only when they must be.  pselect6's last argument
+ * points to the mask and its size. */
+static int select_call(long number, const long a[ARGUMENTS], long *result)
+{
+    if ((number != SYS_select && number != SYS_pselect6) || guard_idle())
+        return 0;
+    *result = number == SYS_select
+                  ? select((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], (struct timeval *)a[4])
+                  : pselect((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], (const struct timespec *)a[4],
+                            a[5] ? *(const sigset_t *const *)a[5] : NULL);
+    return 1;
+}
+
 /* Each leads the numbers of its topic: true when it did, with what the hook returned. */
 static int (*const led[])(long number, const long a[ARGUMENTS], long *result) = {
-    data_call, wait_call, message_call, socket_call, descriptor_call, exec_call
+    data_call, wait_call, select_call, message_call, socket_call, descriptor_call, exec_call
 };
 
 long syscall(long number, ...)

@@ -84,6 +84,17 @@ static int connect_waiting(struct pending_request *q, struct socks5 *machine)
     return error;
 }
 
+/* Under a stream of stdio the handshake must be over before the program writes, so that it is waited for. */
+static int connect_at_once(const struct pending_request *q)
+{
+    bool stdio = fdtab_get(&process.fdtab, q->fd) & FDTAB_STDIO;
+    int error = leave_pending(q);
+
+    if (stdio && error == -EINPROGRESS)
+        guard_drain(q->fd);
+    return error;
+}
+
 /* A blocking connect() on a socket that waits in epoll sets: they must see nothing of the handshake, so that it runs
  * as a pending one, and this call waits for its end. */
 static int connect_registered(struct pending_request *q)
@@ -143,7 +154,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         return -ENOBUFS;
     if (process.pending.arena && !process_is_guest()) {
         if (q.nonblocking)
-            return leave_pending(&q);
+            return connect_at_once(&q);
         if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED)
             return connect_registered(&q);
     }

@@ -35,8 +35,8 @@ struct quiet {
     struct cleanup cleanup;
 };
 
-/* Block them, and let them in again, keeping errno.  A thread that is cancelled between the two calls, which stand in one
- * function, has its own mask in its cleanup handlers; and what its wait took out of the kernel is looked after. */
+/* Block them, and let them in again, keeping errno.  The two calls stand in one function; a thread that is cancelled
+ * between them has its own mask in its cleanup handlers, and what its wait took out of the kernel is looked after. */
 void quiet_begin(struct quiet *q);
 void quiet_end(struct quiet *q);
 

@@ -7,11 +7,13 @@
 #ifndef SOCKSIFY_IO_REAL_H
 #define SOCKSIFY_IO_REAL_H
 
+#include <aio.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <resolv.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,11 @@
 #undef __res_nsend
 #undef fcntl64
 #undef sendfile64
+#undef preadv64v2
+#undef pwritev64v2
+#undef aio_read64
+#undef aio_write64
+#undef lio_listio64
 
 struct gaicb;
 struct mmsghdr;
@@ -55,6 +62,15 @@ void closefrom(int first);
 int fcntl64(int fd, int command, ...);
 int pidfd_getfd(int process_fd, int fd, unsigned flags);
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t size);
+ssize_t preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
+ssize_t preadv64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags);
+ssize_t pwritev2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
+ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags);
+int __vdprintf_chk(int fd, int flag, const char *format, va_list list);
+int __dprintf_chk(int fd, int flag, const char *format, ...);
+int aio_read64(struct aiocb64 *control);
+int aio_write64(struct aiocb64 *control);
+int lio_listio64(int mode, struct aiocb64 *const list[], int count, struct sigevent *event);
 ssize_t __read_chk(int fd, void *data, size_t size, size_t room);
 ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, struct sockaddr *sa, socklen_t *len);

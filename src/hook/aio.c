@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* aio.c - asynchronous I/O, which libc does in threads of its own and past our hooks
+ *
+ * While a handshake is pending a single request is turned away with EAGAIN, as when there is no room for it; a list,
+ * which has no such answer for one of many, waits for the handshake's end.
+ */
+#include <aio.h>
+#include <poll.h>
+
+#include "guard.h"
+
+static int absent(void)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+int aio_read(struct aiocb *control)
+{
+    if (guard_stops(control->aio_fildes, POLLIN, true))
+        return -1;
+    return HOOK_HAVE(aio_read) ? real.aio_read(control) : absent();
+}
+
+int aio_read64(struct aiocb64 *control)
+{
+    if (guard_stops(control->aio_fildes, POLLIN, true))
+        return -1;
+    return HOOK_HAVE(aio_read64) ? real.aio_read64(control) : absent();
+}
+
+int aio_write(struct aiocb *control)
+{
+    if (guard_stops(control->aio_fildes, POLLOUT, true))
+        return -1;
+    return HOOK_HAVE(aio_write) ? real.aio_write(control) : absent();
+}
+
+int aio_write64(struct aiocb64 *control)
+{
+    if (guard_stops(control->aio_fildes, POLLOUT, true))
+        return -1;
+    return HOOK_HAVE(aio_write64) ? real.aio_write64(control) : absent();
+}
+
+int lio_listio(int mode, struct aiocb *const list[], int count, struct sigevent *event)
+{
+    hook_enter();
+    for (int i = 0; i < count; i++) {
+        if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
+            guard_drain(list[i]->aio_fildes);
+    }
+    return HOOK_HAVE(lio_listio) ? real.lio_listio(mode, list, count, event) : absent();
+}
+
+int lio_listio64(int mode, struct aiocb64 *const list[], int count, struct sigevent *event)
+{
+    hook_enter();
+    for (int i = 0; i < count; i++) {
+        if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
+            guard_drain(list[i]->aio_fildes);
+    }
+    return HOOK_HAVE(lio_listio64) ? real.lio_listio64(mode, list, count, event) : absent();
+}
