@@ -223,7 +223,7 @@ START_TEST(abandoned_socket_is_reset)
     struct pollfd event = { .events = POLLIN | POLLOUT };
 
     until_reply(STEP_MS);
-    pending_abandon(&p, fd, handle);
+    ck_assert(pending_abandon(&p, fd, handle));
     is_over();
     event.fd = fd;
     ck_assert_int_eq(real.poll(&event, 1, 0), 1);

@@ -168,7 +168,7 @@ void loop_reap(int pid, const char *what)
 {
     int status = 0, ended = waitpid(pid, &status, 0);
 
-    loop_check(ended == pid && status == 0, "%s: status %x", what, (unsigned)status);
+    loop_check(ended > 0 && (pid == -1 || ended == pid) && status == 0, "%s: status %x", what, (unsigned)status);
 }
 
 int loop_fork(void)

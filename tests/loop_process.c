@@ -237,12 +237,44 @@ static int come_and_go(char **argv)
     return loop_code();
 }
 
+/* Who connected closes its number; the child holds another, and does nothing with it until long after the deadline: it
+ * must not take the connection to the proxy for one to the target. */
+static int orphans(char **argv)
+{
+    int set = loop_set(), fd, other, pipes[2];
+    struct epoll_event e;
+    char c;
+
+    loop_target = net_target(argv[0]);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    fd = loop_begin(SOCK_NONBLOCK);
+    if (loop_fork() == 0) {
+        close(pipes[1]);
+        loop_check(read(pipes[0], &c, 1) == 0, "not told");
+        loop_check(send(fd, "leak", 4, MSG_NOSIGNAL) == -1, "sent into the handshake");
+        _exit(loop_code());
+    }
+    close(fd);
+    other = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, other, EPOLLOUT);
+    loop_check(loop_wait(set, other) & EPOLLERR, "no deadline");
+    close(other);
+    /* Longer than what others are given to find it themselves. */
+    for (long began = net_clock(); net_clock() - began < 2700;)
+        epoll_wait(set, &e, 1, 100);
+    close(pipes[1]);
+    loop_reap(-1, "the child");
+    return loop_code();
+}
+
 const struct loop_command process_commands[] = {
     { "forks", 2, forks, "ADDRESS CONTROL" },
     { "vforks", 2, vforks, "ADDRESS CONTROL" },
     { "execs", 2, execs, "ADDRESS CONTROL: nothing is held for long" },
     { "exec-after", 3, exec_after, "ADDRESS CONTROL FD: what execs starts" },
     { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
+    { "orphans", 1, orphans, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
     { "come-and-go", 2, come_and_go, "ADDRESS CONTROL: nothing is held" },
     { NULL, 0, NULL, NULL },
 };

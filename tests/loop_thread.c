@@ -174,14 +174,12 @@ static void *sleep_once(void *argument)
     uint32_t events;
 
     atomic_store(&sleeping, (int)syscall(SYS_gettid));
-    do
-        events = loop_wait(shared_set, shared_fd);
-    while (events == (EPOLLOUT | EPOLLHUP));    /* not connected yet */
+    events = loop_wait(shared_set, shared_fd);
     loop_check(events & EPOLLERR, "event %x", events);
     return argument;
 }
 
-/* One that sleeps since before connect(): its first token is what tells it of the deadline. */
+/* One that sleeps since before connect(): its first token is what tells it of the deadline, or else the kernel. */
 static int sleeper(char **argv)
 {
     pthread_t thread;
@@ -194,8 +192,8 @@ static int sleeper(char **argv)
     while (atomic_load(&sleeping) == 0)
         sched_yield();
     loop_until_asleep(atomic_load(&sleeping));
-    loop_add(shared_set, shared_fd, EPOLLOUT | EPOLLET);
     loop_is(net_connect(shared_fd, &loop_target), EINPROGRESS, "connect");
+    loop_add(shared_set, shared_fd, EPOLLOUT | EPOLLET);
     pthread_join(thread, NULL);
     loop_check(net_error(shared_fd) == ETIMEDOUT, "SO_ERROR");
     loop_check(net_clock() - began < 3000, "ended after %ld ms", net_clock() - began);

@@ -164,7 +164,7 @@ static void polled(int set)
     loop_check(times <= 4 * SOCKETS, "poll() on the set ended %d times for nothing", times);
 }
 
-/* A proxy that never answers costs no time of the processor, and its deadline ends each way to wait.
+/* A proxy that never accepts, or never answers, costs no time of the processor, and its deadline ends each way to wait.
  * way: WAYS for poll() on the epoll set. */
 static void ends(int way, int deadline_ms)
 {

@@ -47,4 +47,9 @@ done
 start_proxy --hang reply
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
 passes "the deadline, for one that sleeps since before" sleeper "$at"
+passes "the deadline, for one that nobody looks after" orphans "$at"
+# Nobody accepts, and the kernel hears nothing: the port of a listener that takes no more.
+at_proxy "$full" SOCKSIFY_TIMEOUT=0.5
+passes "the deadline, no answer to a SYN" hangs "$at" 500
+passes "no answer to a SYN, for one that sleeps since before" sleeper "$at"
 finish

@@ -71,10 +71,7 @@ static int disconnect(int fd)
 {
     if (datagram_handle(fd))
         return datagram_disconnect(fd);
-    if (!guard_pending(fd))
-        return NOT_OURS;
-    pending_abandon(&process.pending, fd, guard_handle(fd));
-    return 0;
+    return guard_pending(fd) && pending_abandon(&process.pending, fd, guard_handle(fd)) ? 0 : NOT_OURS;
 }
 
 static int decide(int fd, const struct sockaddr *sa, socklen_t len)
@@ -98,6 +95,20 @@ static int decide(int fd, const struct sockaddr *sa, socklen_t len)
     }
 }
 
+/* The kernel may yet hold the error of an attempt through the proxy; once it connects anew that is forgotten. */
+static int connect_natively(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    int result = real.connect(fd, sa, len);
+
+    if (hook_idle(GATE_PENDING))
+        return result;
+    if (result < 0 && errno != EINPROGRESS)
+        return (int)guard_result(fd, result);
+    if (sa->sa_family != AF_UNSPEC)
+        pending_error(&process.pending, fd, ECONNRESET);
+    return result;
+}
+
 int connect(int fd, const struct sockaddr *sa, socklen_t len)
 {
     struct sockaddr_storage own;
@@ -108,5 +119,5 @@ int connect(int fd, const struct sockaddr *sa, socklen_t len)
     hook_cancellation_point();
     sa = memory_address(sa, len, &own);
     result = decide(fd, sa, len);
-    return result == NOT_OURS ? real.connect(fd, sa, len) : (int)hook_return(entry_errno, result);
+    return result == NOT_OURS ? connect_natively(fd, sa, len) : (int)hook_return(entry_errno, result);
 }

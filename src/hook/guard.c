@@ -34,11 +34,16 @@ bool guard_idle_now(void)
 
 bool guard_step(int fd, pending_handle handle)
 {
+    uint32_t word;
+
     if (pending_poke(&process.pending, fd, handle) == -EAGAIN)
         return true;
-    /* Still live: another socket's, that is, the number came to its word in a way we did not see. */
-    if (pending_is_live(&process.pending, handle) && !process_is_guest())
-        fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_KIND, 0);
+    word = fdtab_get(&process.fdtab, fd);
+    if (!pending_is_live(&process.pending, handle) || fdtab_handle(word) != handle)
+        guard_settle(fd);
+    /* Another socket's, that is, the number came to its word in a way we did not see. */
+    else if (!process_is_guest())
+        fdtab_replace(&process.fdtab, fd, word, word & FDTAB_KIND);
     return false;
 }
 
@@ -54,12 +59,17 @@ void guard_settle(int fd)
     uint32_t word = fdtab_get(&process.fdtab, fd);
     struct sockaddr_storage peer;
     socklen_t len = sizeof peer;
+    int saved_errno = errno;
 
     if (!fdtab_handle(word) || pending_is_live(&process.pending, fdtab_handle(word)) || process_is_guest())
         return;
-    /* One that failed may be connected again, and then its registrations count. */
-    if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
-        fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_KIND, 0);
+    /* One that failed may be connected again, and then its registrations count.  Given up by a process that could not
+     * reach it: what stands is a connection to the proxy in the middle of its handshake. */
+    if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+        fdtab_replace(&process.fdtab, fd, word, word & FDTAB_KIND) &&
+        pending_error(&process.pending, fd, ECONNRESET) != ECONNRESET)
+        tunnel_reset(fd);
+    errno = saved_errno;
 }
 
 /* Sleep until a handshake may go on, or until the time of clock_ms() that limit is; never for long, since another
@@ -133,7 +143,6 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
     int64_t limit = INT64_MAX;
     bool first = true;
 
-    guard_settle(fd);
     while (guard_step(fd, handle)) {
         if (first) {
             int flags = real.fcntl(fd, F_GETFL);

@@ -27,7 +27,7 @@ static inline pending_handle guard_handle(int fd)
 {
     uint32_t word;
 
-    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending))
+    if (hook_idle(GATE_PENDING) || !pending_matters(&process.pending))
         return 0;
     word = fdtab_get(&process.fdtab, fd);
     /* A datagram socket's handle is that of an association. */
@@ -73,7 +73,7 @@ void guard_drain(int fd);
  * streams, which somebody may have meant to hand over.  Others are still held by who has connected them. */
 void guard_drain_for_exec(void);
 
-/* Forget what was kept for the handshake of a socket that is connected now. */
+/* Forget what was kept for the handshake of a socket that is connected now; one that was given up is reset. */
 void guard_settle(int fd);
 
 /* Milliseconds that a wait may sleep at most, for the deadlines' sake, and because another thread or process may end a

@@ -106,11 +106,11 @@ int shutdown(int fd, int how)
         errno = result == 0 ? entry_errno : errno;
         return result;
     }
-    if (how < SHUT_RD || how > SHUT_RDWR || !guard_pending(fd))
-        return real.shutdown(fd, how);
     /* What the kernel makes of a socket that is still connecting, and it succeeds. */
-    pending_abandon(&process.pending, fd, guard_handle(fd));
-    return 0;
+    if (how >= SHUT_RD && how <= SHUT_RDWR && guard_pending(fd) &&
+        pending_abandon(&process.pending, fd, guard_handle(fd)))
+        return 0;
+    return real.shutdown(fd, how);
 }
 
 static int pending_so_error(int fd, int *value, socklen_t *len)

@@ -31,6 +31,7 @@ struct arena_slot {
     int domain;
     int fd[ARENA_NUMBERS];           /* in that process; -1 for none */
     int low_water;                   /* the program's SO_RCVLOWAT */
+    int kernel_limit;                /* TCP_USER_TIMEOUT as we have set it; 0: the program has its own */
     uint64_t cookie;
     int64_t began, deadline;
     struct tunnel_limits limits;
@@ -47,6 +48,7 @@ struct arena_error {
 struct pending_arena {
     struct lock lock;
     atomic_uint count;               /* handshakes that last */
+    atomic_bool orphans;             /* one was given up whose socket somebody may hold */
     uint32_t error_serial;
     atomic_uint errors;              /* entries of error[] in use, at most */
     _Atomic int64_t next_deadline;   /* not later than any slot's */

@@ -2,8 +2,6 @@
 /* fdtab.c - what this process knows of its descriptors, by number */
 #include "fdtab.h"
 
-#include <stdbool.h>
-
 static bool inside(int fd)
 {
     return fd >= 0 && fd < FDTAB_SIZE;
@@ -50,6 +48,12 @@ void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set)
     while (!atomic_compare_exchange_weak_explicit(&t->word[fd], &word, (word & ~clear) | set, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;
+}
+
+bool fdtab_replace(struct fdtab *t, int fd, uint32_t old, uint32_t word)
+{
+    return inside(fd) && atomic_compare_exchange_strong_explicit(&t->word[fd], &old, word, memory_order_relaxed,
+                                                                 memory_order_relaxed);
 }
 
 void fdtab_copy(struct fdtab *t, int from, int to)

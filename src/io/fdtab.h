@@ -10,6 +10,7 @@
 #define SOCKSIFY_IO_FDTAB_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { FDTAB_SIZE = 1 << 20 };
@@ -43,6 +44,9 @@ void fdtab_set(struct fdtab *t, int fd, uint32_t word);
 
 /* Set and clear some bits of a word in one step. */
 void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set);
+
+/* Put word in the place of old, unless another thread has changed that.  Returns whether it was put. */
+bool fdtab_replace(struct fdtab *t, int fd, uint32_t old, uint32_t word);
 
 /* As fdtab_set(); returns what was known before, 0 for a number that is not in the table. */
 uint32_t fdtab_exchange(struct fdtab *t, int fd, uint32_t word);

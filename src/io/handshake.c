@@ -3,6 +3,8 @@
 #include "handshake.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -11,6 +13,8 @@
 #include "real.h"
 #include "refuse.h"
 #include "report.h"
+
+enum { LATE_MS = 500 };
 
 void handshake_deadline(struct pending_arena *a, struct arena_slot *s)
 {
@@ -28,6 +32,28 @@ void handshake_deadline(struct pending_arena *a, struct arena_slot *s)
         atomic_store_explicit(&a->next_deadline, s->deadline, memory_order_relaxed);
 }
 
+void handshake_limit(struct arena_slot *s, int fd)
+{
+    int value = (int)s->limits.step_ms + LATE_MS, kept = 1;
+    socklen_t len = sizeof kept;
+
+    if (real.getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kept, &len) == 0 && kept == 0 &&
+        real.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value) == 0)
+        s->kernel_limit = value;
+}
+
+/* The program may have set its own meanwhile. */
+static void lift_limit(struct arena_slot *s, int fd)
+{
+    int value = 0, none = 0;
+    socklen_t len = sizeof value;
+
+    if (s->kernel_limit && real.getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len) == 0 &&
+        value == s->kernel_limit)
+        real.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof none);
+    s->kernel_limit = 0;
+}
+
 static short ready(int fd, short events)
 {
     struct pollfd p = { .fd = fd, .events = events };
@@ -38,8 +64,10 @@ static short ready(int fd, short events)
 
 void handshake_drop(struct pending *p, struct arena_slot *s, int fd)
 {
-    if (fd >= 0)
+    if (fd >= 0) {
+        lift_limit(s, fd);
         tunnel_low_water_end(fd, s->low_water);
+    }
     epollset_arm(&p->arena->set, p->pid, s->cookie, 0, 0);
     arena_give(p->arena, s);
     atomic_fetch_sub_explicit(&p->arena->count, 1, memory_order_relaxed);
@@ -76,6 +104,7 @@ static int step_connecting(struct arena_slot *s, int fd)
     if (!(got & POLLOUT))
         return -EAGAIN;
     atomic_store_explicit(&s->phase, ARENA_HANDSHAKE, memory_order_relaxed);
+    lift_limit(s, fd);
     return 0;
 }
 
@@ -84,7 +113,8 @@ int handshake_step(struct pending *p, struct arena_slot *s, int fd)
     int error = s->phase == ARENA_CONNECTING ? step_connecting(s, fd) : 0;
 
     if (error == 1) {
-        report_connect(&s->target, &s->proxy, &s->machine, -ECONNREFUSED, s->began);
+        report_connect(&s->target, &s->proxy, &s->machine, clock_ms() < s->deadline ? -ECONNREFUSED : -ETIMEDOUT,
+                       s->began);
         handshake_drop(p, s, fd);
         return 0;
     }

@@ -16,6 +16,10 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error);
  * fd: a number of the socket whose SO_RCVLOWAT is restored, or -1. */
 void handshake_drop(struct pending *p, struct arena_slot *s, int fd);
 
+/* Let the kernel itself give up to connect, a little after our deadline: for a thread that sleeps in epoll_wait() since
+ * before connect(), which no deadline of ours wakes.  A time that the program has set stands. */
+void handshake_limit(struct arena_slot *s, int fd);
+
 /* Set the deadline for the stage the machine is in. */
 void handshake_deadline(struct pending_arena *a, struct arena_slot *s);
 

@@ -49,6 +49,7 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
     for (int i = 1; i < ARENA_NUMBERS; i++)
         s->fd[i] = -1;
     s->low_water = tunnel_low_water_begin(q->fd);
+    handshake_limit(s, q->fd);
 }
 
 /* Registrations are armed before the connection begins: a waiter must never see the socket writable. */
@@ -77,6 +78,15 @@ static bool is_gone(pid_t pid)
     return real.syscall(SYS_kill, (long)pid, 0L) != 0 && errno == ESRCH;
 }
 
+/* Nobody can be told.  If somebody holds the socket after all (a forked process that sleeps, one in another PID
+ * namespace), it must not take the open connection for the tunnel: guard_settle() finds this errno. */
+static void give_up(struct pending *p, struct arena_slot *s)
+{
+    arena_keep_error(p->arena, s->cookie, ETIMEDOUT);
+    atomic_store_explicit(&p->arena->orphans, true, memory_order_relaxed);
+    handshake_drop(p, s, -1);
+}
+
 /* Processes end without a word; their handshakes are looked for when room is short. */
 static bool expire_dead(struct pending *p)
 {
@@ -84,7 +94,7 @@ static bool expire_dead(struct pending *p)
         struct arena_slot *s = &p->arena->slot[i];
 
         if (s->phase != ARENA_FREE && !s->forked && s->pid != p->pid && is_gone(s->pid))
-            handshake_drop(p, s, -1);
+            give_up(p, s);
     }
     return p->arena->free != 0;
 }
@@ -148,6 +158,12 @@ bool pending_any(const struct pending *p)
     return p->arena && (atomic_load_explicit(&p->arena->count, memory_order_relaxed) || epollset_left(&p->arena->set));
 }
 
+bool pending_matters(const struct pending *p)
+{
+    return p->arena && (atomic_load_explicit(&p->arena->count, memory_order_relaxed) ||
+                        atomic_load_explicit(&p->arena->orphans, memory_order_relaxed));
+}
+
 bool pending_shares(const struct pending *p)
 {
     return atomic_load_explicit(&p->shares, memory_order_relaxed);
@@ -195,7 +211,7 @@ static void expire_slot(struct pending *p, struct arena_slot *s, int fd, int64_t
     else if (s->forked && now - s->deadline < GRACE_MS)
         return;
     else if (s->pid == p->pid || is_gone(s->pid))
-        handshake_drop(p, s, -1);
+        give_up(p, s);
 }
 
 static void tend_slot(struct pending *p, struct arena_slot *s, enum pending_some some, int64_t now, bool *shares)

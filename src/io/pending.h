@@ -78,6 +78,9 @@ short pending_wants(const struct pending *p, pending_handle handle);
 /* True if any handshake of the family lasts, or has left behind what pending_tidy() is for. */
 bool pending_any(const struct pending *p);
 
+/* True if a number with a handle must be looked at: some handshake lasts, or was given up by who could not reach it. */
+bool pending_matters(const struct pending *p);
+
 /* Milliseconds until the next deadline of any handshake, rounded up and at least 0; -1 for none. */
 int pending_next_ms(const struct pending *p);
 
@@ -123,8 +126,9 @@ void pending_forget(struct pending *p, int fd);
 /* to was made a duplicate of a descriptor with this handle. */
 void pending_dup(struct pending *p, pending_handle handle, int to);
 
-/* Give the handshake up, as shutdown() does with a connecting socket: fd is unconnected afterwards. */
-void pending_abandon(struct pending *p, int fd, pending_handle handle);
+/* Give the handshake up, as shutdown() does with a connecting socket: fd is unconnected afterwards.
+ * Returns false when the handshake is over, or none of fd's: nothing was done. */
+bool pending_abandon(struct pending *p, int fd, pending_handle handle);
 
 /* The errno kept for a socket whose error the kernel is about to show, or error itself when none is kept.  The kept one
  * is used up.  error: what the kernel said, positive. */

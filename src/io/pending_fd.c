@@ -92,15 +92,17 @@ void pending_dup(struct pending *p, pending_handle handle, int to)
     arena_leave(p, &hold);
 }
 
-void pending_abandon(struct pending *p, int fd, pending_handle handle)
+bool pending_abandon(struct pending *p, int fd, pending_handle handle)
 {
     struct arena_slot *s;
     struct lock_hold hold;
+    bool done;
 
     if (!arena_enter(p, &hold))
-        return;
+        return false;
     s = arena_slot_of(p->arena, handle);
-    if (s) {
+    done = s && s->cookie == real_cookie(fd);
+    if (done) {
         struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
         /* As the kernel: the error it leaves behind stays for the program. */
@@ -108,6 +110,7 @@ void pending_abandon(struct pending *p, int fd, pending_handle handle)
         handshake_drop(p, s, fd);
     }
     arena_leave(p, &hold);
+    return done;
 }
 
 int pending_error(struct pending *p, int fd, int error)
