@@ -42,6 +42,8 @@ clean_up()
 trap clean_up EXIT
 trap 'exit 99' HUP INT TERM
 
+# Where the object is part of the program (sanitize.sh) there is nothing to preload.
+[ -z "${LINKED-}" ] || OBJECT=$PROBE
 for file in "$OBJECT" "$PROBE" "$PROXYD"; do
     [ -r "$file" ] || {
         echo "no $file" >&2
@@ -49,6 +51,8 @@ for file in "$OBJECT" "$PROBE" "$PROXYD"; do
     }
 done
 OBJECT=$(cd "$(dirname "$OBJECT")" && pwd)/$(basename "$OBJECT")
+preload=LD_PRELOAD=$OBJECT
+[ -z "${LINKED-}" ] || preload=LINKED=$LINKED
 
 ok()
 {
@@ -144,7 +148,7 @@ bare()
 under()
 {
     # shellcheck disable=SC2086
-    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$OBJECT" "$PROBE" "$@" >"$out" 2>"$err"
+    timeout -k 1 "$patience" env $environment "$preload" "$PROBE" "$@" >"$out" 2>"$err"
     status=$?
 }
 

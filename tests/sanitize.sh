@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The event-loop tests with all of the object's sources and the test program linked into one instrumented program: of an
+# object that is not instrumented a sanitizer sees nothing.  Run by `make check-sanitized`.
+#   sanitize.sh SANITIZER...    address, thread
+set -u
+
+: "${srcdir:=.}" "${top_srcdir:=..}" "${CC:=cc}" "${COUNT:=600}" "${DL_LIBS:=}"
+LINKED=yes
+export srcdir COUNT LINKED
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+trap 'exit 99' HUP INT TERM
+failed=0
+
+compile()
+{
+    $CC -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -O1 -g -fno-omit-frame-pointer "-fsanitize=$sanitizer" "$@"
+}
+
+# In two rings there are files of one name.
+compile_object()
+{
+    rm -f "$work"/*.o
+    for file in "$top_srcdir"/src/core/*.c "$top_srcdir"/src/io/*.c "$top_srcdir"/src/hook/*.c; do
+        ring=${file%/*}
+        compile -c "$file" -o "$work/${ring##*/}-$(basename "$file" .c).o" || return 1
+    done
+}
+
+# link NAME SOURCE...
+link()
+{
+    program=$work/$1
+    shift
+    # shellcheck disable=SC2086
+    compile -rdynamic -o "$program" "$@" "$srcdir/probe_net.c" "$srcdir/probe_text.c" "$work"/*.o -lpthread $DL_LIBS
+}
+
+# Without an object there is none that exec could hand on.  ASan cannot follow the unwinding of a cancelled thread, and
+# takes what it leaves behind for a fault; 10,000 connections of 500 processes are beyond TSan's speed.
+unfit()
+{
+    case $1 in
+    address) echo vforks execs cancelled ;;
+    *) echo vforks execs come-and-go ;;
+    esac
+}
+
+# A handler that runs in the middle of malloc() is the test's own doing.
+ASAN_OPTIONS=detect_leaks=0
+TSAN_OPTIONS='die_after_fork=0 report_signal_unsafe=0'
+export ASAN_OPTIONS TSAN_OPTIONS
+
+for sanitizer; do
+    if ! compile_object || ! link loop "$srcdir/loop.c" "$srcdir"/loop_[!l]*.c || ! link chaos "$srcdir/chaos.c"; then
+        failed=1
+        continue
+    fi
+    LOOP=$work/loop CHAOS=$work/chaos UNFIT=$(unfit "$sanitizer")
+    export LOOP CHAOS UNFIT
+    for test in preload_loop.sh preload_loop_life.sh preload_chaos.sh; do
+        echo "== $test, $sanitizer"
+        sh "$srcdir/$test" || failed=1
+    done
+done
+exit "$failed"
