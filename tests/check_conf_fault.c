@@ -107,7 +107,7 @@ END_TEST
 START_TEST(memory_short_broken)
 {
     struct world w = { .lines = P "SOCKSIFY_BLOCK=a.test" };
-    struct conf_source source = { look_up, read_file, &w };
+    struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w };
     size_t size, need = conf_memory(&source);
     void *memory;
 

@@ -43,44 +43,49 @@ static void expect(char *const env[], size_t count, const char *text)
     ck_assert_msg(n == count, "%s is too many", n < count ? env[n] : "");
 }
 
-static struct envlist collected(const char *env, const char *state)
+static const struct envlist_found nothing = { .state = NULL };
+
+static struct envlist collected(const char *env, const char *state, const char *conf)
 {
+    const struct envlist_found found = { .state = state, .conf = conf };
     char **split_env = split(env);
     struct envlist l;
-    void *memory = keep(malloc(envlist_size(split_env, state)));    /* exact: the sanitizer sees a byte too many */
+    void *memory = keep(malloc(envlist_size(split_env, &found)));    /* exact: the sanitizer sees a byte too many */
 
-    envlist_collect(&l, split_env, state, memory);
+    envlist_collect(&l, split_env, &found, memory);
     return l;
 }
 
-static const struct { const char *env, *state, *carried; } collections[] = {
-    { "", NULL, "" },
-    { "PATH=/bin|HOME=/", "", "" },
-    { "SOCKSIFY_PROXY=socks5://h|PATH=/bin|SOCKSIFY_DIRECT=", NULL, "SOCKSIFY_PROXY=socks5://h|SOCKSIFY_DIRECT=" },
-    { "SOCKSIFY_X=a=b|SOCKSIFY_X=c|SOCKSIFY_NONSENSE|XSOCKSIFY_Y=1|socksify_z=1", NULL, "SOCKSIFY_X=a=b" },
-    { "SOCKSIFY_PROXY=socks5://h", "/run/user/7/s", "SOCKSIFY_PROXY=socks5://h|SOCKSIFY_STATE=/run/user/7/s" },
-    { "SOCKSIFY_STATE=/old|SOCKSIFY_STATES=1", "/new", "SOCKSIFY_STATES=1|SOCKSIFY_STATE=/new" },
-    { "SOCKSIFY_STATE=/old", NULL, "SOCKSIFY_STATE=/old" },
-    { "SOCKS5_SERVER=a|SOCKS_SERVER=b|ALL_PROXY=socks5://c", NULL, "SOCKS5_SERVER=a" },
-    { "SOCKS5_SERVER=|SOCKS_SERVER=b|ALL_PROXY=socks5://c", NULL, "SOCKS_SERVER=b" },
-    { "ALL_PROXY=http://c|all_proxy=socks5://d", NULL, "all_proxy=socks5://d" },
-    { "ALL_PROXY=socks5h://c|all_proxy=socks5://d", NULL, "ALL_PROXY=socks5h://c" },
-    { "ALL_PROXY=http://c|HTTP_PROXY=http://c", NULL, "" },
-    { "SOCKSIFY_PROXY=socks5://h|ALL_PROXY=socks5://c|SOCKS5_SERVER=a", NULL, "SOCKSIFY_PROXY=socks5://h" },
-    { "SOCKSIFY_PROXY=|ALL_PROXY=socks5://c", NULL, "SOCKSIFY_PROXY=|ALL_PROXY=socks5://c" },
-    { "SOCKS5_USER=u|SOCKS5_PASSWORD=p|SOCKS5_PASSWD=q", NULL, "SOCKS5_USER=u|SOCKS5_PASSWORD=p" },
-    { "SOCKS5_USER=u|SOCKS5_PASSWD=q", NULL, "SOCKS5_USER=u|SOCKS5_PASSWD=q" },
+static const struct { const char *env, *state, *carried, *conf; } collections[] = {
+    { "", NULL, "", NULL },
+    { "PATH=/bin|HOME=/", "", "", NULL },
+    { "SOCKSIFY_PROXY=x|PATH=/bin|SOCKSIFY_DIRECT=", NULL, "SOCKSIFY_PROXY=x|SOCKSIFY_DIRECT=", NULL },
+    { "SOCKSIFY_X=a=b|SOCKSIFY_X=c|SOCKSIFY_NONSENSE|XSOCKSIFY_Y=1|socksify_z=1", NULL, "SOCKSIFY_X=a=b", NULL },
+    { "SOCKSIFY_PROXY=socks5://h", "/run/s", "SOCKSIFY_PROXY=socks5://h|SOCKSIFY_STATE=/run/s", NULL },
+    { "SOCKSIFY_STATE=/old|SOCKSIFY_STATES=1", "/new", "SOCKSIFY_STATES=1|SOCKSIFY_STATE=/new", NULL },
+    { "SOCKSIFY_STATE=/old", NULL, "SOCKSIFY_STATE=/old", NULL },
+    { "SOCKS5_SERVER=a|SOCKS_SERVER=b|ALL_PROXY=socks5://c", NULL, "SOCKS5_SERVER=a", NULL },
+    { "SOCKS5_SERVER=|SOCKS_SERVER=b|ALL_PROXY=socks5://c", NULL, "SOCKS_SERVER=b", NULL },
+    { "ALL_PROXY=http://c|all_proxy=socks5://d", NULL, "all_proxy=socks5://d", NULL },
+    { "ALL_PROXY=socks5h://c|all_proxy=socks5://d", NULL, "ALL_PROXY=socks5h://c", NULL },
+    { "ALL_PROXY=http://c|HTTP_PROXY=http://c", NULL, "", NULL },
+    { "SOCKSIFY_PROXY=socks5://h|ALL_PROXY=socks5://c|SOCKS5_SERVER=a", NULL, "SOCKSIFY_PROXY=socks5://h", NULL },
+    { "SOCKSIFY_PROXY=|ALL_PROXY=socks5://c", NULL, "SOCKSIFY_PROXY=|ALL_PROXY=socks5://c", NULL },
+    { "SOCKS5_USER=u|SOCKS5_PASSWORD=p|SOCKS5_PASSWD=q", NULL, "SOCKS5_USER=u|SOCKS5_PASSWORD=p", NULL },
+    { "SOCKS5_USER=u|SOCKS5_PASSWD=q", NULL, "SOCKS5_USER=u|SOCKS5_PASSWD=q", NULL },
     { "SOCKSIFY_USER=v|SOCKS5_USER=u|SOCKSIFY_PASSWORD_FILE=/f|SOCKS5_PASSWD=q", NULL,
-      "SOCKSIFY_USER=v|SOCKSIFY_PASSWORD_FILE=/f" },
-    { "NO_PROXY=a|no_proxy=b", NULL, "NO_PROXY=a" },
-    { "NO_PROXY=|no_proxy=b", NULL, "no_proxy=b" },
-    { "NO_PROXY=a|SOCKSIFY_DIRECT=", NULL, "SOCKSIFY_DIRECT=" },
-    { "LD_PRELOAD=/x", NULL, "" },
+      "SOCKSIFY_USER=v|SOCKSIFY_PASSWORD_FILE=/f", NULL },
+    { "NO_PROXY=a|no_proxy=b", NULL, "NO_PROXY=a", NULL },
+    { "NO_PROXY=|no_proxy=b", NULL, "no_proxy=b", NULL },
+    { "NO_PROXY=a|SOCKSIFY_DIRECT=", NULL, "SOCKSIFY_DIRECT=", NULL },
+    { "LD_PRELOAD=/x", NULL, "", NULL },
+    { "SOCKSIFY_CONF=/old|HOME=/", "/new", "SOCKSIFY_STATE=/new|SOCKSIFY_CONF=/x.conf", "/x.conf" },
+    { "SOCKSIFY_CONF=/old", NULL, "SOCKSIFY_CONF=/old", "" },
 };
 
 START_TEST(collection_takes_what_configured_us_and_no_more)
 {
-    struct envlist l = collected(collections[_i].env, collections[_i].state);
+    struct envlist l = collected(collections[_i].env, collections[_i].state, collections[_i].conf);
 
     expect(l.vars, l.count, collections[_i].carried);
 }
@@ -90,10 +95,10 @@ START_TEST(collection_is_a_copy)
 {
     char var[] = "SOCKSIFY_PROXY=socks5://h";
     char *env[] = { var, NULL };
-    void *memory = malloc(envlist_size(env, NULL));
+    void *memory = malloc(envlist_size(env, &nothing));
     struct envlist l;
 
-    envlist_collect(&l, env, NULL, memory);
+    envlist_collect(&l, env, &nothing, memory);
     memset(var, 'x', sizeof var - 1);
     ck_assert_str_eq(l.vars[0], "SOCKSIFY_PROXY=socks5://h");
     free(memory);
@@ -131,7 +136,7 @@ static const struct { const char *object, *env, *joined; } joins[] = {
 
 START_TEST(join_adds_what_is_missing)
 {
-    struct envlist l = collected("SOCKSIFY_A=1|SOCKSIFY_B=2", NULL);
+    struct envlist l = collected("SOCKSIFY_A=1|SOCKSIFY_B=2", NULL, NULL);
     char **env = split(joins[_i].env), **slots, *text;
     struct envlist_plan plan;
     size_t kept, count = 0;
@@ -161,7 +166,7 @@ END_TEST
 
 START_TEST(join_with_no_array_is_as_with_an_empty_one)
 {
-    struct envlist l = collected("SOCKSIFY_A=1", NULL);
+    struct envlist l = collected("SOCKSIFY_A=1", NULL, NULL);
     char *slots[3], text[sizeof "LD_PRELOAD=" OBJECT];
     struct envlist_plan plan;
 
@@ -177,7 +182,7 @@ END_TEST
 START_TEST(plan_at_the_limit_of_variables_is_made_and_beyond_refused)
 {
     static char *env[ENVLIST_MAX + 2];
-    struct envlist l = collected("SOCKSIFY_A=1", NULL);
+    struct envlist l = collected("SOCKSIFY_A=1", NULL, NULL);
     struct envlist_plan plan = { .slots = 77 };
 
     for (int i = 0; i < ENVLIST_MAX + 1; i++)
@@ -194,7 +199,7 @@ END_TEST
 START_TEST(plan_of_complete_environment_has_no_limit)
 {
     static char *env[ENVLIST_MAX + 100];
-    struct envlist l = collected("SOCKSIFY_A=1", NULL);
+    struct envlist l = collected("SOCKSIFY_A=1", NULL, NULL);
     struct envlist_plan plan;
 
     for (int i = 0; i < ENVLIST_MAX + 97; i++)
@@ -210,7 +215,7 @@ START_TEST(plan_at_the_limit_of_preload_is_made_and_beyond_refused)
 {
     static char preload[ENVLIST_PRELOAD_MAX + 1];
     char *env[] = { preload, NULL };
-    struct envlist l = collected("", NULL);
+    struct envlist l = collected("", NULL, NULL);
     struct envlist_plan plan;
     size_t ours = strlen(OBJECT ":");
 

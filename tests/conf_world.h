@@ -74,6 +74,7 @@ static const struct {
     { "/long", A255 "a", 0 },
     { "/none", NULL, -ENOENT },
     { "/denied", NULL, -EACCES },
+    { "/public", NULL, -EPERM },
     { "/broken", NULL, -EIO },
 };
 
@@ -94,18 +95,24 @@ static inline const char *read_file(void *context, const char *path, int *error)
 
 static struct conf conf;
 
-static inline void read_world(const char *lines)
+static inline void read_source(const struct conf_source *source)
 {
-    struct world w = { .lines = lines };
-    struct conf_source source = { look_up, read_file, &w };
-    size_t size = conf_memory(&source);
+    size_t size = conf_memory(source);
     void *memory = size ? malloc(size) : NULL;      /* exact: a sanitizer sees a byte too many */
     static void *last;
 
     free(last);
     last = memory;
     memset(&conf, 0xa5, sizeof conf);
-    conf_read(&conf, &source, memory, size);
+    conf_read(&conf, source, memory, size);
+}
+
+static inline void read_world(const char *lines)
+{
+    struct world w = { .lines = lines };
+    struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w };
+
+    read_source(&source);
 }
 
 #endif

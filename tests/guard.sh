@@ -4,6 +4,9 @@
 # `finish`.
 
 set -u
+# No configuration file of the caller may decide anything.
+XDG_CONFIG_HOME=/nonexistent
+export XDG_CONFIG_HOME
 LC_ALL=C
 export LC_ALL
 

@@ -8,7 +8,7 @@ need_file "$SOCKSIFY"
 need_file "$OBJECT"
 
 unset SOCKSIFY_PROXY SOCKSIFY_USER SOCKSIFY_PASSWORD SOCKSIFY_PASSWORD_FILE SOCKSIFY_DIRECT SOCKSIFY_BLOCK \
-    SOCKSIFY_TIMEOUT SOCKSIFY_LOG SOCKS5_SERVER SOCKS_SERVER SOCKS5_USER SOCKS5_PASSWORD SOCKS5_PASSWD \
+    SOCKSIFY_TIMEOUT SOCKSIFY_LOG SOCKSIFY_CONF SOCKS5_SERVER SOCKS_SERVER SOCKS5_USER SOCKS5_PASSWORD SOCKS5_PASSWD \
     ALL_PROXY all_proxy NO_PROXY no_proxy LD_PRELOAD
 url=socks5://127.0.0.1:1080
 cd "$work" || exit 99
@@ -63,13 +63,18 @@ refused 'bracket' -x 'socks5://[::1:1080'
 refused 'user' -x "socks5://$long:x@127.0.0.1"
 refused 'percent' -x socks5://u%zz:x@127.0.0.1
 refused 'NUL' -x socks5://u%00:x@127.0.0.1
-refused 'SOCKSIFY_DIRECT' -x $url -d 10.0.0.0/33
-refused 'SOCKSIFY_BLOCK' -x $url -b 'a b..c'
-refused 'SOCKSIFY_TIMEOUT' -x $url -t soon
+refused '-d: bad item' -x $url -d 10.0.0.0/33
+refused '-b: bad item' -x $url -b 'a b..c'
+refused '-t: not a number' -x $url -t soon
 refused 'unknown option -z' -z -x $url
 refused 'unknown option --nonsense' --nonsense
 refused 'cannot write' -x $url -l "$work/no/such/file"
 SOCKSIFY_PROXY=socks5://127.0.0.1:0 refused 'SOCKSIFY_PROXY'
+SOCKSIFY_BLOCK=x/ refused 'SOCKSIFY_BLOCK' -x $url -d x
+refused 'no/such/file: the file does not exist' -c no/such/file
+printf 'proxy = %s\n\nwhat = x\n' $url >bad.conf
+refused "$work/bad.conf:3: what: unknown key" -c bad.conf
+SOCKSIFY_CONF=bad.conf refused "$work/bad.conf:3: what: unknown key" -x $url
 SOCKSIFY_PASSWORD=secret refused 'user' -x $url -u "$long"
 
 # Errors without a command to run, and the password in no message.
@@ -119,8 +124,11 @@ SOCKS5_SERVER=127.0.0.1 runs 0 '' true
 SOCKSIFY_PASSWORD=x exports SOCKSIFY_USER=bob -x $url -u bob
 SOCKSIFY_PASSWORD=x exports SOCKSIFY_PROXY=$url -x socks5://alice:y@127.0.0.1:1080 -u bob
 SOCKSIFY_PASSWORD=x SOCKSIFY_PROXY=socks5://alice@127.0.0.1:1080 exports SOCKSIFY_PROXY=$url -u bob
-SOCKSIFY_PASSWORD=x ALL_PROXY=socks5h://alice@127.0.0.1 exports SOCKSIFY_PROXY=socks5h://127.0.0.1 -u bob
-ALL_PROXY=socks5://127.0.0.1 exports SOCKSIFY_PROXY=socks5://127.0.0.1
+SOCKSIFY_PASSWORD=x ALL_PROXY=socks5h://alice:y@127.0.0.1 exports SOCKSIFY_USER=bob -u bob
+ALL_PROXY=socks5://127.0.0.1 exports SOCKS5_SERVER=socks5://127.0.0.1
+echo 'proxy = socks5://127.0.0.1:1' >file.conf
+exports "SOCKSIFY_CONF=$work/file.conf" -c file.conf
+ALL_PROXY=socks5://127.0.0.1:0 exports "SOCKSIFY_CONF=$work/file.conf" -c file.conf
 # The command would go to the proxy by itself.
 ALL_PROXY=socks5://127.0.0.1 all_proxy=socks5h://127.0.0.2 runs 1 "" printenv ALL_PROXY all_proxy
 

@@ -40,6 +40,12 @@ grep -Eq '(^| )echo( |;|$)' modes || fault "the echo stays off"
 SOCKSIFY_PASSWORD=x terminal "$SOCKSIFY -x socks5://127.0.0.1 -u alice true" </dev/null || fault "$(cat screen)"
 grep -q 'password of' screen && fault "asked although the environment has one"
 
+# Nobody types a password for what cannot run.
+for arguments in '-x socks5://127.0.0.1:0 -u alice true' '-x socks5://127.0.0.1 -u alice ./no-such-command'; do
+    terminal "$SOCKSIFY $arguments" </dev/null && fault "$arguments: ran"
+    grep -q 'password of' screen && fault "$arguments: asked for a password"
+done
+
 # Without a terminal there is nobody to ask.
 setsid "$SOCKSIFY" -x socks5://127.0.0.1 -u alice touch ran </dev/null >screen 2>&1
 [ $? = 125 ] && [ ! -e ran ] || fault "without a terminal: $(cat screen)"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* conf.h - the configuration: text in, an immutable value out
  *
- * Core reads no environment and no file: conf_read() asks for each variable through a function.  The value is built
+ * Core reads no environment and no file: conf_read() asks for each variable through a function, and is given the text
+ * of the configuration file.  The value is built
  * once at start-up and only read after; reading needs no lock.
  */
 #ifndef SOCKSIFY_CORE_CONF_H
@@ -39,6 +40,7 @@ struct conf {
     enum conf_level log_level;
     char log_path[CONF_PATH_SIZE];        /* empty: standard error */
     struct rules rules;
+    char file[CONF_PATH_SIZE];            /* the configuration file that was read; empty: none; set by conf_load() */
     char message[CONF_MESSAGE_SIZE];      /* when CONF_BROKEN: one line, no credentials in it */
 };
 
@@ -46,13 +48,17 @@ struct conf {
 typedef const char *conf_lookup(void *context, const char *name);
 
 /* The contents of the password file named by path, as a NUL-terminated string without its line end, or NULL with a
- * negative errno in *error. */
+ * negative errno in *error; -EPERM: everyone may read it. */
 typedef const char *conf_read_file(void *context, const char *path, int *error);
 
 struct conf_source {
     conf_lookup *lookup;
     conf_read_file *read_file;
     void *context;                        /* passed to both; may be NULL */
+    const char *file;                     /* the configuration file's name, for messages; NULL: there is none */
+    char *text;                           /* what is in it, NUL-terminated; conf_read() cuts it up */
+    int file_error;                       /* 0, or negative errno: it cannot be read, there is no text */
+    bool file_public;                     /* everyone may read it: it must hold no password */
 };
 
 /* Bytes of memory that conf_read() needs for the rules of these variables, an upper bound; 0 without any, the memory
@@ -60,19 +66,25 @@ struct conf_source {
 size_t conf_memory(const struct conf_source *source);
 
 /* Read the whole configuration.  memory: size bytes as conf_memory() said, aligned for any object, kept by c->rules
- * and to outlive it.  c is always wholly set; a bad value gives CONF_BROKEN and a message that names the variable and
- * the fault (the first one found).
+ * and to outlive it.  c is always wholly set; a bad value gives CONF_BROKEN and a message that names the variable, or
+ * the file with line and key, and the fault (the first one found).
  *
- * Variables, first found wins: SOCKSIFY_PROXY, else SOCKS5_SERVER, SOCKS_SERVER ("host[:port]"), ALL_PROXY, all_proxy
- * (only with a scheme of ours, otherwise passed over).  User: the URL's, else SOCKSIFY_USER, else SOCKS5_USER.
- * Password: the URL's, else SOCKSIFY_PASSWORD, else SOCKSIFY_PASSWORD_FILE, else SOCKS5_PASSWORD, SOCKS5_PASSWD.
- * SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), else NO_PROXY, no_proxy.
+ * First the variables SOCKSIFY_*, then the file, then the conventions; what is set once stays.  Conventions:
+ * SOCKS5_SERVER, SOCKS_SERVER ("host[:port]"), ALL_PROXY, all_proxy (only with a scheme of ours, else passed over);
+ * SOCKS5_USER; SOCKS5_PASSWORD, SOCKS5_PASSWD; NO_PROXY, no_proxy (only without SOCKSIFY_DIRECT).  Within each of the
+ * three the user and password of the proxy's URL count first, and a password before a password file.  User and password
+ * of the file are for the file's proxy and user alone; a convention's are never for the file's proxy.
+ * Rules: SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), the file's rules as they stand, then
+ * NO_PROXY or no_proxy.
  * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_BYPASS, SOCKSIFY_LOG ("level[:file]", level
  * quiet, warn, info, debug or 0 to 3).  An empty variable counts as unset except SOCKSIFY_DIRECT.
+ * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, log, each at most once; below
+ * [rules] block, direct and proxy, each with a list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than
- * SOCKSIFY_LOG gives CONF_BROKEN, conventions alone CONF_NONE; log_level and log_path are read in each state. */
+ * SOCKSIFY_LOG, or a file, gives CONF_BROKEN, conventions alone CONF_NONE; log_level and log_path are read in each
+ * state. */
 void conf_read(struct conf *c, const struct conf_source *source, void *memory, size_t size);
 
 /* Read `socks5://[user[:password]@]host[:port]`; socks5h the same; percent-decoding in user and password; IPv6 in

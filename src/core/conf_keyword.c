@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* conf_keyword.c - the table of the variables and how each is read */
+/* conf_keyword.c - the table of variables and keys, and how each is read */
 #include "conf_keyword.h"
 
 #include <errno.h>
@@ -9,23 +9,39 @@
 
 enum { TIMEOUT_MAX_S = 86400 };
 
+static const char public_fault[] = "a password in a file that everyone may read";
+static const char relative_fault[] = "the path is not absolute";
+
 static int fail(struct conf_reader *r, const char *fault)
 {
     r->fault = fault;
     return -EINVAL;
 }
 
+/* A file that everyone reads is no place for a password. */
+static bool is_public(const struct conf_reader *r)
+{
+    return r->here.line && r->source->file_public;
+}
+
 static int parse_url(struct conf_reader *r, const char *value)
 {
+    char user[CONF_CREDENTIAL_SIZE], password[CONF_CREDENTIAL_SIZE];
     struct conf *c = r->c;
-    int error = conf_parse_url(value, &c->proxy, c->user, c->password, &r->fault);
+    int error = conf_parse_url(value, &c->proxy, user, password, &r->fault);
 
     if (error < 0)
         return error;
-    if (c->user[0])
-        r->filled[SLOT_USER] = r->variable;
-    if (c->password[0])
-        r->filled[SLOT_PASSWORD] = r->variable;
+    if (password[0] && is_public(r))
+        return fail(r, public_fault);
+    if (r->filled[SLOT_USER].name || !user[0])
+        return 0;
+    r->filled[SLOT_USER] = r->here;
+    memcpy(c->user, user, sizeof user);
+    if (r->filled[SLOT_PASSWORD].name || !password[0])
+        return 0;
+    r->filled[SLOT_PASSWORD] = r->here;
+    memcpy(c->password, password, sizeof password);
     return 0;
 }
 
@@ -51,7 +67,7 @@ static int parse_user(struct conf_reader *r, const char *value)
     return 0;
 }
 
-static int parse_password(struct conf_reader *r, const char *value)
+static int set_password(struct conf_reader *r, const char *value)
 {
     size_t len = strlen(value);
 
@@ -61,14 +77,26 @@ static int parse_password(struct conf_reader *r, const char *value)
     return 0;
 }
 
-static const char *file_fault(int error)
+static int parse_password(struct conf_reader *r, const char *value)
+{
+    return is_public(r) ? fail(r, public_fault) : set_password(r, value);
+}
+
+const char *conf_file_fault(int error)
 {
     switch (error) {
     case -ENOENT:
         return "the file does not exist";
     case -EACCES:
-    case -EPERM:
         return "the file may not be read";
+    case -EPERM:
+        return "everyone may read the file";
+    case -EINVAL:
+        return relative_fault;
+    case -EFBIG:
+        return "the file is larger than 1 MiB";
+    case -EILSEQ:
+        return "the file holds a NUL byte";
     default:
         return "the file cannot be read";
     }
@@ -77,13 +105,16 @@ static const char *file_fault(int error)
 static int parse_password_file(struct conf_reader *r, const char *value)
 {
     int error = -EIO;
-    const char *password = r->source->read_file(r->source->context, value, &error);
+    const char *password;
 
+    if (r->here.line && value[0] != '/')
+        return fail(r, relative_fault);
+    password = r->source->read_file(r->source->context, value, &error);
     if (!password)
-        return fail(r, file_fault(error));
+        return fail(r, conf_file_fault(error));
     if (password[0] == '\0')
         return fail(r, "the password in the file is empty");
-    return parse_password(r, password);
+    return set_password(r, password);
 }
 
 static int parse_list(struct conf_reader *r, const char *value, enum rules_verdict verdict)
@@ -112,6 +143,11 @@ static int parse_direct(struct conf_reader *r, const char *value)
     if (rules_count(value) == 0)
         r->c->rules.loopback = false;
     return parse_list(r, value, RULES_DIRECT);
+}
+
+static int parse_proxied(struct conf_reader *r, const char *value)
+{
+    return parse_list(r, value, RULES_PROXY);
 }
 
 static int parse_no_proxy(struct conf_reader *r, const char *value)
@@ -191,6 +227,8 @@ static int parse_log(struct conf_reader *r, const char *value)
         path_len = strlen(value);
         if (path_len == 0)
             return fail(r, "empty file name");
+        if (r->here.line && value[0] != '/')
+            return fail(r, relative_fault);
         if (path_len >= sizeof r->c->log_path)
             return fail(r, "file name is longer than 4095 bytes");
         memcpy(r->c->log_path, value, path_len + 1);
@@ -203,23 +241,24 @@ static int parse_log(struct conf_reader *r, const char *value)
  * both, the block list before the direct list because the first rule that matches decides, and the log before all
  * because it is where the faults go. */
 const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
-    { "SOCKSIFY_LOG", parse_log, SLOT_LOG, 0 },
-    { "SOCKSIFY_PROXY", parse_url, SLOT_PROXY, KEY_OURS },
-    { "SOCKS5_SERVER", parse_server, SLOT_PROXY, 0 },
-    { "SOCKS_SERVER", parse_server, SLOT_PROXY, 0 },
-    { "ALL_PROXY", parse_all_proxy, SLOT_PROXY, 0 },
-    { "all_proxy", parse_all_proxy, SLOT_PROXY, 0 },
-    { "SOCKSIFY_USER", parse_user, SLOT_USER, KEY_OURS },
-    { "SOCKS5_USER", parse_user, SLOT_USER, 0 },
-    { "SOCKSIFY_PASSWORD", parse_password, SLOT_PASSWORD, KEY_OURS },
-    { "SOCKSIFY_PASSWORD_FILE", parse_password_file, SLOT_PASSWORD, KEY_OURS },
-    { "SOCKS5_PASSWORD", parse_password, SLOT_PASSWORD, 0 },
-    { "SOCKS5_PASSWD", parse_password, SLOT_PASSWORD, 0 },
-    { "SOCKSIFY_BLOCK", parse_block, SLOT_BLOCK, KEY_OURS | KEY_LIST },
-    { "SOCKSIFY_DIRECT", parse_direct, SLOT_DIRECT, KEY_OURS | KEY_LIST | KEY_EMPTY },
-    { "NO_PROXY", parse_no_proxy, SLOT_DIRECT, KEY_LIST },
-    { "no_proxy", parse_no_proxy, SLOT_DIRECT, KEY_LIST },
-    { "SOCKSIFY_TIMEOUT", parse_timeout, SLOT_TIMEOUT, KEY_OURS },
-    { "SOCKSIFY_DNS", parse_dns, SLOT_DNS, KEY_OURS },
-    { "SOCKSIFY_BYPASS", parse_bypass, SLOT_BYPASS, KEY_OURS },
+    { "SOCKSIFY_LOG", "log", parse_log, SLOT_LOG, 0 },
+    { "SOCKSIFY_PROXY", "proxy", parse_url, SLOT_PROXY, KEY_OURS },
+    { "SOCKS5_SERVER", NULL, parse_server, SLOT_PROXY, KEY_CONVENTION },
+    { "SOCKS_SERVER", NULL, parse_server, SLOT_PROXY, KEY_CONVENTION },
+    { "ALL_PROXY", NULL, parse_all_proxy, SLOT_PROXY, KEY_CONVENTION },
+    { "all_proxy", NULL, parse_all_proxy, SLOT_PROXY, KEY_CONVENTION },
+    { "SOCKSIFY_USER", "user", parse_user, SLOT_USER, KEY_OURS },
+    { "SOCKS5_USER", NULL, parse_user, SLOT_USER, KEY_CONVENTION },
+    { "SOCKSIFY_PASSWORD", "password", parse_password, SLOT_PASSWORD, KEY_OURS },
+    { "SOCKSIFY_PASSWORD_FILE", "password-file", parse_password_file, SLOT_PASSWORD, KEY_OURS },
+    { "SOCKS5_PASSWORD", NULL, parse_password, SLOT_PASSWORD, KEY_CONVENTION },
+    { "SOCKS5_PASSWD", NULL, parse_password, SLOT_PASSWORD, KEY_CONVENTION },
+    { "SOCKSIFY_BLOCK", "block", parse_block, SLOT_BLOCK, KEY_OURS | KEY_LIST },
+    { "SOCKSIFY_DIRECT", "direct", parse_direct, SLOT_DIRECT, KEY_OURS | KEY_LIST | KEY_EMPTY },
+    { NULL, "proxy", parse_proxied, SLOT_RULE, KEY_LIST },
+    { "NO_PROXY", NULL, parse_no_proxy, SLOT_DIRECT, KEY_CONVENTION | KEY_LIST },
+    { "no_proxy", NULL, parse_no_proxy, SLOT_DIRECT, KEY_CONVENTION | KEY_LIST },
+    { "SOCKSIFY_TIMEOUT", "timeout", parse_timeout, SLOT_TIMEOUT, KEY_OURS },
+    { "SOCKSIFY_DNS", "dns", parse_dns, SLOT_DNS, KEY_OURS },
+    { "SOCKSIFY_BYPASS", "bypass", parse_bypass, SLOT_BYPASS, KEY_OURS },
 };

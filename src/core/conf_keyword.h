@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* conf_keyword.h - the table of the variables and how each is read; for conf.c and its like only */
+/* conf_keyword.h - the table of variables and keys, and how each is read; for conf.c and its like only */
 #ifndef SOCKSIFY_CORE_CONF_KEYWORD_H
 #define SOCKSIFY_CORE_CONF_KEYWORD_H
 
@@ -9,24 +9,34 @@
 
 enum { CONF_STEP_MS = 10000, CONF_REPLY_MS = 130000 };      /* the default deadlines, milliseconds */
 
-/* What a variable sets; the first variable that is there for a slot fills it. */
+/* What a variable or key sets; the first that is there for a slot fills it. */
 enum conf_slot {
     SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS, SLOT_BYPASS,
-    SLOT_COUNT
+    SLOT_RULE, SLOT_COUNT
 };
 
 enum {
     KEY_OURS = 1,           /* asks for a proxy by being set */
     KEY_EMPTY = 2,          /* the empty value has a meaning */
-    KEY_LIST = 4            /* its rules need memory */
+    KEY_LIST = 4,           /* its rules need memory; as a key it stands below [rules], any number of times */
+    KEY_CONVENTION = 8      /* other programs' */
+};
+
+/* Where a value stands; name: constant, NULL for nowhere; line: of the file, 0 for a variable. */
+struct conf_place {
+    const char *name;
+    unsigned line;
 };
 
 /* One reading of the configuration; lives on conf_read()'s stack. */
 struct conf_reader {
     struct conf *c;
     const struct conf_source *source;
-    const char *variable;               /* the one being read */
-    const char *filled[SLOT_COUNT];     /* the variable that filled a slot, or NULL */
+    struct conf_place here;             /* what is being read */
+    struct conf_place filled[SLOT_COUNT];   /* what filled a slot */
+    bool foreign;                       /* the proxy is not this layer's: neither are user and password */
+    bool ours;                          /* something asks for a proxy */
+    uint32_t seen;                      /* keys of the file, by number */
     const char *fault;                  /* a constant phrase */
     const char *item;                   /* the part of the value at fault when it may be shown, or NULL */
     size_t item_len;
@@ -37,13 +47,17 @@ struct conf_reader {
 typedef int conf_parse(struct conf_reader *r, const char *value);
 
 struct conf_keyword {
-    const char *variable;
+    const char *variable;               /* NULL: a key of the file alone */
+    const char *key;                    /* NULL: a variable alone */
     conf_parse *parse;
     enum conf_slot slot;
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 19 };
+enum { CONF_KEYWORDS = 20 };
+
+/* What it means that a file cannot be read: a constant phrase.  error: negative errno. */
+const char *conf_file_fault(int error);
 
 /* In order of precedence within a slot; constant. */
 extern const struct conf_keyword conf_keywords[CONF_KEYWORDS];

@@ -12,8 +12,9 @@
 static const char preload[] = "LD_PRELOAD=";
 static const char own[] = "SOCKSIFY_";
 static const char state_name[] = "SOCKSIFY_STATE=";
+static const char conf_name[] = "SOCKSIFY_CONF=";
 
-enum { PRELOAD_LEN = sizeof preload - 1, OWN_LEN = sizeof own - 1, STATE_LEN = sizeof state_name - 1 };
+enum { PRELOAD_LEN = sizeof preload - 1, OWN_LEN = sizeof own - 1 };
 
 static char *const nothing[] = { NULL };
 
@@ -104,10 +105,17 @@ static void conventions(char *const env[], const char *used[CONVENTIONS])
     used[3] = direct_convention(env);
 }
 
-static bool is_carried(const char *var, size_t len, const char *const used[CONVENTIONS], bool with_state)
+/* name: with its '='. */
+static bool is_replaced(const char *var, const char *name, const char *value)
+{
+    return value && *value && strncmp(var, name, strlen(name)) == 0;
+}
+
+static bool is_carried(const char *var, size_t len, const char *const used[CONVENTIONS],
+                       const struct envlist_found *found)
 {
     if (strncmp(var, own, OWN_LEN) == 0)
-        return len && !(with_state && strncmp(var, state_name, STATE_LEN) == 0);
+        return len && !is_replaced(var, state_name, found->state) && !is_replaced(var, conf_name, found->conf);
     for (int i = 0; i < CONVENTIONS; i++)
         if (used[i] && len == strlen(used[i]) + 1 && strncmp(var, used[i], len - 1) == 0)
             return true;
@@ -140,37 +148,38 @@ static void keep(struct sink *s, const char *name, size_t len, const char *value
     s->bytes += len + size;
 }
 
-static void collect(struct sink *s, char *const env[], const char *state)
+static void collect(struct sink *s, char *const env[], const struct envlist_found *found)
 {
     const char *used[CONVENTIONS];
-    bool with_state = state && *state;
 
     conventions(env, used);
     for (char *const *e = array_of(env); *e; e++) {
         size_t len = name_len(*e);
 
-        if (is_carried(*e, len, used, with_state) && find(env, *e, len) == *e)
+        if (is_carried(*e, len, used, found) && find(env, *e, len) == *e)
             keep(s, *e, len, *e + len);
     }
-    if (with_state)
-        keep(s, state_name, STATE_LEN, state);
+    if (found->state && *found->state)
+        keep(s, state_name, sizeof state_name - 1, found->state);
+    if (found->conf && *found->conf)
+        keep(s, conf_name, sizeof conf_name - 1, found->conf);
 }
 
-size_t envlist_size(char *const env[], const char *state)
+size_t envlist_size(char *const env[], const struct envlist_found *found)
 {
     struct sink s = { .vars = NULL };
 
-    collect(&s, env, state);
+    collect(&s, env, found);
     return s.count * sizeof(char *) + s.bytes;
 }
 
-void envlist_collect(struct envlist *l, char *const env[], const char *state, void *memory)
+void envlist_collect(struct envlist *l, char *const env[], const struct envlist_found *found, void *memory)
 {
     struct sink count = { .vars = NULL }, s = { .vars = memory };
 
-    collect(&count, env, state);
+    collect(&count, env, found);
     s.text = (char *)memory + count.count * sizeof(char *);
-    collect(&s, env, state);
+    collect(&s, env, found);
     l->vars = memory;
     l->count = s.count;
 }

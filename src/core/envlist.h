@@ -26,15 +26,21 @@ struct envlist_plan {
     size_t text;                /* bytes for LD_PRELOAD; 0: it is right as it is, or there is none */
 };
 
+/* What start-up has found, and other programs must not find otherwise; NULL or empty: nothing. */
+struct envlist_found {
+    const char *state;          /* value for SOCKSIFY_STATE */
+    const char *conf;           /* value for SOCKSIFY_CONF */
+};
+
 /* Bytes of memory that envlist_collect() needs for the same arguments. */
-size_t envlist_size(char *const env[], const char *state);
+size_t envlist_size(char *const env[], const struct envlist_found *found);
 
 /* Copy what configured us: every SOCKSIFY_* of env, and of the conventions (SOCKS5_SERVER, SOCKS_SERVER, ALL_PROXY,
  * all_proxy; SOCKS5_USER; SOCKS5_PASSWORD, SOCKS5_PASSWD; NO_PROXY, no_proxy) those that conf_read() would use.  Of
  * several variables with one name the first is taken, which is the one getenv() gives.
- * state: value for SOCKSIFY_STATE, which then replaces that of env; NULL or empty: none.
+ * found: its values replace those of env.
  * memory: envlist_size() bytes, aligned for a pointer; kept by l. */
-void envlist_collect(struct envlist *l, char *const env[], const char *state, void *memory);
+void envlist_collect(struct envlist *l, char *const env[], const struct envlist_found *found, void *memory);
 
 /* What would have to be added to envp?  object: what LD_PRELOAD must hold, a path without blank or colon; NULL: leave
  * LD_PRELOAD as it is.

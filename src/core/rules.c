@@ -166,11 +166,12 @@ static int add_item(struct rules *r, const char *item, size_t len, enum rules_ve
 {
     struct rule rule;
     struct addr name;
-    int error = read_item(item, len, &rule, &name);
+    bool except = !no_proxy && verdict == RULES_DIRECT && item[0] == '!';
+    int error = read_item(item + except, len - except, &rule, &name);
 
     if (error < 0)
         return no_proxy ? 0 : error;
-    rule.verdict = verdict;
+    rule.verdict = except ? RULES_PROXY : verdict;
     if (no_proxy && rule.kind == ADDR_NAME)
         rule.subdomains = true;
     return append(r, &rule, &name);

@@ -9,7 +9,8 @@
  * each with an optional `:PORT` or `:PORT-PORT` (IPv6 then in brackets, the prefix length inside or after them).
  * `.example.org` (also `*.example.org`) is the domain and all below it; `example.org` that name alone.  Address items
  * match addresses, name items match names; `*` both.  Host bits beyond a prefix are dropped; a v4-mapped item is its
- * IPv4 form; a scope id is refused, and so is a name whose last label is a number (a mistyped address).
+ * IPv4 form; a scope id is refused, and so is a name whose last label is a number (a mistyped address).  In a list of
+ * what is direct `!ITEM` is an exception, which goes through the proxy; it stands before what it is an exception to.
  */
 #ifndef SOCKSIFY_CORE_RULES_H
 #define SOCKSIFY_CORE_RULES_H

@@ -2,15 +2,15 @@
 /* main.c - socksify-helper: what the launcher asks of the library's own code before it starts a program */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/conf.h"
+#include "../io/conf_load.h"
+#include "../io/real.h"
 #include "check.h"
 
-enum { EXIT_OWN = 125, PASSWORD_LINE = 1024 };
+enum { EXIT_OWN = 125 };
 
 /* One line on stderr in the launcher's name; returns the exit status of an error of our own. */
 static int fail(const char *message)
@@ -19,49 +19,42 @@ static int fail(const char *message)
     return EXIT_OWN;
 }
 
-static const char *lookup(void *context, const char *name)
-{
-    (void)context;
-    return getenv(name);
-}
+/* The options of the launcher that set a variable, by their letters. */
+static const struct {
+    char letter;
+    const char *variable;
+} options[] = {
+    { 'x', "SOCKSIFY_PROXY" }, { 'u', "SOCKSIFY_USER" }, { 'd', "SOCKSIFY_DIRECT" }, { 'b', "SOCKSIFY_BLOCK" },
+    { 't', "SOCKSIFY_TIMEOUT" },
+};
 
-/* context: PASSWORD_LINE bytes, which get the file's first line. */
-static const char *read_file(void *context, const char *path, int *error)
+/* A fault in what an option said is told of the option.  given: the letters of those that were given. */
+static int fail_conf(const char *message, const char *given)
 {
-    char *line = context;
-    FILE *file = fopen(path, "re");
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        size_t len = strlen(options[i].variable);
 
-    if (!file) {
-        *error = -errno;
-        return NULL;
+        if (strchr(given, options[i].letter) && !strncmp(message, options[i].variable, len) && message[len] == ':') {
+            fprintf(stderr, "socksify: -%c%s\n", options[i].letter, message + len);
+            return EXIT_OWN;
+        }
     }
-    line[0] = '\0';
-    if (!fgets(line, PASSWORD_LINE, file) && ferror(file))
-        *error = -errno, line = NULL;
-    fclose(file);
-    if (line)
-        line[strcspn(line, "\r\n")] = '\0';
-    return line;
+    return fail(message);
 }
 
-/* Say what is wrong with the configuration in the environment, if anything is. */
+/* Say what is wrong with the configuration, if anything is. */
 static int check_conf(char **arguments)
 {
     static struct conf conf;
-    static char line[PASSWORD_LINE];
-    struct conf_source source = { .lookup = lookup, .read_file = read_file, .context = line };
-    size_t size = conf_memory(&source);
-    void *memory = malloc(size ? size : 1);
 
-    (void)arguments;
-    if (!memory)
-        return fail("out of memory");
-    conf_read(&conf, &source, memory, size);
-    free(memory);
+    if (!arguments[0])
+        return fail("socksify-helper: no list of options");
+    real_init();
+    conf_load(&conf, getenv);
     if (conf.state == CONF_BROKEN)
-        return fail(conf.message);
-    if (conf.state == CONF_NONE || conf.proxy.kind == ADDR_NONE)
-        return fail("no proxy: give one with -x URL, or in SOCKSIFY_PROXY or ALL_PROXY");
+        return fail_conf(conf.message, arguments[0]);
+    if (conf.state == CONF_NONE)
+        return fail("no proxy: give one with -x URL, in SOCKSIFY_PROXY or ALL_PROXY, or in socksify.conf");
     return 0;
 }
 
@@ -69,7 +62,7 @@ static int check_launch(char **arguments)
 {
     int status = check_conf(arguments);
 
-    return status ? status : check_command(arguments);
+    return status ? status : check_command(arguments + 1);
 }
 
 static const struct command {
@@ -77,9 +70,9 @@ static const struct command {
     int (*function)(char **arguments);    /* the words after the name, NULL-terminated; returns the exit status */
     const char *help;
 } commands[] = {
-    { "conf", check_conf, "conf                       check the configuration in the environment" },
-    { "check", check_command, "check COMMAND [ARGUMENT]   check that the command would use the proxy" },
-    { "launch", check_launch, "launch COMMAND [ARGUMENT]  both" },
+    { "conf", check_conf, "conf GIVEN                       check the configuration; GIVEN: letters of options" },
+    { "check", check_command, "check COMMAND [ARGUMENT]         check that the command would use the proxy" },
+    { "launch", check_launch, "launch GIVEN COMMAND [ARGUMENT]  both" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

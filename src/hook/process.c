@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../io/file.h"
+#include "../io/conf_load.h"
 #include "../io/lock.h"
 #include "../io/log.h"
 #include "../io/real.h"
@@ -31,44 +31,6 @@ extern const char *gnu_get_libc_version(void) __attribute__((weak));
 int __register_atfork(fork_handler *before, fork_handler *parent, fork_handler *child, void *object)
     __attribute__((weak));
 int pthread_atfork(fork_handler *before, fork_handler *parent, fork_handler *child) __attribute__((weak));
-
-static const char *lookup(void *context, const char *name)
-{
-    (void)context;
-    return secure_getenv(name);
-}
-
-/* The password file: its first line. */
-static const char *read_file(void *context, const char *path, int *error)
-{
-    char *text = context;
-    int fd = file_open(path, O_RDONLY | O_NOCTTY, 0);
-    ssize_t n = fd < 0 ? -1 : real.read(fd, text, CONF_CREDENTIAL_SIZE + 1);
-
-    *error = fd < 0 ? fd : -errno;
-    if (fd >= 0)
-        real_close(fd);
-    if (n < 0)
-        return NULL;
-    text[n] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    return text;
-}
-
-static void read_configuration(void)
-{
-    char file[CONF_CREDENTIAL_SIZE + 2];
-    struct conf_source source = { .lookup = lookup, .read_file = read_file, .context = file };
-    size_t size = conf_memory(&source);
-    void *memory = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
-
-    if (memory == MAP_FAILED)
-        memory = NULL, size = 0;    /* conf_read() then finds no room for the rules, and says so */
-    conf_read(&process.conf, &source, memory, size);
-    /* A password need not lie about on the stack; the barrier keeps the compiler from dropping the store. */
-    memset(file, 0, sizeof file);
-    __asm__ volatile("" : : "r"(file) : "memory");
-}
 
 /* Set before fork() in this thread, taken by the handlers after it. */
 static _Thread_local struct {
@@ -127,8 +89,10 @@ static void start_ready(void)
 
 static void start(void)
 {
+    struct envlist_found found = { .state = NULL };
+
     real_init();
-    read_configuration();
+    conf_load(&process.conf, secure_getenv);
     log_init(process.conf.log_level, process.conf.log_path);
     if (process.conf.state == CONF_NONE)
         return;
@@ -137,8 +101,10 @@ static void start(void)
     if (process.conf.state == CONF_READY)
         start_ready();
     /* A broken configuration is carried on as well: its children must fail as it does. */
-    carry_init(&process.carry, environ,
-               process.conf.state == CONF_READY ? state_directory(&process.state) : NULL);
+    found.conf = process.conf.file;
+    if (process.conf.state == CONF_READY)
+        found.state = state_directory(&process.state);
+    carry_init(&process.carry, environ, &found);
 }
 
 void process_start(void)

@@ -83,10 +83,10 @@ static unsigned served(const struct loaded *l)
     return gnu_get_libc_version ? ELF_GLIBC : ELF_MUSL;
 }
 
-int carry_init(struct carry *c, char *const env[], const char *state)
+int carry_init(struct carry *c, char *const env[], const struct envlist_found *found)
 {
     struct loaded l = { .path = "" };
-    size_t list = envlist_size(env, state), size;
+    size_t list = envlist_size(env, found), size;
     char *memory;
 
     dl_iterate_phdr(visit, &l);
@@ -94,7 +94,7 @@ int carry_init(struct carry *c, char *const env[], const char *state)
     memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return -ENOMEM;
-    envlist_collect(&c->list, env, state, memory);
+    envlist_collect(&c->list, env, found, memory);
     strcpy(memory + list, l.path);
     mprotect(memory, size, PROT_READ);
     c->objects[0].target = program_own_target();

@@ -18,9 +18,9 @@ struct carry {                      /* zero-filled: nothing is carried, and no p
 };
 
 /* Find out which file this object was loaded from, and copy the variables.
- * env: the environment at start-up.  state: value of SOCKSIFY_STATE for other processes; NULL or empty: as in env.
+ * env: the environment at start-up.  found: what other processes get instead of what env says.
  * Returns 0, or -ENOMEM (c untouched).  objects[0].path is NULL when this code is in the program itself, or at a path
  * that LD_PRELOAD cannot hold.  Call once, at start-up, while the working directory is still that of the loader. */
-int carry_init(struct carry *c, char *const env[], const char *state);
+int carry_init(struct carry *c, char *const env[], const struct envlist_found *found);
 
 #endif

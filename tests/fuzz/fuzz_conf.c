@@ -126,7 +126,7 @@ static void check(const struct conf *c)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct world w = { .data = data, .size = size };
-    const struct conf_source source = { look_up, read_file, &w };
+    const struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w };
     static struct conf c;
     size_t need;
     void *memory;

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/* check_conf_file.c - the configuration file: its lines, its place between the variables, its faults */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_world.h"
+
+Suite *make_suite(void);
+
+#define H "hunter22"
+#define F "proxy = socks5://192.0.2.1\n"
+#define BOB "SOCKSIFY_USER=bob\nSOCKSIFY_PASSWORD=x\n"
+
+/* text: the file; NULL: there is none, because of error. */
+static void read_both(const char *lines, const char *text, int error, bool is_public)
+{
+    struct world w = { .lines = lines };
+    char *copy = text ? strdup(text) : NULL;        /* exact: a sanitizer sees a byte too many */
+    struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w, .file = "/f",
+                                  .text = copy, .file_error = error, .file_public = is_public };
+
+    read_source(&source);
+    free(copy);
+}
+
+static const struct {
+    const char *lines, *text, *proxy, *user, *password;
+} good[] = {
+    { "", F, "192.0.2.1:1080", "", "" },
+    { "", "proxy=socks5://192.0.2.1", "192.0.2.1:1080", "", "" },
+    { "", "# x = y\r\n ; z\r\n\r\n\t proxy \t=\t socks5://[2001:db8::1]:8 \t\r\n", "[2001:db8::1]:8", "", "" },
+    { "", "[rules]\ndirect = a.test\n[socksify]\n" F, "192.0.2.1:1080", "", "" },
+    { "", F "user = a b\npassword = #x = y;\n", "192.0.2.1:1080", "a b", "#x = y;" },
+    { "", F "user = u\npassword-file = /pw\n", "192.0.2.1:1080", "u", "frofile" },
+    { "", "user = v\npassword = w\nproxy = socks5://h\n", "h:1080", "v", "w" },
+    { "", "proxy = socks5://u:p@h\n", "h:1080", "u", "p" },
+    { "SOCKSIFY_PROXY=\n", F, "192.0.2.1:1080", "", "" },
+    { "SOCKSIFY_PROXY=socks5://o\n", F, "o:1080", "", "" },
+    /* what is the file's proxy's alone does not go to another, nor with another user */
+    { "SOCKSIFY_PROXY=socks5://o\n", "proxy = socks5://u:p@h", "o:1080", "", "" },
+    { "SOCKSIFY_PROXY=socks5://o\n", F "user = u\npassword = p\n", "o:1080", "", "" },
+    { "SOCKSIFY_PROXY=socks5://o\n" BOB, F "user = u\npassword = p\n", "o:1080", "bob", "x" },
+    { BOB, F "user = u\npassword = p\n", "192.0.2.1:1080", "bob", "x" },
+    { BOB, "proxy = socks5://u:p@h\n", "h:1080", "bob", "x" },
+    { "SOCKSIFY_PASSWORD=x\n", F "user = u\npassword = p\n", "192.0.2.1:1080", "u", "x" },
+    { "SOCKSIFY_PASSWORD=x\n", "proxy = socks5://u:p@h\n", "h:1080", "u", "x" },
+    /* conventions come after it */
+    { "SOCKS5_SERVER=o:9\nALL_PROXY=socks5://p\n", F, "192.0.2.1:1080", "", "" },
+    { "SOCKS5_SERVER=o:9\nSOCKS5_USER=v\nSOCKS5_PASSWORD=w", F, "192.0.2.1:1080", "", "" },
+    { "SOCKS5_SERVER=o:9\nSOCKS5_USER=v\nSOCKS5_PASSWORD=w", "timeout = 3\n", "o:9", "v", "w" },
+};
+
+START_TEST(file_good_between_variables_and_conventions)
+{
+    char shown[ADDR_TEXT_SIZE];
+
+    read_both(good[_i].lines, good[_i].text, 0, false);
+    ck_assert_str_eq(conf.message, "");
+    ck_assert_int_eq(conf.state, CONF_READY);
+    addr_format(&conf.proxy, shown, sizeof shown);
+    ck_assert_str_eq(shown, good[_i].proxy);
+    ck_assert_str_eq(conf.user, good[_i].user);
+    ck_assert_str_eq(conf.password, good[_i].password);
+}
+END_TEST
+
+START_TEST(file_every_key_set)
+{
+    read_both("", F "timeout = 2.5\ndns = local\nbypass = allow\nlog = debug:/l\n", 0, false);
+    ck_assert_int_eq(conf.state, CONF_READY);
+    ck_assert_uint_eq(conf.reply_ms, 2500);
+    ck_assert_int_eq(conf.dns, CONF_DNS_LOCAL);
+    ck_assert_int_eq(conf.bypass, CONF_BYPASS_ALLOW);
+    ck_assert_int_eq(conf.log_level, CONF_LOG_DEBUG);
+    ck_assert_str_eq(conf.log_path, "/l");
+    read_both("SOCKSIFY_TIMEOUT=4\nSOCKSIFY_LOG=quiet\n", F "timeout = 2.5\nlog = debug:/l\n", 0, false);
+    ck_assert_uint_eq(conf.reply_ms, 4000);
+    ck_assert_int_eq(conf.log_level, CONF_LOG_QUIET);
+}
+END_TEST
+
+#define RULES F "[rules]\nproxy = 10.1.0.0/16 a.test\nblock = 10.1.0.0/15, *:25\ndirect = 10.0.0.0/8\nproxy = [::1]\n"
+
+static const struct {
+    const char *lines, *host;
+    uint16_t port;
+    enum rules_verdict verdict;
+} ruled[] = {
+    { "", "10.1.2.3", 80, RULES_PROXY },
+    { "", "10.0.2.3", 80, RULES_BLOCK },
+    { "", "10.9.2.3", 80, RULES_DIRECT },
+    { "", "10.9.2.3", 25, RULES_BLOCK },
+    { "", "a.test", 25, RULES_PROXY },
+    { "", "b.test", 25, RULES_BLOCK },
+    { "", "::1", 80, RULES_PROXY },
+    { "", "127.0.0.1", 80, RULES_DIRECT },
+    { "SOCKSIFY_BLOCK=10.1.2.3\n", "10.1.2.3", 80, RULES_BLOCK },
+    { "SOCKSIFY_BLOCK=10.1.2.3\n", "b.test", 25, RULES_BLOCK },
+    { "SOCKSIFY_DIRECT=10.1.2.3\n", "10.1.2.3", 80, RULES_DIRECT },
+    { "SOCKSIFY_DIRECT=10.1.2.3\n", "10.9.2.3", 80, RULES_DIRECT },
+    { "SOCKSIFY_DIRECT=\n", "127.0.0.1", 80, RULES_PROXY },
+    { "NO_PROXY=a.test,b.test\n", "a.test", 80, RULES_PROXY },
+    { "NO_PROXY=a.test,b.test\n", "b.test", 80, RULES_DIRECT },
+    /* an exception of the direct list */
+    { "SOCKSIFY_DIRECT=!127.0.0.0/8,10.1.0.0/16\n", "127.0.0.1", 80, RULES_PROXY },
+    { "SOCKSIFY_DIRECT=!10.1.2.3,10.1.0.0/16\n", "10.1.2.3", 80, RULES_PROXY },
+    { "SOCKSIFY_DIRECT=!10.1.2.3,10.1.0.0/16\n", "10.1.2.4", 80, RULES_DIRECT },
+};
+
+START_TEST(file_rules_judged_as_they_stand)
+{
+    struct addr a;
+
+    read_both(ruled[_i].lines, RULES, 0, false);
+    ck_assert_str_eq(conf.message, "");
+    if (addr_from_text(ruled[_i].host, strlen(ruled[_i].host), &a) != 0)
+        ck_assert_int_eq(addr_from_name(ruled[_i].host, strlen(ruled[_i].host), &a), 0);
+    a.port = ruled[_i].port;
+    ck_assert_int_eq(rules_judge(&conf.rules, &a, NULL), ruled[_i].verdict);
+}
+END_TEST
+
+static const struct {
+    const char *lines, *text;
+    int error;
+    bool is_public;
+    const char *message;
+} bad[] = {
+    { "", NULL, -ENOENT, false, "/f: the file does not exist" },
+    { P, NULL, -EACCES, false, "/f: the file may not be read" },
+    { P, NULL, -EFBIG, false, "/f: the file is larger than 1 MiB" },
+    { P, NULL, -EILSEQ, false, "/f: the file holds a NUL byte" },
+    { P, NULL, -EINVAL, false, "/f: the path is not absolute" },
+    { P, NULL, -EIO, false, "/f: the file cannot be read" },
+    { "", "", 0, false, "/f: no proxy in it" },
+    { "ALL_PROXY=http://h\n", "timeout = 3\n", 0, false, "/f: no proxy in it" },
+    { "", "\n\n  what\n", 0, false, "/f:3: no = after the key" },
+    { P, "\n" H "\n", 0, false, "/f:2: no = after the key" },
+    { P, "= x\n", 0, false, "/f:1: no key before the =" },
+    { P, "proxy =\n", 0, false, "/f:1: no value after the =" },
+    { P, "[other]\n", 0, false, "/f:1: neither [socksify] nor [rules]" },
+    { P, "[rules\n", 0, false, "/f:1: neither [socksify] nor [rules]" },
+    { P, "direct = a\n", 0, false, "/f:1: direct: unknown key" },
+    { P, "Timeout = 3\n", 0, false, "/f:1: Timeout: unknown key" },
+    { P, "[rules]\n\n\n\n\n\n\n\n\ntimeout = 3\n", 0, false, "/f:10: timeout: is not block, direct or proxy" },
+    { P, "[rules]\nblock = a\nblock = 10.0.0.0/33\n", 0, false, "/f:3: block: bad item \"10.0.0.0/33\"" },
+    { P, "[rules]\nblock = !a\n", 0, false, "/f:2: block: bad item \"!a\"" },
+    { P, "[rules]\ndirect = ,\n", 0, false, "/f:2: direct: no item" },
+    { P, "timeout = 3\ntimeout = 3\n", 0, false, "/f:2: timeout: given twice" },
+    { "", "proxy = http://" H ":" H "@h\n", 0, false, "/f:1: proxy: unknown scheme" },
+    { "", F "user = " H "\n", 0, false, "/f:2: user: a user without a password" },
+    { "", F "\npassword = " H "\n", 0, false, "/f:3: password: a password without a user" },
+    { "", F "user = u\npassword-file = pw\n", 0, false, "/f:3: password-file: the path is not absolute" },
+    { "", F "user = u\npassword-file = /public\n", 0, false, "/f:3: password-file: everyone may read the file" },
+    { "", F "log = info:l\n", 0, false, "/f:2: log: the path is not absolute" },
+    { "", F "user = u\npassword = " H "\n", 0, true, "/f:3: password: a password in a file that everyone may read" },
+    { "", "proxy = socks5://u:" H "@h\n", 0, true, "/f:1: proxy: a password in a file that everyone may read" },
+};
+
+START_TEST(file_bad_named_with_line)
+{
+    read_both(bad[_i].lines, bad[_i].text, bad[_i].error, bad[_i].is_public);
+    ck_assert_str_eq(conf.message, bad[_i].message);
+    ck_assert_int_eq(conf.state, CONF_BROKEN);
+    ck_assert_str_eq(conf.password, "");
+}
+END_TEST
+
+START_TEST(file_public_without_password_good)
+{
+    read_both(BOB, F "[rules]\ndirect = a\n", 0, true);
+    ck_assert_str_eq(conf.message, "");
+    ck_assert_int_eq(conf.state, CONF_READY);
+    read_both("", F "user = u\npassword-file = /pw\n", 0, true);
+    ck_assert_str_eq(conf.password, "frofile");
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *s = suite_create("conf_file");
+    TCase *t = tcase_create("conf_file");
+
+    tcase_add_checked_fixture(t, map_area, unmap_area);
+    tcase_add_loop_test(t, file_good_between_variables_and_conventions, 0, COUNT(good));
+    tcase_add_test(t, file_every_key_set);
+    tcase_add_loop_test(t, file_rules_judged_as_they_stand, 0, COUNT(ruled));
+    tcase_add_loop_test(t, file_bad_named_with_line, 0, COUNT(bad));
+    tcase_add_test(t, file_public_without_password_good);
+    suite_add_tcase(s, t);
+    return s;
+}

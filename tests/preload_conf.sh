@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The configuration file under the bare object: where it is looked for, what goes before it, and that a file which
+# cannot be used lets nothing out.
+. "${srcdir:-.}/preload.sh"
+
+start_target
+start_proxy
+kept="SOCKSIFY_STATE=$work/state"
+mkdir -p "$work/xdg/socksify" "$work/home/.config/socksify" "$work/none"
+printf 'proxy = socks5://127.0.0.1:%s\n[rules]\nproxy = 127.0.0.0/8:%s\n' "$proxy" "$echo" >"$work/file"
+cp "$work/file" "$work/xdg/socksify/socksify.conf"
+cp "$work/file" "$work/home/.config/socksify/socksify.conf"
+
+# proxied NAME: with $environment the echo goes through the proxy.
+proxied()
+{
+    same "$1" echo "127.0.0.1:$echo"
+    saw "$1: through the proxy" "request CONNECT ipv4 127.0.0.1:$echo"
+}
+
+# kept_in NAME PHRASE: with $environment a connection elsewhere fails at once, and one line says why.
+kept_in()
+{
+    under echo 192.0.2.1:80
+    grep -qx 'connect: -1 ENETUNREACH' "$out" && ok "$1" || bad "$1: $(cat "$out")"
+    said "$1: told" 1 "$2"
+    saw_nothing "$1: the proxy"
+}
+
+environment="$kept SOCKSIFY_CONF=$work/file XDG_CONFIG_HOME=$work/none"
+proxied "named by a variable"
+environment="$kept XDG_CONFIG_HOME=$work/xdg"
+proxied "the user's"
+environment="$kept XDG_CONFIG_HOME= HOME=$work/home"
+proxied "the user's, in its usual place"
+environment="$kept SOCKSIFY_CONF=$work/file SOCKSIFY_DIRECT=127.0.0.1"
+same "a variable goes before the file" echo "127.0.0.1:$echo"
+saw_nothing "a variable goes before the file: direct"
+
+environment="$kept SOCKSIFY_CONF=$work/file"
+# shellcheck disable=SC2086
+env $environment "LD_PRELOAD=$OBJECT" ls -l /proc/self/fd >"$out"
+if grep -qF "$work/file" "$out"; then bad "the file stays open"; else ok "nothing stays open"; fi
+
+# A program that empties the environment of its child.
+environment="$kept XDG_CONFIG_HOME=$work/xdg"
+# shellcheck disable=SC2086
+timeout -k 1 "$patience" env $environment "LD_PRELOAD=$OBJECT" env -i "$PROBE" echo "127.0.0.1:$echo" >"$out" 2>"$err"
+status=$?
+bare echo "127.0.0.1:$echo" >"$work/bare"
+result "without an environment" "$work/bare"
+saw "without an environment: through the proxy" "request CONNECT ipv4 127.0.0.1:$echo"
+
+environment="$kept SOCKSIFY_CONF=$work/gone SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy"
+kept_in "a file that is not there" "$work/gone: the file does not exist"
+environment="$kept SOCKSIFY_CONF=file SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy"
+kept_in "a path that is not absolute" 'file: the path is not absolute'
+printf 'proxy = socks5://127.0.0.1:%s\nblock = a\n' "$proxy" >"$work/bad"
+environment="$kept SOCKSIFY_CONF=$work/bad"
+kept_in "a fault in the file" "$work/bad:2: block: unknown key"
+printf 'proxy = socks5://u:p@127.0.0.1:%s\n' "$proxy" >"$work/secret"
+chmod 644 "$work/secret"
+environment="$kept SOCKSIFY_CONF=$work/secret"
+kept_in "a password for everyone" 'everyone may read'
+printf 'proxy = socks5://127.0.0.1:%s\0\n' "$proxy" >"$work/nul"
+environment="$kept SOCKSIFY_CONF=$work/nul"
+kept_in "a NUL byte" 'NUL byte'
+head -c 1048577 /dev/zero | tr '\0' '#' >"$work/large"
+environment="$kept SOCKSIFY_CONF=$work/large"
+kept_in "too large a file" 'larger than 1 MiB'
+mkfifo "$work/pipe"
+environment="$kept SOCKSIFY_CONF=$work/pipe"
+kept_in "a pipe that nobody writes to" 'no proxy in it'
+
+chmod 600 "$work/secret"
+printf 'pass\n' >"$work/password"
+chmod 644 "$work/password"
+environment="$kept SOCKSIFY_PROXY=socks5://u@127.0.0.1:$proxy SOCKSIFY_PASSWORD_FILE=$work/password"
+kept_in "a password file for everyone" 'everyone may read the file'
+finish
