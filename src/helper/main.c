@@ -9,6 +9,8 @@
 #include "../io/conf_load.h"
 #include "../io/real.h"
 #include "check.h"
+#include "diagnose.h"
+#include "show.h"
 
 enum { EXIT_OWN = 125 };
 
@@ -42,11 +44,11 @@ static int fail_conf(const char *message, const char *given)
     return fail(message);
 }
 
-/* Say what is wrong with the configuration, if anything is. */
+static struct conf conf;
+
+/* Read the configuration into conf; say what is wrong with it, if anything is. */
 static int check_conf(char **arguments)
 {
-    static struct conf conf;
-
     if (!arguments[0])
         return fail("socksify-helper: no list of options");
     real_init();
@@ -56,6 +58,22 @@ static int check_conf(char **arguments)
     if (conf.state == CONF_NONE)
         return fail("no proxy: give one with -x URL, in SOCKSIFY_PROXY or ALL_PROXY, or in socksify.conf");
     return 0;
+}
+
+static int diagnose(char **arguments)
+{
+    int status = check_conf(arguments);
+
+    return status ? status : diagnose_proxy(&conf);
+}
+
+static int show(char **arguments)
+{
+    int status = check_conf(arguments);
+
+    if (!status)
+        show_conf(&conf);
+    return status;
 }
 
 static int check_launch(char **arguments)
@@ -71,6 +89,8 @@ static const struct command {
     const char *help;
 } commands[] = {
     { "conf", check_conf, "conf GIVEN                       check the configuration; GIVEN: letters of options" },
+    { "proxy", diagnose, "proxy GIVEN                      ask the proxy what it can do" },
+    { "show", show, "show GIVEN                       write the configuration" },
     { "check", check_command, "check COMMAND [ARGUMENT]         check that the command would use the proxy" },
     { "launch", check_launch, "launch GIVEN COMMAND [ARGUMENT]  both" },
 };

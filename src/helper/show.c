@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/* show.c - the configuration as it was understood */
+#include "show.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+static const char *verdict_name(enum rules_verdict verdict)
+{
+    return verdict == RULES_PROXY ? "proxy" : verdict == RULES_DIRECT ? "direct" : "block";
+}
+
+static void show_host(const struct rule *r)
+{
+    char text[INET6_ADDRSTRLEN];
+    int family = r->kind == ADDR_IPV4 ? AF_INET : AF_INET6;
+
+    if (r->kind == ADDR_NONE)
+        printf("*");
+    else if (r->kind == ADDR_NAME)
+        printf("%s%s", r->subdomains ? "." : "", r->name);
+    else if (inet_ntop(family, r->ip, text, sizeof text))
+        printf(family == AF_INET ? "%s/%u" : "[%s]/%u", text, r->prefix);
+}
+
+static void show_rule(const struct rule *r)
+{
+    printf("%-8s ", verdict_name(r->verdict));
+    show_host(r);
+    if (r->port_low == r->port_high)
+        printf(":%u", r->port_low);
+    else if (r->port_low > 0 || r->port_high < 65535)
+        printf(":%u-%u", r->port_low, r->port_high);
+    putchar('\n');
+}
+
+void show_conf(const struct conf *c)
+{
+    static const char *const levels[] = { "quiet", "warn", "info", "debug" };
+    char proxy[ADDR_TEXT_SIZE];
+
+    addr_format(&c->proxy, proxy, sizeof proxy);
+    printf("file     %s\n", c->file[0] ? c->file : "none");
+    printf("proxy    %s%s\n", proxy, c->user[0] ? ", with user and password" : "");
+    printf("timeout  %u.%03u s for a step, %u.%03u s for the last\n", c->step_ms / 1000, c->step_ms % 1000,
+           c->reply_ms / 1000, c->reply_ms % 1000);
+    printf("dns      %s\n", c->dns == CONF_DNS_LOCAL ? "local" : "remote");
+    printf("bypass   %s\n", c->bypass == CONF_BYPASS_ALLOW ? "allow" : "refuse");
+    printf("log      %s%s%s\n", levels[c->log_level], c->log_path[0] ? ":" : "", c->log_path);
+    printf("rules, the first that matches decides:\n");
+    for (size_t i = 0; i < c->rules.count; i++)
+        show_rule(&c->rules.rule[i]);
+    if (c->rules.loopback)
+        printf("direct   loopback, but for port 53\n");
+    printf("block    multicast, broadcast and link-local addresses\nproxy    *\n");
+}

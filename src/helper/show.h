@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC */
+/* show.h - the configuration as it was understood */
+#ifndef SOCKSIFY_HELPER_SHOW_H
+#define SOCKSIFY_HELPER_SHOW_H
+
+#include "../core/conf.h"
+
+/* Write a configuration to standard output, the rules in the order in which they are tried; of user and password only
+ * whether there are any.  c: CONF_READY. */
+void show_conf(const struct conf *c);
+
+#endif

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# --check, --show and the options that only they and the configuration know.
+. "${srcdir:-.}/preload.sh"
+
+: "${SOCKSIFY:=$top_builddir/scripts/socksify}"
+
+# launcher EXPECTED NAME ARGUMENT ...: ends with that status; output and errors in $out and $err.
+launcher()
+{
+    expected=$1
+    name=$2
+    shift 2
+    timeout -k 1 "$patience" "$SOCKSIFY" "$@" >"$out" 2>"$err" </dev/null
+    status=$?
+    [ "$status" = "$expected" ] && ok "$name" || bad "$name: exit status $status: $(cat "$out" "$err")"
+}
+
+# tells NAME PATTERN ...: the output has a line for each.
+tells()
+{
+    name=$1
+    shift
+    for pattern; do
+        grep -Eq "$pattern" "$out" && ok "$name: $pattern" || bad "$name: no '$pattern' in: $(cat "$out")"
+    done
+}
+
+start_proxy --host localhost=127.0.0.1
+launcher 0 "a proxy" -x "socks5://127.0.0.1:$proxy" --check
+tells "a proxy" '^reachable +yes +[0-9]+ ms' '^SOCKS5 +yes .* no credentials$' '^name +yes' '^pipelining +yes' \
+    '^IPv6 +yes' '^UDP +yes' '^BIND +yes'
+start_proxy --user alice --password geheim --require-auth --no-udp 7 --no-bind eof --swallow
+launcher 1 "no credentials" -x "socks5://127.0.0.1:$proxy" --check
+tells "no credentials" '^credentials +no .* it wants some$'
+launcher 1 "wrong credentials" -x "socks5://alice:falsch@127.0.0.1:$proxy" --check
+tells "wrong credentials" '^credentials +no .*refused user or password'
+launcher 0 "right credentials" -t 2 -x "socks5://alice:geheim@127.0.0.1:$proxy" --check
+tells "right credentials" '^credentials +yes' '^UDP +no' '^BIND +no' '^pipelining +no'
+if grep -q geheim "$out" "$err"; then bad "the password is shown"; else ok "the password is not shown"; fi
+start_proxy --garbage method
+launcher 1 "no SOCKS5" -t 2 -x "socks5://127.0.0.1:$proxy" --check
+tells "no SOCKS5" '^SOCKS5 +no'
+launcher 1 "nobody there" -x socks5://127.0.0.1:1 --check
+tells "nobody there" '^reachable +no .*refused'
+launcher 125 "nothing configured" --check
+
+launcher 0 "a command" -x socks5://h --check sh -c 'exit 3'
+tells "a command" '^sh would use the proxy$'
+launcher 127 "no command" -x socks5://h --check ./no-such-command
+
+printf 'geheim\n' >"$work/password"
+chmod 600 "$work/password"
+printf '[rules]\nproxy = 127.0.0.0/8\nblock = *:25\n' >"$work/rules"
+launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/password" --dns=local -t 2.5 \
+    -d '.a:1-2,[2001:db8::]/32' --show
+sed -n '1,$p' >"$work/expected" <<END
+file     $work/rules
+proxy    h:7, with user and password
+timeout  2.500 s for a step, 2.500 s for the last
+dns      local
+bypass   refuse
+log      warn
+rules, the first that matches decides:
+direct   .a:1-2
+direct   [2001:db8::]/32
+proxy    127.0.0.0/8
+block    *:25
+direct   loopback, but for port 53
+block    multicast, broadcast and link-local addresses
+proxy    *
+END
+result show "$work/expected"
+launcher 125 "--show with a command" -x socks5://h --show true
+launcher 125 "a wrong --dns" -x socks5://h --dns=here true
+finish
