@@ -1,20 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Datagrams through the proxy: every call gives what it gives bare against the same echo, field by field; what a proxy
-# does wrong reaches no program; what cannot be carried fails closed.
-
-# Whatever goes astray must not reach a real network: all of this runs where there is only loopback.
-if [ -z "${ALONE:-}" ]; then
-    for how in -n -rn; do
-        unshare $how ip link set lo up 2>/dev/null || continue
-        ALONE=1
-        export ALONE
-        # shellcheck disable=SC2016,SC2093
-        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
-    done
-    echo "no network namespace can be made here" >&2
-    exit 77
-fi
+# Datagrams through the proxy: every call gives what it gives bare against the same echo, field by field.
+. "${srcdir:-.}/alone.sh"
 . "${srcdir:-.}/preload.sh"
 
 start "$work/second" "$PROBE" serve
@@ -88,59 +75,6 @@ same "a proxied peer after a direct one" udp-peers "127.0.0.1:$other" "$four"
 
 start_proxy --host echo.test=127.0.0.1 --udp-name-sources
 named "sources, as names"
-
-# Where the relay is.
-for bnd in any name other-family; do
-    start_proxy --udp-bnd $bnd
-    same "BND $bnd" udp-repeat "$four" 3
-done
-
-# What must not reach the program.
-for wrong in --udp-frag --udp-garbage --udp-stranger; do
-    start_proxy $wrong
-    same "$wrong" udp-repeat "$four" 20
-    # shellcheck disable=SC2086
-    same "$wrong: many" udp-many $addresses
-    same "$wrong: threads" udp-threads "$four"
-    at_proxy "$proxy" SOCKSIFY_LOG=info
-    under udp-repeat "$four" 2
-    said "$wrong: counted" 2 "datagrams dropped"
-done
-
-# No UDP at the proxy: it is asked once, and nothing goes out any other way.
-for how in 7 2byte eof; do
-    start_proxy --no-udp $how
-    gives "no UDP: $how" udp-repeat "$four" 3 <<EOT
-sendto 20 in 1: -1 EACCES
-sendto 20 in 1: -1 EACCES
-sendto 20 in 1: -1 EACCES
-EOT
-    said "no UDP: $how, said once" 1 "UDP is not offered by the proxy 127.0.0.1:$proxy"
-    asked=$(grep -c '^request' "$proxy_log")
-    if [ "$asked" = 1 ]; then ok "asked once"; else bad "asked $asked times"; fi
-    if grep -q '^udp' "$proxy_log"; then bad "a datagram went out"; fi
-done
-start_proxy --user name --password word --require-auth
-gives "no credentials" udp-repeat "$four" 1 <<EOT
-sendto 20 in 1: -1 EACCES
-EOT
-at_proxy "$proxy" SOCKSIFY_USER=name SOCKSIFY_PASSWORD=word
-same "credentials" udp-repeat "$four" 3
-at_proxy "$refusing"
-gives "no proxy" udp-repeat "$four" 2 <<EOT
-sendto 20 in 1: -1 ECONNREFUSED
-sendto 20 in 1: -1 ECONNREFUSED
-EOT
-start_proxy --udp-bnd "ipv4:127.0.0.1:0"
-gives "no port for the relay" udp-repeat "$four" 1 <<EOT
-sendto 20 in 1: -1 ECONNREFUSED
-EOT
-
-# The control connection ends: the next datagram, once that is seen, goes through a new association.
-start_proxy --udp-close-after 2
-same "a new association" udp-again "$four" 3
-requests=$(grep -c '^request' "$proxy_log")
-if [ "$requests" = 3 ]; then ok "one for each"; else bad "$requests associations instead of 3"; fi
 
 # close(): at once when an answer came after the last datagram, else two live on.
 start_proxy

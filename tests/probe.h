@@ -33,5 +33,6 @@ extern const struct command detour_commands[];
 extern const struct command life_commands[];
 extern const struct command process_commands[];
 extern const struct command jail_commands[];
+extern const struct command udp_fault_commands[];
 
 #endif

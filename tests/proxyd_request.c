@@ -25,18 +25,6 @@ static void say(struct conn *c, enum stage stage, const uint8_t *message, size_t
     c->state = CONN_SENDING;
 }
 
-static void choose_bound(const struct bound *b, const struct addr *real, struct addr *out)
-{
-    bool ipv6 = (real->kind == ADDR_IPV6) != (b->kind == BOUND_OTHER_FAMILY);
-    const char *text = b->kind == BOUND_ANY ? (ipv6 ? "::" : "0.0.0.0") : (ipv6 ? "::1" : "127.0.0.1");
-    *out = *real;
-    if (b->kind == BOUND_GIVEN)
-        *out = b->addr;
-    else if (b->kind != BOUND_REAL)
-        (void)addr_from_text(text, strlen(text), out);
-    out->port = b->kind == BOUND_GIVEN && !b->real_port ? b->addr.port : real->port;
-}
-
 /* real: the true BND, or NULL.  A refusal is cut short where the script says so, and the connection ends after it. */
 static void reply(struct conn *c, enum stage stage, uint8_t rep, const struct addr *real, enum conn_state next,
                   int64_t now)
@@ -47,7 +35,7 @@ static void reply(struct conn *c, enum stage stage, uint8_t rep, const struct ad
     struct addr bound;
     if (stage == STAGE_REPLY && c->command == SOCKS5_ASSOCIATE && c->script->udp_bnd.kind != BOUND_REAL)
         b = &c->script->udp_bnd;
-    choose_bound(b, real != NULL ? real : &nothing, &bound);
+    script_bound(b, real != NULL ? real : &nothing, &bound);
     size_t len = 3 + addr_put(&bound, message + 3);
     if (rep != 0 && c->script->short_reply > 0)
         len = (size_t)c->script->short_reply;

@@ -47,8 +47,11 @@ static const struct action actions[] = {
     { "udp-bnd", BOUND, FIELD(udp_bnd), 0, 0, 0, "BND", "BND of the reply to ASSOCIATE" },
     { "udp-name-sources", FLAG, FIELD(udp_names), 0, 0, 0, "", "sources as names (ATYP 3) where one was asked" },
     { "udp-frag", FLAG, FIELD(udp_frag), 0, 0, 0, "", "before each answer a datagram with FRAG 1" },
+    { "udp-rsv", FLAG, FIELD(udp_rsv), 0, 0, 0, "", "before each answer a datagram with RSV 1" },
     { "udp-garbage", FLAG, FIELD(udp_garbage), 0, 0, 0, "", "before each answer several malformed datagrams" },
     { "udp-stranger", FLAG, FIELD(udp_stranger), 0, 0, 0, "", "before each answer one from a port not the relay's" },
+    { "udp-source", BOUND, FIELD(udp_source), 0, 0, 0, "BND", "before each answer one that names this source" },
+    { "udp-no-answer", FLAG, FIELD(udp_no_answer), 0, 0, 0, "", "keep the answers back, though not what goes before" },
     { "udp-silent", FLAG, FIELD(udp_silent), 0, 0, 0, "", "swallow every datagram" },
     { "udp-close-after", NUMBER, FIELD(udp_close_after), 0, 1 << 30, -1, "N",
       "end the association after N datagrams, both ways counted" },
@@ -292,6 +295,18 @@ void script_apply(struct script *s, const struct script_rule *rule, size_t count
         if ((rule[i].any_host || addr_same_host(&rule[i].host, target))
             && (rule[i].any_port || rule[i].host.port == target->port))
             (void)script_set(s, rule[i].action);    /* was tried when the rule was read */
+}
+
+void script_bound(const struct bound *b, const struct addr *real, struct addr *out)
+{
+    bool ipv6 = (real->kind == ADDR_IPV6) != (b->kind == BOUND_OTHER_FAMILY);
+    const char *text = b->kind == BOUND_ANY ? (ipv6 ? "::" : "0.0.0.0") : (ipv6 ? "::1" : "127.0.0.1");
+    *out = *real;
+    if (b->kind == BOUND_GIVEN)
+        *out = b->addr;
+    else if (b->kind != BOUND_REAL)
+        (void)addr_from_text(text, strlen(text), out);
+    out->port = b->kind == BOUND_GIVEN && !b->real_port ? b->addr.port : real->port;
 }
 
 const char *script_stage_text(enum stage stage)

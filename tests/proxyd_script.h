@@ -34,7 +34,8 @@ struct script {
     bool glue, no_method, swallow;
     struct bound bnd, bnd2, udp_bnd;
     enum lack no_udp, no_bind;
-    bool udp_names, udp_frag, udp_garbage, udp_stranger, udp_silent, udp_first_only;
+    bool udp_names, udp_frag, udp_rsv, udp_garbage, udp_stranger, udp_silent, udp_no_answer, udp_first_only;
+    struct bound udp_source;    /* of a datagram before each answer, BOUND_REAL: none */
     int udp_close_after;        /* datagrams, 0: never */
 };
 
@@ -60,6 +61,9 @@ int script_rule_read(const char *text, struct script_rule *rule);
 
 /* Apply the actions of all rules that fit the target, in their order. */
 void script_apply(struct script *s, const struct script_rule *rule, size_t count, const struct addr *target);
+
+/* What to say in place of the true address, real; ADDR_IPV4 or ADDR_IPV6. */
+void script_bound(const struct bound *b, const struct addr *real, struct addr *out);
 
 /* The word for a stage, a constant. */
 const char *script_stage_text(enum stage stage);

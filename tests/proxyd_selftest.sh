@@ -768,6 +768,28 @@ def udp_scripted():
         a.send("127.0.0.1", UDP, b"x")
         same(a.receive(), (b"\0\0\1" + address("127.0.0.1", UDP) + b"bad", True))
         same(a.receive()[0][-1:], b"x")
+    with Proxy("--udp-rsv") as p:
+        a = Association(p)
+        a.send("127.0.0.1", UDP, b"x")
+        same(a.receive(), (b"\0\1\0" + address("127.0.0.1", UDP) + b"bad", True))
+        same(a.receive()[0][-1:], b"x")
+    for text, want in (("192.0.2.9:7", ("192.0.2.9", 7)), ("name:other.test:*", ("other.test", UDP)),
+                       ("other-family", ("::1", UDP))):
+        with Proxy("--udp-source", text) as p:
+            a = Association(p)
+            a.send("127.0.0.1", UDP, b"x")
+            same(a.receive(), (b"\0\0\0" + address(*want) + b"bad", True))
+            same(a.receive()[0], b"\0\0\0" + address("127.0.0.1", UDP) + b"x")
+    with Proxy("--udp-rsv", "--udp-no-answer") as p:
+        a = Association(p)
+        a.send("127.0.0.1", UDP, b"x")
+        same(a.receive()[0][-3:], b"bad")
+        p.expect("udp drop answer")
+        a.s.setblocking(False)
+        try:
+            same(a.receive(), None)
+        except BlockingIOError:
+            pass
     with Proxy("--udp-garbage") as p:
         a = Association(p)
         a.send("127.0.0.1", UDP, b"x")

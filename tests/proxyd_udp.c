@@ -12,6 +12,9 @@
 
 enum { DATAGRAM_SIZE = 65536 };
 
+/* Octets of the header. */
+enum { RSV = 1, FRAG = 2 };
+
 /* Only one datagram is in hand at a time; room for the longest header before it. */
 static uint8_t buffer[UDP_HEADER_MAX + DATAGRAM_SIZE];
 
@@ -83,26 +86,43 @@ static void send_malformed(const struct udp *u)
         (void)send_to(u->relay, bad[i].data, bad[i].len, &u->client);
 }
 
-/* What must never reach the program says "bad". */
-static void send_bad(const struct udp *u, const struct script *s, const uint8_t *header, size_t header_len)
+/* fd: the relay, or another socket; source: as the header names it; one byte of the header is set. */
+static void send_marked(const struct udp *u, int fd, const struct addr *source, size_t at, uint8_t value)
 {
     uint8_t bad[UDP_HEADER_MAX + 3];
-    memcpy(bad, header, header_len);
-    memcpy(bad + header_len, "bad", 3);
-    if (s->udp_stranger) {
-        struct addr local;
-        target_name(u->relay, false, &local);
-        local.port = 0;
-        int fd = target_datagram(local.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, &local);
-        (void)send_to(fd, bad, header_len + 3, &u->client);
-        if (fd >= 0)
-            close(fd);
-    }
-    bad[2] = 1;
+    size_t len = udp_header_put(source, bad);
+    memcpy(bad + len, "bad", 3);
+    bad[at] = value;
+    (void)send_to(fd, bad, len + 3, &u->client);
+}
+
+/* From another port than the relay's. */
+static void send_strange(const struct udp *u, const struct addr *source)
+{
+    struct addr local;
+    target_name(u->relay, false, &local);
+    local.port = 0;
+    int fd = target_datagram(local.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, &local);
+    send_marked(u, fd, source, RSV, 0);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What must not reach the program says "bad". */
+static void send_bad(const struct udp *u, const struct script *s, const struct addr *source)
+{
+    struct addr other;
+    if (s->udp_stranger)
+        send_strange(u, source);
     if (s->udp_frag)
-        (void)send_to(u->relay, bad, header_len + 3, &u->client);
+        send_marked(u, u->relay, source, FRAG, 1);
+    if (s->udp_rsv)
+        send_marked(u, u->relay, source, RSV, 1);
     if (s->udp_garbage)
         send_malformed(u);
+    script_bound(&s->udp_source, source, &other);
+    if (s->udp_source.kind != BOUND_REAL)
+        send_marked(u, u->relay, &other, RSV, 0);
 }
 
 static bool is_client(struct udp *u, const struct addr *from)
@@ -185,8 +205,10 @@ bool udp_from_outside(struct udp *u, int fd, const struct script *s)
         return drop(u, "early");
     if (s->udp_names)
         rename_source(u, &source);
+    send_bad(u, s, &source);
+    if (s->udp_no_answer)
+        return drop(u, "answer");
     size_t header_len = udp_header_put(&source, header);
-    send_bad(u, s, header, header_len);
     memcpy(payload - header_len, header, header_len);
     int error = send_to(u->relay, payload - header_len, header_len + (size_t)len, &u->client);
     return error < 0 ? drop(u, strerror(-error)) : count(u, s, "in", &source, (size_t)len);
