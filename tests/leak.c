@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* leak.c - counts the packets that leave a network namespace for anywhere but the proxy
  *
- * leak ADDRESS PORT [ADDRESS PORT]...: TCP to one of these is allowed.  On the loopback device only what goes to port
- * 53 is a leak, for that is how names leak to a local resolver.  ARP, neighbour discovery and multicast reports are the
- * kernel's own and not counted.  `ready` is written once packets are seen; then each line of standard input is answered
- * by "LEAKED ALLOWED", both since the start, and each leak has been named on standard error by then.  Ends at the end
- * of standard input.
+ * leak [ADDRESS PORT|LOW-HIGH]...: TCP to such a port, UDP to such a range of ports is allowed.  On the loopback device
+ * only what goes to port 53 is a leak, for that is how names leak to a local resolver.  ARP, neighbour discovery and
+ * multicast reports are the kernel's own and not counted.  `ready` is written once packets are seen; then each line of
+ * standard input is answered by "LEAKED ALLOWED", both since the start, and each leak has been named on standard error
+ * by then.  Ends at the end of standard input.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,14 +26,9 @@
 enum { ALLOWED_MAX = 8, HEAD_SIZE = 256, QUEUE_SIZE = 64 << 20, PORT_DOMAIN = 53 };
 
 struct place {
-    int family;
+    int family, protocol;
     unsigned char address[16];
-    unsigned port;
-};
-
-struct packet {
-    struct place to;
-    int protocol;
+    unsigned port, last;        /* last: of a range that begins with port */
 };
 
 struct counts {
@@ -49,33 +44,33 @@ static unsigned get16(const unsigned char *p)
 }
 
 /* The port stays 0 where there is none: in a later fragment, or behind a header cut short. */
-static void read_port(struct packet *p, const unsigned char *head, size_t size, size_t at)
+static void read_port(struct place *p, const unsigned char *head, size_t size, size_t at)
 {
     if ((p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) && at + 4 <= size)
-        p->to.port = get16(head + at + 2);
+        p->port = get16(head + at + 2);
 }
 
-static bool read_ipv4(struct packet *p, const unsigned char *head, size_t size)
+static bool read_ipv4(struct place *p, const unsigned char *head, size_t size)
 {
     if (size < sizeof(struct iphdr))
         return false;
-    p->to.family = AF_INET;
-    memcpy(p->to.address, head + 16, 4);
+    p->family = AF_INET;
+    memcpy(p->address, head + 16, 4);
     p->protocol = head[9];
     if (!(get16(head + 6) & IP_OFFMASK))
         read_port(p, head, size, (head[0] & 15u) * 4);
     return true;
 }
 
-static bool read_ipv6(struct packet *p, const unsigned char *head, size_t size)
+static bool read_ipv6(struct place *p, const unsigned char *head, size_t size)
 {
     size_t at = sizeof(struct ip6_hdr);
     int next;
 
     if (size < at)
         return false;
-    p->to.family = AF_INET6;
-    memcpy(p->to.address, head + 24, 16);
+    p->family = AF_INET6;
+    memcpy(p->address, head + 24, 16);
     next = head[6];
     while ((next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) && at + 8 <= size) {
         next = head[at];
@@ -84,41 +79,41 @@ static bool read_ipv6(struct packet *p, const unsigned char *head, size_t size)
     p->protocol = next;
     read_port(p, head, size, at);
     if (next == IPPROTO_ICMPV6 && at < size)
-        p->to.port = head[at];
+        p->port = head[at];
     return true;
 }
 
 /* Multicast listener reports and neighbour discovery; for ICMPv6 the type stands in the port. */
-static bool is_kernels_own(const struct packet *p)
+static bool is_kernels_own(const struct place *p)
 {
-    unsigned type = p->to.port;
+    unsigned type = p->port;
 
     return p->protocol == IPPROTO_ICMPV6 && ((type >= 130 && type <= 137) || type == 143);
 }
 
-static bool is_allowed(const struct packet *p)
+static bool is_allowed(const struct place *p)
 {
-    size_t len = p->to.family == AF_INET ? 4 : 16;
+    size_t len = p->family == AF_INET ? 4 : 16;
 
-    for (int i = 0; i < alloweds && p->protocol == IPPROTO_TCP; i++) {
-        if (allowed[i].family == p->to.family && allowed[i].port == p->to.port &&
-            memcmp(allowed[i].address, p->to.address, len) == 0)
+    for (int i = 0; i < alloweds; i++) {
+        if (allowed[i].family == p->family && allowed[i].protocol == p->protocol && allowed[i].port <= p->port &&
+            p->port <= allowed[i].last && memcmp(allowed[i].address, p->address, len) == 0)
             return true;
     }
     return false;
 }
 
-static void name_leak(const struct packet *p, const char *device)
+static void name_leak(const struct place *p, const char *device)
 {
     char text[INET6_ADDRSTRLEN];
 
-    inet_ntop(p->to.family, p->to.address, text, sizeof text);
-    fprintf(stderr, "leak: protocol %d to %s port %u on %s\n", p->protocol, text, p->to.port, device);
+    inet_ntop(p->family, p->address, text, sizeof text);
+    fprintf(stderr, "leak: protocol %d to %s port %u on %s\n", p->protocol, text, p->port, device);
 }
 
 static void count(struct counts *c, const unsigned char *head, size_t size, const struct sockaddr_ll *from)
 {
-    struct packet p = { .protocol = -1 };
+    struct place p = { .protocol = -1 };
     char device[IF_NAMESIZE] = "?";
     int type = ntohs(from->sll_protocol);
     bool known;
@@ -138,7 +133,7 @@ static void count(struct counts *c, const unsigned char *head, size_t size, cons
         c->allowed++;
         return;
     }
-    if (strcmp(device, "lo") == 0 && p.to.port != PORT_DOMAIN)
+    if (strcmp(device, "lo") == 0 && p.port != PORT_DOMAIN)
         return;
     name_leak(&p, device);
     c->leaked++;
@@ -198,13 +193,17 @@ static bool answer(int fd, struct counts *c)
 static bool allow(const char *address, const char *port)
 {
     struct place *p = &allowed[alloweds];
+    char *end;
 
     if (alloweds == ALLOWED_MAX)
         return false;
     p->family = strchr(address, ':') ? AF_INET6 : AF_INET;
-    p->port = (unsigned)strtoul(port, NULL, 10);
+    p->port = p->last = (unsigned)strtoul(port, &end, 10);
+    p->protocol = *end == '-' ? IPPROTO_UDP : IPPROTO_TCP;
+    if (*end == '-')
+        p->last = (unsigned)strtoul(end + 1, &end, 10);
     alloweds++;
-    return inet_pton(p->family, address, p->address) == 1 && p->port != 0;
+    return inet_pton(p->family, address, p->address) == 1 && p->port != 0 && *end == '\0';
 }
 
 static int open_packets(void)
@@ -223,7 +222,7 @@ int main(int argc, char **argv)
 
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!allow(argv[i], argv[i + 1])) {
-            fprintf(stderr, "usage: leak [ADDRESS PORT]...\n");
+            fprintf(stderr, "usage: leak [ADDRESS PORT|LOW-HIGH]...\n");
             return 2;
         }
     }

@@ -197,11 +197,11 @@ start()
     servers+=("$started")
 }
 
-# listening NAMESPACE PORT NAME: returns once something listens there.
+# listening NAMESPACE PORT NAME [u]: returns once something listens there, on TCP or on UDP.
 listening()
 {
     local tries=0
-    until [ -n "$(ip netns exec "$1" ss -Hltn "sport = :$2")" ]; do
+    until [ -n "$(ip netns exec "$1" ss "-Hln${4:-t}" "sport = :$2")" ]; do
         if [ $((tries += 1)) -gt 200 ] || ! kill -0 "$started" 2>/dev/null; then
             fault "$3 did not start: $(cat "$work/$3.out")"
             return 1
@@ -227,7 +227,8 @@ start_proxyd()
     listening "$proxy" 1080 proxyd
 }
 
-# start_danted METHOD: none or username, on port 1081; its log is $work/danted.log.
+# start_danted METHOD: none or username, on port 1081, its relays on UDP ports 40000 to 40999; its log is
+# $work/danted.log.
 start_danted()
 {
     cat >"$work/danted.conf" <<END
@@ -242,8 +243,16 @@ user.unprivileged: nobody
 client pass { from: 0/0 to: 0/0 }
 client pass { from: ::/0 to: ::/0 }
 socks block { from: 0/0 to: 203.0.113.66/32 }
-socks pass { from: 0/0 to: 0/0 log: connect error }
-socks pass { from: ::/0 to: ::/0 log: connect error }
+socks pass {
+    from: 0/0 to: 0/0
+    log: connect error
+    udp.portrange: 40000-40999
+}
+socks pass {
+    from: ::/0 to: ::/0
+    log: connect error
+    udp.portrange: 40000-40999
+}
 END
     : >"$work/danted.log"
     chmod 755 "$work"
@@ -253,7 +262,20 @@ END
     listening "$proxy" 1081 danted
 }
 
-# start_leak [ADDRESS PORT] ...: counts from here on; TCP to these is none.
+# start_shadowsocks: a proxy at port 1083 of the client's loopback, and its other half at port 8388 of the proxy host, both
+# TCP and UDP.  Sets $url.
+start_shadowsocks()
+{
+    local way=(-s $proxy4 -p 8388 -k secret -m chacha20-ietf-poly1305 -u)
+    url=socks5://127.0.0.1:1083
+    start "$proxy" ss_server ss-server "${way[@]}"
+    listening "$proxy" 8388 ss_server u
+    start "$client" ss_local ss-local "${way[@]}" -l 1083 -b 127.0.0.1
+    listening "$client" 1083 ss_local u
+}
+
+# start_leak [ADDRESS PORT] [ADDRESS LOW-HIGH] ...: counts from here on; TCP to a port, UDP to ports from LOW to HIGH is
+# none.
 start_leak()
 {
     coproc counter { exec ip netns exec "$client" "$LEAK" "$@" 2>"$work/leaks"; }
