@@ -8,7 +8,7 @@ if [ -z "${ALONE:-}" ]; then
         ALONE=1
         export ALONE
         # shellcheck disable=SC2016,SC2093
-        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
+        exec unshare $how sh -c 'ip link set lo up && exec sh "$0" "$@"' "$0" "$@"
     done
     echo "no network namespace can be made here" >&2
     exit 77

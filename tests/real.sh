@@ -262,8 +262,8 @@ END
     listening "$proxy" 1081 danted
 }
 
-# start_shadowsocks: a proxy at port 1083 of the client's loopback, and its other half at port 8388 of the proxy host, both
-# TCP and UDP.  Sets $url.
+# start_shadowsocks: a proxy at port 1083 of the client's loopback, and its other half at port 8388 of the proxy host,
+# TCP and UDP both.  Sets $url.
 start_shadowsocks()
 {
     local way=(-s $proxy4 -p 8388 -k secret -m chacha20-ietf-poly1305 -u)

@@ -39,7 +39,8 @@ try_snmp()
     start "$target" snmpd "${alone[@]}" snmpd -f -Lo -C -c "$work/snmpd.conf" udp:161 udp6:161
     listening "$target" 161 snmpd u
     for host in four.example "$target4"; do
-        job "snmpget $host" "$oid = STRING: \"carried\"" through snmpget -m '' -On -v 2c -c public -t 2 -r 4 "$host" $oid
+        job "snmpget $host" "$oid = STRING: \"carried\"" \
+            through snmpget -m '' -On -v 2c -c public -t 2 -r 4 "$host" $oid
     done
 }
 
