@@ -3,9 +3,7 @@
 #include "guard.h"
 
 #include <poll.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include "../io/clock.h"
 #include "../io/tunnel.h"
@@ -86,23 +84,18 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit)
     return real.poll(&p, 1, left < slice ? left < 0 ? 0 : (int)left : slice);
 }
 
-/* For calls that are no cancellation points. */
-static void sleep_uncancelled(int fd, pending_handle handle)
-{
-    struct pollfd p = { .fd = fd, .events = pending_wants(&process.pending, handle) };
-    struct timespec slice = { 0, SLICE_MS * 1000000L };
-
-    if (p.events)
-        real.syscall(SYS_ppoll, &p, 1L, &slice, NULL, 0L);
-}
-
 void guard_drain(int fd)
 {
     pending_handle handle = guard_handle(fd);
-    int saved_errno = errno;
+    int saved_errno = errno, cancellable;
 
-    while (handle && guard_step(fd, handle))
-        sleep_uncancelled(fd, handle);
+    if (!handle)
+        return;
+    /* The calls that drain are no cancellation points. */
+    cancellable = hook_uncancellable();
+    while (guard_step(fd, handle))
+        sleep_for(fd, handle, INT64_MAX);
+    hook_cancellable(cancellable);
     errno = saved_errno;
 }
 
