@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# While nothing is pending a hook on the way to the kernel costs one look at the gate: the way straight on from its
-# first instruction, with no jump taken, comes to libc's function with one load from the process' state and no call.
+# While nothing is pending a hook on the way to the kernel costs one look at the gate: the way from its first
+# instruction, with the gate idle, comes to libc's function with one load from the process' state and no call.
 . "${srcdir:-.}/guard.sh"
 
 : "${OBJDUMP:=objdump}"
@@ -19,21 +19,36 @@ $OBJDUMP -d --no-show-raw-insn "$OBJECT" >"$work/code"
 for hook in poll ppoll select pselect epoll_wait epoll_pwait epoll_ctl accept \
     read readv recv write writev send; do
     awk -v hook="$hook" '
-        /^[0-9a-f]+ </ { inside = $2 == "<" hook ">:" || index($2, "<" hook "@") == 1; found += inside; next }
-        !inside || done { next }
-        $2 ~ /^(call|jmp)q?$/ && $3 ~ /^\*/ { done = 1; next }
-        $2 ~ /^lea/ {
-            register = $3
-            sub(/.*,/, "", register)
-            if (/ <process/ || register == state)
-                state = / <process/ ? register : ""
-            next
+        /^[0-9a-f]+ </ { inside = $2 == "<" hook ">:" || index($2, "<" hook "@") == 1; next }
+        inside && NF > 1 {
+            code[count++] = $0
+            sub(/:$/, "", $1)
+            place[$1] = count - 1
         }
-        / <process/ || (state && index($0, "(" state ")")) { looks++ }
-        $2 ~ /^callq?$/ { calls++ }
-        $2 ~ /^(ret|jmp)q?$/ { astray = 1 }
+        # The gate is idle when it is equal to GATE_WARM; no other conditional jump is taken.
+        function next_of(i, words,    target) {
+            target = words[3]
+            if (words[2] ~ /^jmp/ || (words[2] == "je" && code[i - 1] ~ /cmp[lb]? +\$0x1,/))
+                return target in place ? place[target] : -1
+            return words[2] ~ /^ret/ ? -1 : i + 1
+        }
         END {
-            if (!found || !done || astray || looks != 1 || calls)
+            for (i = 0; i >= 0 && i < count && steps < 200; i = next_of(i, words)) {
+                steps++
+                split(code[i], words)
+                if (words[2] ~ /^(call|jmp)q?$/ && words[3] ~ /^\*/) {
+                    reached = 1
+                    break
+                }
+                calls += words[2] ~ /^call/
+                register = words[3]
+                sub(/.*,/, "", register)
+                if (words[2] ~ /^lea/ && (code[i] ~ / <process/ || register == state))
+                    state = code[i] ~ / <process/ ? register : ""
+                else if (words[2] !~ /^lea/)
+                    looks += code[i] ~ / <process/ || (state && index(code[i], "(" state ")") > 0)
+            }
+            if (!reached || looks != 1 || calls)
                 print hook ": " looks + 0 " looks at the state, " calls + 0 " calls"
         }' "$work/code"
 done >"$work/faults"
