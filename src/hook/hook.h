@@ -74,6 +74,23 @@ static inline void hook_cancellable(int old)
         pthread_setcancelstate(old, NULL);
 }
 
+/* A function that ends in a jump, so that libc sees the program's return address in its own place:
+ *
+ *     HOOK_JUMPS type name(...)
+ *     {
+ *         HOOK_JUMP real.name(...);
+ *     }
+ *
+ * No variable's address may be taken in it.  gcc before 15 only jumps where it optimizes, and cannot on all machines
+ * (not on ppc64): preload_calls.sh tells whether it did. */
+#if __has_attribute(musttail)
+#define HOOK_JUMPS
+#define HOOK_JUMP __attribute__((musttail)) return
+#else
+#define HOOK_JUMPS __attribute__((optimize("O2")))
+#define HOOK_JUMP return
+#endif
+
 /* For functions that a libc may lack: the address is NULL there. */
 #define HOOK_HAVE(fn) (real.fn != NULL)
 

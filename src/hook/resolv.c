@@ -3,7 +3,6 @@
  *
  * Search lists are not used: a name is taken as it stands, as by getaddrinfo() here.
  */
-#include <dlfcn.h>
 #include <limits.h>
 #include <string.h>
 
@@ -22,7 +21,7 @@ static void find(void *slot, const char *name)
 
     memcpy(&symbol, slot, sizeof symbol);
     if (!symbol)
-        symbol = dlsym(RTLD_NEXT, name);
+        symbol = real.dlsym(RTLD_NEXT, name);
     memcpy(slot, &symbol, sizeof symbol);
 }
 

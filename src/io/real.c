@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "symbol.h"
+
 /* The mark a kernel filter compares with the fourth and fifth argument of connect and socket. */
 #define MARK_1 0x736f636b73696679L
 #define MARK_2 0x352d636f6f6b6965L
@@ -27,14 +29,25 @@ static const struct entry {
 #undef USE
 };
 
+void real_init_dlsym(void)
+{
+    void *symbol = symbol_next("dlsym");
+
+    if (!symbol)
+        abort();    /* no loader without one */
+    memcpy(&real.dlsym, &symbol, sizeof symbol);
+}
+
 void real_init(void)
 {
+    real_init_dlsym();
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        void *symbol = dlsym(RTLD_NEXT, table[i].name);
+        void *symbol = real.dlsym(RTLD_NEXT, table[i].name);
 
         /* POSIX lets void * hold a function; ISO C offers no cast for it. */
         memcpy((char *)&real + table[i].offset, &symbol, sizeof symbol);
     }
+    dlerror();    /* what this libc lacks is no failure of the program's */
 }
 
 static int result(long r)

@@ -8,6 +8,7 @@
 #define SOCKSIFY_IO_REAL_H
 
 #include <aio.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
@@ -77,6 +78,8 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room);
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask);
+void *dlmopen(long namespace, const char *file, int mode);
+void *dlvsym(void *handle, const char *name, const char *version);
 int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags);
 int execvpe(const char *file, char *const argv[], char *const envp[]);
 int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event);
@@ -104,6 +107,32 @@ __typeof__(res_nquery) __res_nquery, __res_nsearch;
 __typeof__(res_nquerydomain) __res_nquerydomain;
 __typeof__(res_nsend) __res_nsend;
 
+/* The other names of hook/alias.c.  Some may be macros of another libc's headers, or declared by some. */
+__typeof__(connect) __connect;
+__typeof__(socket) __socket;
+__typeof__(send) __send;
+__typeof__(recv) __recv;
+__typeof__(read) __read;
+__typeof__(write) __write;
+__typeof__(sendmsg) __sendmsg64;
+__typeof__(recvmsg) __recvmsg64;
+int __sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
+__typeof__(__sendmmsg) __sendmmsg64;
+__typeof__(getsockopt) __getsockopt64;
+__typeof__(setsockopt) __setsockopt64;
+__typeof__(poll) __poll;
+__typeof__(select) __select;
+__typeof__(close) __close;
+__typeof__(dup2) __dup2;
+__typeof__(fcntl) __fcntl, __libc_fcntl64, __fcntl_time64;
+int __ioctl_time64(int fd, unsigned long request, ...);
+int _IO_fclose(FILE *stream);
+FILE *_IO_popen(const char *command, const char *mode);
+int __libc_system(const char *command);
+struct hostent *res_gethostbyname(const char *name);
+struct hostent *res_gethostbyname2(const char *name, int family);
+struct hostent *res_gethostbyaddr(const void *address, socklen_t len, int family);
+
 /* liburing's entry points, without its types: none of them is ever looked into. */
 int io_uring_setup(unsigned entries, void *parameters);
 int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
@@ -126,6 +155,10 @@ extern struct real real;
  * call does no harm.  Members that this libc lacks stay NULL (its dlsym then allocates a message: the only allocation
  * at start-up, and none where the libc has all of the table).  Not async-signal-safe. */
 void real_init(void);
+
+/* Only the first step of it: find real.dlsym, for a dlsym() that comes before start-up.  Thread-safe; not
+ * async-signal-safe. */
+void real_init_dlsym(void);
 
 /* The library's own connect(): a raw system call, since libc's may be cancelled in the middle, marked by a constant in
  * the unused argument registers so that a filter can tell it from the program's calls.  It sleeps as the socket's

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/* symbol.c - finds functions in the loaded objects without dlsym() */
+#include "symbol.h"
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static const char in_our_object;
+
+/* What the loader mapped of an object. */
+struct image {
+    const ElfW(Sym) *symbols;
+    const char *strings;
+    const uint32_t *gnu_hash, *hash;    /* either may be NULL */
+};
+
+struct search {
+    const char *name;
+    bool own;               /* in our object, or in the others */
+    bool passed;            /* ours has been seen */
+    void *before, *found;   /* in an object before ours, in ours or behind */
+};
+
+static bool holds(const struct dl_phdr_info *info, const void *address)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+        if (p->p_type == PT_LOAD && (uintptr_t)address - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
+            return true;
+    }
+    return false;
+}
+
+/* glibc has replaced most offsets by addresses, musl none. */
+static const void *place(const struct dl_phdr_info *info, ElfW(Addr) value)
+{
+    const void *address = (const void *)(uintptr_t)value;    /* NOLINT(performance-no-int-to-ptr) */
+
+    return holds(info, address) ? address : (const void *)(uintptr_t)(info->dlpi_addr + value);
+}
+
+static bool look(const struct dl_phdr_info *info, struct image *m)
+{
+    const ElfW(Dyn) *d = NULL;
+
+    memset(m, 0, sizeof *m);
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            d = (const void *)(uintptr_t)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    }
+    for (; d && d->d_tag != DT_NULL; d++) {
+        switch (d->d_tag) {
+        case DT_SYMTAB:
+            m->symbols = place(info, d->d_un.d_ptr);
+            break;
+        case DT_STRTAB:
+            m->strings = place(info, d->d_un.d_ptr);
+            break;
+        case DT_GNU_HASH:
+            m->gnu_hash = place(info, d->d_un.d_ptr);
+            break;
+        case DT_HASH:
+            m->hash = place(info, d->d_un.d_ptr);
+            break;
+        }
+    }
+    return m->symbols && m->strings;
+}
+
+static bool is_function(const struct image *m, size_t i, const char *name)
+{
+    const ElfW(Sym) *s = &m->symbols[i];
+
+    /* The type lies in the lower four bits, in both classes. */
+    return s->st_shndx != SHN_UNDEF && (s->st_info & 15) == STT_FUNC && strcmp(m->strings + s->st_name, name) == 0;
+}
+
+/* Words: count of buckets, first symbol, size of the filter in addresses, its shift; filter, buckets, chains. */
+static size_t find_by_gnu_hash(const struct image *m, const char *name)
+{
+    const uint32_t *head = m->gnu_hash;
+    const uint32_t *buckets = head + 4 + head[2] * (sizeof(ElfW(Addr)) / sizeof *head), *chains = buckets + head[0];
+    uint32_t hash = 5381, i;
+
+    for (const char *p = name; *p; p++)
+        hash = hash * 33 + (unsigned char)*p;
+    i = head[0] ? buckets[hash % head[0]] : 0;
+    if (i < head[1] || i == 0)
+        return 0;
+    for (;; i++) {
+        uint32_t entry = chains[i - head[1]];
+
+        if ((entry | 1) == (hash | 1) && is_function(m, i, name))
+            return i;
+        if (entry & 1)
+            return 0;
+    }
+}
+
+static size_t find_by_number(const struct image *m, const char *name)
+{
+    for (size_t i = 1; i < m->hash[1]; i++) {
+        if (is_function(m, i, name))
+            return i;
+    }
+    return 0;
+}
+
+static void *find(const struct dl_phdr_info *info, const char *name)
+{
+    struct image m;
+    size_t i = 0;
+
+    if (!look(info, &m))
+        return NULL;
+    if (m.gnu_hash)
+        i = find_by_gnu_hash(&m, name);
+    else if (m.hash)
+        i = find_by_number(&m, name);
+    return i ? (void *)(uintptr_t)(info->dlpi_addr + m.symbols[i].st_value) : NULL;
+}
+
+static int visit(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct search *s = context;
+    bool ours = holds(info, &in_our_object);
+
+    (void)size;
+    s->passed = s->passed || ours;
+    if (ours != s->own)
+        return 0;
+    if (s->passed)
+        s->found = find(info, s->name);
+    else if (!s->before)
+        s->before = find(info, s->name);
+    return s->found != NULL || s->own;
+}
+
+void *symbol_next(const char *name)
+{
+    struct search s = { .name = name };
+
+    dl_iterate_phdr(visit, &s);
+    return s.found ? s.found : s.before;
+}
+
+void *symbol_own(const char *name)
+{
+    struct search s = { .name = name, .own = true };
+
+    dl_iterate_phdr(visit, &s);
+    return s.found;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* symbol.h - finds functions in the loaded objects without dlsym(), which is a hook itself
+ *
+ * Reads the dynamic symbols that the loader has in memory.  Versions are not looked at.  Allocates nothing, keeps errno;
+ * takes the loader's lock for a moment (dl_iterate_phdr), so it is not async-signal-safe.
+ */
+#ifndef SOCKSIFY_IO_SYMBOL_H
+#define SOCKSIFY_IO_SYMBOL_H
+
+/* The function of this name in the first object behind ours that has one, else in any other.  Returns NULL if there is
+ * none. */
+void *symbol_next(const char *name);
+
+/* The function of this name that our object exports, or NULL. */
+void *symbol_own(const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# No libc of this machine exports a function that we hook under another name too: what imports that would get past us.
+. "${srcdir:-.}/guard.sh"
+
+: "${CC:=cc}"
+need_tool "${NM%% *}"
+
+table HOOK FACE >"$work/table"
+[ -s "$work/table" ] || fault "the table is empty"
+
+# other_names LIBRARY: "name, as hook is", for each function at the address of one that we export.
+other_names()
+{
+    $NM -D --defined-only "$1" | awk -v table="$work/table" '
+        BEGIN { while ((getline name <table) > 0) hooked[name] = 1 }
+        $2 ~ /^[TtWwVi]$/ {
+            sub(/@.*/, "", $3)
+            if ($3 in hooked)
+                hook[$1] = $3
+            else
+                other[$3] = $1
+        }
+        END {
+            for (name in other)
+                if (other[name] in hook)
+                    print name ", as " hook[other[name]] " is"
+        }' | sort
+}
+
+looked=0
+for library in libc.so.6 libresolv.so.2 libpthread.so.0 libanl.so.1 librt.so.1 /lib32/libc.so.6 /lib32/libresolv.so.2 \
+    /lib/ld-musl-*.so.1; do
+    case $library in
+    /*) file=$library ;;
+    *) file=$($CC -print-file-name="$library") ;;
+    esac
+    [ -r "$file" ] || continue
+    looked=$((looked + 1))
+    other_names "$file" >"$work/other"
+    faults "exported by $file, not in the table" <"$work/other"
+done
+[ "$looked" -gt 0 ] || fault "no libc found"
+finish
