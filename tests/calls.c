@@ -6,11 +6,16 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <wordexp.h>
 
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 8
@@ -91,6 +96,19 @@ static int symbol_mode(char **argv)
     return 0;
 }
 
+/* The shell of a program that has emptied its environment. */
+static int words_mode(char **argv)
+{
+    wordexp_t words;
+    int error;
+
+    (void)argv;
+    clearenv();
+    error = wordexp("a $(echo \"${SOCKSIFY_PROXY-bare}\")", &words, 0);
+    printf("wordexp: %s\n", error ? "error" : words.we_wordv[1]);
+    return 0;
+}
+
 #ifdef __GLIBC__
 connector __connect;
 
@@ -112,6 +130,83 @@ static int namespace_mode(char **argv)
 }
 #endif
 
+#ifdef __GLIBC__
+static void say_net(const char *what, const struct netent *net)
+{
+    if (net)
+        printf("%s: %s %x %s\n", what, net->n_name, net->n_net, net->n_aliases[0] ? net->n_aliases[0] : "-");
+    else
+        printf("%s: %s\n", what, hstrerror(h_errno));
+}
+
+static void say_net_again(const char *what, int error, const struct netent *net, int h_error)
+{
+    printf("%s: %d %s\n", what, error, net ? net->n_name : hstrerror(h_error));
+}
+
+static int network_mode(char **argv)
+{
+    struct netent net, *found;
+    char room[1024];
+    int h_error = 0, error;
+
+    (void)argv;
+    printf("gethostid: %lx\n", gethostid());
+    say_net("getnetbyname", getnetbyname("calls-net"));
+    say_net("getnetbyname, alias", getnetbyname("CALLS-ALIAS"));
+    say_net("getnetbyname, unknown", getnetbyname("calls-unknown"));
+    say_net("getnetbyaddr", getnetbyaddr(0x0a050000, AF_INET));
+    say_net("getnetbyaddr, unknown", getnetbyaddr(0x0a060000, AF_INET));
+    error = getnetbyname_r("calls-net", &net, room, sizeof room, &found, &h_error);
+    say_net_again("getnetbyname_r", error, found, h_error);
+    error = getnetbyname_r("calls-net", &net, room, 1, &found, &h_error);
+    say_net_again("getnetbyname_r, no room", error, found, h_error);
+    error = getnetbyaddr_r(0x0a060000, AF_INET, &net, room, sizeof room, &found, &h_error);
+    say_net_again("getnetbyaddr_r, unknown", error, found, h_error);
+    return 0;
+}
+
+static void say_refused(const char *what, int result)
+{
+    printf("%s: %d %s\n", what, result, errno == EACCES ? "EACCES" : strerror(errno));
+    errno = 0;
+}
+
+/* argv[2]: the version of glibc's oldest functions, under which alone it still has Sun RPC. */
+static int old_mode(char **argv)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(0x7f000002) };
+    void *(*create)(struct sockaddr_in *, unsigned long, unsigned long, int *, unsigned, unsigned);
+    void *symbol = dlvsym(RTLD_DEFAULT, "clnttcp_create", argv[2]);
+    char name[] = "127.0.0.2", *host = name;
+    int fd = -1;
+
+    say_refused("rcmd", rcmd(&host, htons(1), "me", "you", "true", NULL));
+    say_refused("rexec", rexec_af(&host, htons(1), "me", "you", "true", NULL, AF_INET));
+    say_refused("ruserok", ruserok("far.example", 0, "me", "you"));
+    say_refused("iruserok", iruserok(to.sin_addr.s_addr, 0, "me", "you"));
+    memcpy(&create, &symbol, sizeof create);
+    say_refused("clnttcp_create", symbol ? create(&to, 100000, 2, &fd, 0, 0) != NULL : -2);
+    return 0;
+}
+
+/* In glibc since 2.39. */
+static int pidfd_mode(char **argv)
+{
+    int (*spawn)(int *, const char *, const void *, const void *, char *const[], char *const[]), pidfd, error;
+    void *symbol = dlsym(RTLD_DEFAULT, "pidfd_spawnp"), *libc = dlopen(argv[2], RTLD_LAZY);
+    char *words[] = { (char *)"sh", (char *)"-c", (char *)"echo ${SOCKSIFY_PROXY-bare}", NULL }, *none[] = { NULL };
+
+    memcpy(&spawn, &symbol, sizeof spawn);
+    error = symbol ? spawn(&pidfd, "sh", NULL, NULL, words, none) : -1;
+    if (dlsym(libc, "pidfd_spawnp"))
+        printf("%d\n", wait(NULL) < 0 ? -1 : error);
+    else
+        printf("socks5://127.0.0.1:1\n%d\n", error == ENOSYS ? 0 : error);
+    return 0;
+}
+#endif
+
 static int connect_mode(char **argv)
 {
     (void)argv;
@@ -127,9 +222,13 @@ static const struct mode {
     { "loader", loader_mode },
     { "symbol", symbol_mode },
     { "connect", connect_mode },
+    { "words", words_mode },
 #ifdef __GLIBC__
     { "glibc", glibc_mode },
     { "namespace", namespace_mode },
+    { "network", network_mode },
+    { "old", old_mode },
+    { "pidfd", pidfd_mode },
 #endif
 };
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Calls by which a program may get at libc past our object: plug-ins, handles, other names.
+# Calls by which a program may get past our object: plug-ins, handles, other names, and what connects inside libc.
 . "${srcdir:-.}/preload.sh"
 
 : "${CC:=cc}"
@@ -53,6 +53,7 @@ next: EACCES
 not there: error
 not ours: libc's
 EOT
+    echo 'wordexp: socks5://127.0.0.1:1' | gives "$*: wordexp, nothing in the environment" words
     for kind in next handle; do
         environment="$environment SOCKSIFY_DIRECT=127.0.0.2 SOCKSIFY_BLOCK="
         with "$work/$kind.so" connect
@@ -63,6 +64,44 @@ EOT
         echo 'connect: EACCES' >"$work/expected"
         result "$*: a library behind ours, refused before it, by $kind" "$work/expected"
     done
+}
+
+# What libc would ask the network about, or connect to, by itself.
+inside_libc()
+{
+    gives "$*: old calls" old "$version" <<EOT
+rcmd: -1 EACCES
+rexec: -1 EACCES
+ruserok: -1 EACCES
+iruserok: -1 EACCES
+clnttcp_create: 0 EACCES
+EOT
+    gives "$*: pidfd_spawnp" pidfd "$libc" <<EOT
+socks5://127.0.0.1:1
+0
+EOT
+    if ! private_etc true; then
+        skip "$*: no mount namespace"
+        return
+    fi
+    echo "10.5.6.7 $(hostname)" >"$work/etc-hosts"
+    printf 'networks: files\nhosts: files\n' >"$work/etc-nsswitch"
+    private_etc "$PROBE" network >"$work/expected" 2>&1
+    grep -q '^getnetbyname: calls-net' "$work/expected" || bad "$*: bare: $(cat "$work/expected")"
+    printf 'networks: dns\nhosts: dns\n' >"$work/etc-nsswitch"
+    # shellcheck disable=SC2086
+    private_etc env $environment "LD_PRELOAD=$OBJECT" "$PROBE" network >"$out" 2>"$err"
+    status=$?
+    result "$*: networks and host id" "$work/expected"
+}
+
+# private_etc COMMAND...: with files of the test's own in /etc.
+private_etc()
+{
+    # shellcheck disable=SC2016
+    unshare -rm sh -c 'mount --bind "$1/etc-hosts" /etc/hosts && mount --bind "$1/etc-nsswitch" /etc/nsswitch.conf &&
+        mount --bind "$1/etc-networks" /etc/networks && shift && exec "$@"' \
+        sh "$work" "$@" 2>"$work/errors"
 }
 
 glibc_alone()
@@ -79,16 +118,20 @@ plug-in: EACCES
 plug-in: /dev/null/socksify: a namespace of its own would pass the proxy by: cannot open shared object file: $(
         )Not a directory
 EOT
+    inside_libc "$@"
     environment="$environment SOCKSIFY_BYPASS=allow"
     printf 'plug-in: EACCES\nplug-in: Connection refused\n' | gives "$*: allowed" namespace "$work/main/near.so"
     environment=${environment% SOCKSIFY_BYPASS=allow}
 }
 
-# The test tells ours from libc's at all.
+printf 'calls-net 10.5 calls-alias\n' >"$work/etc-networks"
+: >"$work/etc-hosts"
+: >"$work/etc-nsswitch"
 libc=libc.so.6
 for level in -O0 -O2; do
     # shellcheck disable=SC2086
     build $CC $level || continue
+    # The test tells ours from libc's at all.
     case $("$work/main/calls" plug near.so) in
     'plug-in: Connection refused') ok "$CC $level: bare" ;;
     *) bad "$CC $level: bare" ;;

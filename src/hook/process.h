@@ -36,6 +36,7 @@ struct process {
     struct carry carry;
     char **_Atomic restored;          /* the last environment that system() or popen() put together; never freed, since
                                          the program may have kept the pointer */
+    atomic_bool networks_local;       /* libc has been told to look networks up in /etc/networks alone */
     struct state state;
     struct fdtab fdtab;
     struct pending pending;

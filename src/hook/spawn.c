@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* spawn.c - another process becomes another program
  *
- * libc's own posix_spawn(), system() and popen() do the work, with all their care for signals, cancellation and
- * streams; inside they call no hook.  system() and popen() take their shell's environment from environ, so a program
- * that has removed our variables from it gets them put back there before, and keeps them: taking them away again could
- * not be done safely beside other threads that read it.
+ * libc's own posix_spawn(), system(), popen() and wordexp() do the work, with all their care for signals, cancellation
+ * and streams; inside they call no hook.  The last three take their shell's environment from environ, so a program that
+ * has removed our variables from it gets them put back there before, and keeps them: taking them away again could not
+ * be done safely beside other threads that read it.
  *
  * A path that is relative to a directory which a file action will change to is judged from the present one: the wrong
  * file may be judged, or none.  The program is then still started with our object.
@@ -55,25 +55,52 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
     return start(real.posix_spawn, &l, pid, path, actions, attributes, argv, envp);
 }
 
-int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+static int start_found(spawn *function, pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
     struct launch l = { .dir = AT_FDCWD };
     int entry_errno = errno;
-    const char *search;
-    size_t size;
-    char *path;
+    const char *search = envlist_value(environ, "PATH");
+    size_t size = program_room(file, search);
+    char *path = alloca(size);
 
-    if (launch_idle())
-        return real.posix_spawnp(pid, file, actions, attributes, argv, envp);
-    search = envlist_value(environ, "PATH");
-    size = program_room(file, search);
-    path = alloca(size);
     /* libc searches again, and tells in its own way what it did not find. */
     if (program_find(file, search, path, size) == 0)
         l.path = path;
     errno = entry_errno;
-    return start(real.posix_spawnp, &l, pid, file, actions, attributes, argv, envp);
+    return start(function, &l, pid, file, actions, attributes, argv, envp);
+}
+
+int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    if (launch_idle())
+        return real.posix_spawnp(pid, file, actions, attributes, argv, envp);
+    return start_found(real.posix_spawnp, pid, file, actions, attributes, argv, envp);
+}
+
+/* The same with a descriptor for the process in place of its number. */
+int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    const struct launch l = { .dir = AT_FDCWD, .path = path };
+    bool idle = launch_idle();
+
+    if (!HOOK_HAVE(pidfd_spawn))
+        return ENOSYS;
+    return idle ? real.pidfd_spawn(pidfd, path, actions, attributes, argv, envp)
+                : start(real.pidfd_spawn, &l, pidfd, path, actions, attributes, argv, envp);
+}
+
+int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    bool idle = launch_idle();
+
+    if (!HOOK_HAVE(pidfd_spawnp))
+        return ENOSYS;
+    return idle ? real.pidfd_spawnp(pidfd, file, actions, attributes, argv, envp)
+                : start_found(real.pidfd_spawnp, pidfd, file, actions, attributes, argv, envp);
 }
 
 /* Our variables go into memory that the program may write to, like those that it had. */
@@ -173,4 +200,12 @@ FILE *popen(const char *command, const char *mode)
         return real.popen(command, mode);
     errno = -r;
     return NULL;
+}
+
+/* Commands in the words are run by a shell; in musl it sees all words.  Without our variables there must be none. */
+int wordexp(const char *words, wordexp_t *out, int flags)
+{
+    if (!launch_idle() && prepare_shell() != 0)
+        flags |= WRDE_NOCMD;
+    return real.wordexp(words, out, flags);
 }

@@ -26,6 +26,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 /* Names that a libc header may define as macros for another name: the table means these very symbols. */
 #undef res_query
@@ -55,6 +56,7 @@
 struct gaicb;
 struct mmsghdr;
 struct sigevent;
+struct sockaddr_in;
 struct timespec;
 
 /* Prototypes that one of the two libcs, or an older release, does not declare. */
@@ -82,6 +84,12 @@ void *dlmopen(long namespace, const char *file, int mode);
 void *dlvsym(void *handle, const char *name, const char *version);
 int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags);
 int execvpe(const char *file, char *const argv[], char *const envp[]);
+int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+__typeof__(pidfd_spawn) pidfd_spawnp;
+int getnetbyname_r(const char *name, struct netent *net, char *buf, size_t size, struct netent **result, int *h_error);
+int getnetbyaddr_r(uint32_t number, int type, struct netent *net, char *buf, size_t size, struct netent **result,
+                   int *h_error);
 int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event);
 int gethostbyname_r(const char *name, struct hostent *host, char *buf, size_t size, struct hostent **result,
                     int *h_error);
@@ -132,6 +140,35 @@ int __libc_system(const char *command);
 struct hostent *res_gethostbyname(const char *name);
 struct hostent *res_gethostbyname2(const char *name, int family);
 struct hostent *res_gethostbyaddr(const void *address, socklen_t len, int family);
+
+/* Calls of old, which headers no longer declare, or never did in musl; Sun RPC's without its types. */
+int rcmd(char **host, unsigned short port, const char *local, const char *remote, const char *command, int *error_fd);
+int rcmd_af(char **host, unsigned short port, const char *local, const char *remote, const char *command,
+            int *error_fd, sa_family_t family);
+int rexec(char **host, int port, const char *user, const char *password, const char *command, int *error_fd);
+int rexec_af(char **host, int port, const char *user, const char *password, const char *command, int *error_fd,
+             sa_family_t family);
+int ruserok(const char *host, int superuser, const char *remote, const char *local);
+int ruserok_af(const char *host, int superuser, const char *remote, const char *local, sa_family_t family);
+int iruserok(uint32_t address, int superuser, const char *remote, const char *local);
+int iruserok_af(const void *address, int superuser, const char *remote, const char *local, sa_family_t family);
+void *clnt_create(const char *host, unsigned long program, unsigned long version, const char *protocol);
+void *clnttcp_create(struct sockaddr_in *to, unsigned long program, unsigned long version, int *fd,
+                     unsigned send_size, unsigned receive_size);
+void *clntudp_create(struct sockaddr_in *to, unsigned long program, unsigned long version, struct timeval wait,
+                     int *fd);
+void *clntudp_bufcreate(struct sockaddr_in *to, unsigned long program, unsigned long version, struct timeval wait,
+                        int *fd, unsigned send_size, unsigned receive_size);
+int callrpc(const char *host, unsigned long program, unsigned long version, unsigned long procedure, void *encode,
+            const char *in, void *decode, char *out);
+int clnt_broadcast(unsigned long program, unsigned long version, unsigned long procedure, void *encode, char *in,
+                   void *decode, char *out, void *each);
+unsigned short pmap_getport(struct sockaddr_in *to, unsigned long program, unsigned long version, unsigned protocol);
+void *pmap_getmaps(struct sockaddr_in *to);
+int pmap_rmtcall(struct sockaddr_in *to, unsigned long program, unsigned long version, unsigned long procedure,
+                 void *encode, char *in, void *decode, char *out, struct timeval wait, unsigned long *port);
+int getrpcport(const char *host, unsigned long program, unsigned long version, unsigned protocol);
+int rtime(struct sockaddr_in *to, void *time, void *wait);
 
 /* liburing's entry points, without its types: none of them is ever looked into. */
 int io_uring_setup(unsigned entries, void *parameters);

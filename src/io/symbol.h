@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* symbol.h - finds functions in the loaded objects without dlsym(), which is a hook itself
  *
- * Reads the dynamic symbols that the loader has in memory.  Versions are not looked at.  Allocates nothing, keeps errno;
- * takes the loader's lock for a moment (dl_iterate_phdr), so it is not async-signal-safe.
+ * Reads the dynamic symbols that the loader has in memory.  Versions are not looked at.  Allocates nothing and keeps
+ * errno; takes the loader's lock for a moment (dl_iterate_phdr): thread-safe, but not async-signal-safe.
  */
 #ifndef SOCKSIFY_IO_SYMBOL_H
 #define SOCKSIFY_IO_SYMBOL_H
