@@ -72,6 +72,7 @@ beside()
 beside faketime libfaketime.so.1
 beside faketime libfaketimeMT.so.1
 beside eatmydata libeatmydata.so
+beside jemalloc libjemalloc.so.2
 at_proxy "$proxy"
 bare echo "127.0.0.1:$echo" >"$work/bare"
 with "$OBJECT" stdbuf -o0 "$PROBE" echo "127.0.0.1:$echo"

@@ -38,16 +38,21 @@ void real_init_dlsym(void)
     memcpy(&real.dlsym, &symbol, sizeof symbol);
 }
 
+/* A dlsym() that fails allocates a message, which would lock up an allocator that called a hook. */
+static void *find(const char *name)
+{
+    return symbol_next(name) ? real.dlsym(RTLD_NEXT, name) : NULL;
+}
+
 void real_init(void)
 {
     real_init_dlsym();
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        void *symbol = real.dlsym(RTLD_NEXT, table[i].name);
+        void *symbol = find(table[i].name);
 
         /* POSIX lets void * hold a function; ISO C offers no cast for it. */
         memcpy((char *)&real + table[i].offset, &symbol, sizeof symbol);
     }
-    dlerror();    /* what this libc lacks is no failure of the program's */
 }
 
 static int result(long r)

@@ -189,8 +189,7 @@ struct real {
 extern struct real real;
 
 /* Look every function of the table up in the objects behind ours.  Call it once, before anything else of io; a second
- * call does no harm.  Members that this libc lacks stay NULL (its dlsym then allocates a message: the only allocation
- * at start-up, and none where the libc has all of the table).  Not async-signal-safe. */
+ * call does no harm.  Members that this libc lacks stay NULL.  Allocates nothing.  Not async-signal-safe. */
 void real_init(void);
 
 /* Only the first step of it: find real.dlsym, for a dlsym() that comes before start-up.  Thread-safe; not
