@@ -190,6 +190,18 @@ static int old_mode(char **argv)
     return 0;
 }
 
+/* A library that is loaded behind libc has a function of that name. */
+static int rpc_mode(char **argv)
+{
+    void *(*create)(const char *, unsigned long, unsigned long, const char *);
+    void *library = dlopen(argv[2], RTLD_NOW | RTLD_GLOBAL), *symbol = dlsym(RTLD_DEFAULT, "clnt_create");
+
+    memcpy(&create, &symbol, sizeof create);
+    if (library && symbol)
+        create("far.example", 1, 2, "tcp");
+    return 0;
+}
+
 /* In glibc since 2.39. */
 static int pidfd_mode(char **argv)
 {
@@ -229,6 +241,7 @@ static const struct mode {
     { "network", network_mode },
     { "old", old_mode },
     { "pidfd", pidfd_mode },
+    { "rpc", rpc_mode },
 #endif
 };
 

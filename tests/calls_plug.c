@@ -3,6 +3,7 @@
  *
  * PLUG    a plug-in that connects
  * LOADER  a library that loads the plug-in of its own directory
+ * RPC     another Sun RPC
  * BEHIND  a preloaded library that takes connect() over; by the handle of libc when HANDLE names it
  */
 #include <dlfcn.h>
@@ -31,6 +32,15 @@ void *load(const char *name, int mode)
     void *volatile library = dlopen(name, mode);
 
     return library;
+}
+#endif
+
+#ifdef RPC
+void *clnt_create(const char *host, unsigned long program, unsigned long version, const char *protocol);
+void *clnt_create(const char *host, unsigned long program, unsigned long version, const char *protocol)
+{
+    printf("its own: %s %lu %lu %s\n", host, program, version, protocol);
+    return NULL;
 }
 #endif
 

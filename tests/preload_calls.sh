@@ -25,6 +25,7 @@ build()
         "$@" -fPIC -shared -DPLUG -o "$work/main/near.so" "$source/calls_plug.c" &&
         "$@" -fPIC -shared -DPLUG -o "$work/apart/plug.so" "$source/calls_plug.c" &&
         "$@" -fPIC -shared -DLOADER "$origin" -o "$work/apart/loader.so" "$source/calls_plug.c" -ldl &&
+        "$@" -fPIC -shared -DRPC -o "$work/rpc.so" "$source/calls_plug.c" &&
         "$@" -fPIC -shared -DBEHIND -o "$work/next.so" "$source/calls_plug.c" -ldl &&
         "$@" -fPIC -shared -DBEHIND "-DHANDLE=\"$libc\"" -o "$work/handle.so" "$source/calls_plug.c" -ldl && return
     bad "$*: not built"
@@ -76,6 +77,7 @@ ruserok: -1 EACCES
 iruserok: -1 EACCES
 clnttcp_create: 0 EACCES
 EOT
+    same "$*: the Sun RPC of another library" rpc "$work/rpc.so"
     gives "$*: pidfd_spawnp" pidfd "$libc" <<EOT
 socks5://127.0.0.1:1
 0

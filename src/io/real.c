@@ -41,7 +41,10 @@ void real_init_dlsym(void)
 /* A dlsym() that fails allocates a message, which would lock up an allocator that called a hook. */
 static void *find(const char *name)
 {
-    return symbol_next(name) ? real.dlsym(RTLD_NEXT, name) : NULL;
+    /* Nearly all are where dlsym() is, and the other objects may be many. */
+    if (symbol_beside((const void *)real.dlsym, name) || symbol_next(name))
+        return real.dlsym(RTLD_NEXT, name);
+    return NULL;
 }
 
 void real_init(void)

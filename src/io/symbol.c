@@ -19,7 +19,8 @@ struct image {
 
 struct search {
     const char *name;
-    bool own;               /* in our object, or in the others */
+    const void *inside;     /* an address in the only object to look at, or NULL: in all but ours */
+    const void *outside;    /* an address in another one to pass over, or NULL */
     bool passed;            /* ours has been seen */
     void *before, *found;   /* in an object before ours, in ours or behind */
 };
@@ -127,31 +128,46 @@ static void *find(const struct dl_phdr_info *info, const char *name)
 static int visit(struct dl_phdr_info *info, size_t size, void *context)
 {
     struct search *s = context;
-    bool ours = holds(info, &in_our_object);
+    bool ours = !s->inside && holds(info, &in_our_object);
 
     (void)size;
     s->passed = s->passed || ours;
-    if (ours != s->own)
+    if (ours || (s->inside && !holds(info, s->inside)) || (s->outside && holds(info, s->outside)))
         return 0;
-    if (s->passed)
+    if (s->passed || s->inside)
         s->found = find(info, s->name);
     else if (!s->before)
         s->before = find(info, s->name);
-    return s->found != NULL || s->own;
+    return s->found != NULL || s->inside;
 }
 
-void *symbol_next(const char *name)
+static void *next(const char *name, const void *outside)
 {
-    struct search s = { .name = name };
+    struct search s = { .name = name, .outside = outside };
 
     dl_iterate_phdr(visit, &s);
     return s.found ? s.found : s.before;
 }
 
-void *symbol_own(const char *name)
+void *symbol_next(const char *name)
 {
-    struct search s = { .name = name, .own = true };
+    return next(name, NULL);
+}
+
+void *symbol_not_libc(const char *name)
+{
+    return next(name, symbol_next("gnu_get_libc_version"));
+}
+
+void *symbol_beside(const void *address, const char *name)
+{
+    struct search s = { .name = name, .inside = address };
 
     dl_iterate_phdr(visit, &s);
     return s.found;
+}
+
+void *symbol_own(const char *name)
+{
+    return symbol_beside(&in_our_object, name);
 }

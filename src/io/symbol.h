@@ -11,6 +11,12 @@
  * none. */
 void *symbol_next(const char *name);
 
+/* The same, but never glibc's own. */
+void *symbol_not_libc(const char *name);
+
+/* The function of this name in the object that holds this address (of a function or a variable of it), or NULL. */
+void *symbol_beside(const void *address, const char *name);
+
 /* The function of this name that our object exports, or NULL. */
 void *symbol_own(const char *name);
 
