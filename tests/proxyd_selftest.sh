@@ -299,7 +299,8 @@ def listen_ipv6_and_port():
 def resolve():
     for args, want in (((), {4}), (("--resolve",), {0, 5})):
         with Proxy(*args) as p:
-            code = p.dial().begin("localhost").reply()[0]
+            # A name to this test, a number to the resolver: a machine need not know localhost.
+            code = p.dial().begin("127.1").reply()[0]
             assert code in want, code
 
 
