@@ -35,11 +35,11 @@ build()
 # with LIBRARY COMMAND...: under our object with this library preloaded behind it.
 with()
 {
-    kept=$OBJECT
-    OBJECT="$OBJECT $1"
+    kept=$preload
+    preload="$preload $1"
     shift
     under "$@"
-    OBJECT=$kept
+    preload=$kept
 }
 
 both_libcs()
@@ -92,7 +92,7 @@ EOT
     grep -q '^getnetbyname: calls-net' "$work/expected" || bad "$*: bare: $(cat "$work/expected")"
     printf 'networks: dns\nhosts: dns\n' >"$work/etc-nsswitch"
     # shellcheck disable=SC2086
-    private_etc env $environment "LD_PRELOAD=$OBJECT" "$PROBE" network >"$out" 2>"$err"
+    private_etc env $environment "$preload" "$PROBE" network >"$out" 2>"$err"
     status=$?
     result "$*: networks and host id" "$work/expected"
 }

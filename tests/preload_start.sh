@@ -16,10 +16,10 @@ END
 # with PRELOAD COMMAND...: as under(), with that list of objects.
 with()
 {
-    preload=$1
+    objects=$1
     shift
     # shellcheck disable=SC2086
-    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$preload" "$@" >"$out" 2>"$err"
+    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$objects" "$@" >"$out" 2>"$err"
     status=$?
 }
 

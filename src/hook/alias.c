@@ -140,6 +140,11 @@ int _IO_fclose(FILE *stream)
     return fclose(stream);
 }
 
+FILE *_IO_fdopen(int fd, const char *mode)
+{
+    return fdopen(fd, mode);
+}
+
 FILE *_IO_popen(const char *command, const char *mode)
 {
     return popen(command, mode);

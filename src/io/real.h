@@ -135,6 +135,7 @@ __typeof__(dup2) __dup2;
 __typeof__(fcntl) __fcntl, __libc_fcntl64, __fcntl_time64;
 int __ioctl_time64(int fd, unsigned long request, ...);
 int _IO_fclose(FILE *stream);
+FILE *_IO_fdopen(int fd, const char *mode);
 FILE *_IO_popen(const char *command, const char *mode);
 int __libc_system(const char *command);
 struct hostent *res_gethostbyname(const char *name);
