@@ -22,7 +22,8 @@ struct world {
     int patience;                       /* milliseconds that a wait may sleep */
 };
 
-enum { SAFE = 1, NAMES = 2 };           /* POSIX lets a signal handler call it; a resolver call */
+/* POSIX lets a signal handler call it; a resolver call; a wait, which no flag of a handler has restarted */
+enum { SAFE = 1, NAMES = 2, WAITS = 4 };
 
 struct call {
     const char *name;

@@ -26,10 +26,10 @@ static void arm(void)
     setitimer(ITIMER_REAL, &t, NULL);
 }
 
-/* The errors that a call has where it must not sleep. */
-static bool is_fine(long result, int error)
+/* The errors that a call has where it must not sleep, and that of a wait, which no flag has restarted (signal(7)). */
+static bool is_fine(const struct call *c, long result, int error)
 {
-    return result >= 0 || error == EAGAIN || error == EINPROGRESS;
+    return result >= 0 || error == EAGAIN || error == EINPROGRESS || (error == EINTR && c->traits & WAITS);
 }
 
 static void make_call(const struct call *c, struct world *w)
@@ -39,7 +39,7 @@ static void make_call(const struct call *c, struct world *w)
     world_refresh(w);
     errno = 0;
     result = c->run(w);
-    if (!is_fine(result, errno)) {
+    if (!is_fine(c, result, errno)) {
         atomic_store(&wrong_call, (int)(c - calls));
         atomic_store(&wrong, errno);
     }
