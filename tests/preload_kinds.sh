@@ -2,18 +2,7 @@
 # SPDX-License-Identifier: ISC
 # What SOCKS cannot carry, or is not to carry: refused with a fixed errno and one line; what is direct works as ever.
 
-# A refusal that fails must not send anything to a real network: all of this runs where there is only loopback.
-if [ -z "${ALONE:-}" ]; then
-    for how in -n -rn; do
-        unshare $how ip link set lo up 2>/dev/null || continue
-        ALONE=1
-        export ALONE
-        # shellcheck disable=SC2016,SC2093
-        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
-    done
-    echo "no network namespace can be made here" >&2
-    exit 77
-fi
+. "${srcdir:-.}/alone.sh"
 . "${srcdir:-.}/preload.sh"
 
 start_target

@@ -4,17 +4,8 @@
 # counts what reaches it, and that must be nothing.
 
 # The namespaces have loopback only, and files in /etc of their own.
-if [ -z "${ALONE:-}" ]; then
-    for how in -nm -rnm; do
-        unshare $how ip link set lo up 2>/dev/null || continue
-        ALONE=1
-        export ALONE
-        # shellcheck disable=SC2016,SC2093
-        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
-    done
-    echo "no namespaces can be made here" >&2
-    exit 77
-fi
+alone='nm'
+. "${srcdir:-.}/alone.sh"
 . "${srcdir:-.}/preload.sh"
 
 : "${NAMES_DIFF:=./names_diff}"

@@ -5,17 +5,8 @@
 # out of a resolver call other than its return.
 
 # A name server that never answers, at port 53 of a namespace that has loopback only.
-if [ -z "${ALONE:-}" ]; then
-    for how in -nm -rnm; do
-        unshare $how ip link set lo up 2>/dev/null || continue
-        ALONE=1
-        export ALONE
-        # shellcheck disable=SC2016,SC2093
-        exec unshare $how sh -c 'ip link set lo up && exec sh "$0"' "$0"
-    done
-    echo "no namespaces can be made here" >&2
-    exit 77
-fi
+alone='nm'
+. "${srcdir:-.}/alone.sh"
 . "${srcdir:-.}/preload.sh"
 
 : "${STRAIN:=./strain}"

@@ -113,16 +113,7 @@ int __libc_fcntl64(int fd, int command, ...)
     return fcntl64(fd, command, argument);
 }
 
-int __fcntl_time64(int fd, int command, ...)
-{
-    va_list arguments;
-    void *argument;
-
-    va_start(arguments, command);
-    argument = va_arg(arguments, void *);
-    va_end(arguments);
-    return fcntl64(fd, command, argument);
-}
+int __fcntl_time64(int fd, int command, ...) __attribute__((alias("__libc_fcntl64")));
 
 int __ioctl_time64(int fd, unsigned long request, ...)
 {
