@@ -27,6 +27,20 @@ const char *report_explain(const struct socks5 *machine, int error)
     }
 }
 
+void report_sent(int fd, enum socks5_stage stage, size_t n)
+{
+    static const char *const messages[] = { "greeting", "credentials", "request", "nothing" };
+
+    log_line(CONF_LOG_DEBUG, "descriptor %d: sent %u bytes of the %s", fd, (unsigned)n, messages[stage]);
+}
+
+void report_received(int fd, enum socks5_stage stage, size_t n)
+{
+    static const char *const messages[] = { "method", "verdict on the credentials", "reply", "nothing" };
+
+    log_line(CONF_LOG_DEBUG, "descriptor %d: received %u bytes of the %s", fd, (unsigned)n, messages[stage]);
+}
+
 void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
                     int64_t began)
 {

@@ -3,6 +3,7 @@
 #ifndef SOCKSIFY_IO_REPORT_H
 #define SOCKSIFY_IO_REPORT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../core/socks5.h"
@@ -11,6 +12,11 @@
  * machine: tells what the proxy said; error: 0 or negative errno; began: clock_ms() at the start. */
 void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
                     int64_t began);
+
+/* Log, at CONF_LOG_DEBUG, that n bytes of the handshake over fd went out, or came in.  stage: that of the message.
+ * Keeps errno; async-signal-safe; no cancellation point. */
+void report_sent(int fd, enum socks5_stage stage, size_t n);
+void report_received(int fd, enum socks5_stage stage, size_t n);
 
 /* What became of a handshake, in words; a constant.  error: 0 or negative errno. */
 const char *report_explain(const struct socks5 *machine, int error);

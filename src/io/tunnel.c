@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "real.h"
+#include "report.h"
 
 enum { REST_MS = 1000 };
 
@@ -75,14 +76,16 @@ static int step_send(int fd, struct socks5 *machine)
     const uint8_t *p = socks5_out(machine, &len);
     ssize_t n = real_send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-    if (n >= 0)
+    if (n >= 0) {
+        report_sent(fd, socks5_stage(machine), (size_t)n);
         socks5_sent(machine, (size_t)n);
-    else if (n == -EPIPE || n == -ECONNRESET)
+    } else if (n == -EPIPE || n == -ECONNRESET) {
         socks5_eof(machine);
-    else if (n == -EINPROGRESS || n == -EALREADY)
+    } else if (n == -EINPROGRESS || n == -EALREADY) {
         return -EAGAIN;    /* TCP_FASTOPEN_CONNECT: only this send has begun to connect */
-    else if (n != -EINTR)
+    } else if (n != -EINTR) {
         return (int)n;
+    }
     return 0;
 }
 
@@ -92,12 +95,14 @@ static int step_receive(int fd, struct socks5 *machine)
     uint8_t *p = socks5_in(machine, &len);
     ssize_t n = real_recv(fd, p, len, MSG_DONTWAIT);
 
-    if (n > 0)
+    if (n > 0) {
+        report_received(fd, socks5_stage(machine), (size_t)n);
         socks5_received(machine, (size_t)n);
-    else if (n == 0 || n == -ECONNRESET)
+    } else if (n == 0 || n == -ECONNRESET) {
         socks5_eof(machine);
-    else if (n != -EINTR)
+    } else if (n != -EINTR) {
         return (int)n;
+    }
     return 0;
 }
 

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# What -vv tells of a handshake: each message with its bytes, in order, and no credentials.
+. "${srcdir:-.}/preload.sh"
+
+start_target
+
+# told NAME: the debug lines of the last run, without what differs between runs, are the standard input.
+told()
+{
+    cat >"$work/expected"
+    sed -n 's/^socksify\[[0-9]*\]: descriptor [0-9]*: //p' "$err" >"$work/steps"
+    if cmp -s "$work/expected" "$work/steps"; then
+        ok "$1"
+    else
+        bad "$1"
+        diff "$work/expected" "$work/steps"
+        cat "$err"
+    fi
+}
+
+start_proxy
+at_proxy "$proxy" SOCKSIFY_LOG=debug
+under echo "127.0.0.1:$echo"
+told 'without credentials' <<EOT
+sent 3 bytes of the greeting
+received 2 bytes of the method
+sent 10 bytes of the request
+received 5 bytes of the reply
+received 5 bytes of the reply
+EOT
+at_proxy "$proxy" SOCKSIFY_LOG=info
+under echo "127.0.0.1:$echo"
+told 'not with -v' <<EOT
+EOT
+
+start_proxy --user alice --password verysecret --require-auth
+at_proxy "$proxy" SOCKSIFY_LOG=debug SOCKSIFY_USER=alice SOCKSIFY_PASSWORD=verysecret
+under echo "127.0.0.1:$echo"
+told 'with credentials' <<EOT
+sent 4 bytes of the greeting
+received 2 bytes of the method
+sent 18 bytes of the credentials
+received 2 bytes of the verdict on the credentials
+sent 10 bytes of the request
+received 5 bytes of the reply
+received 5 bytes of the reply
+EOT
+if grep -q -e alice -e verysecret "$err"; then
+    bad 'credentials stay out of the log'
+else
+    ok 'credentials stay out of the log'
+fi
+
+start_proxy --dribble
+at_proxy "$proxy" SOCKSIFY_LOG=debug
+under echo "127.0.0.1:$echo"
+same_count=$(grep -c 'received 1 bytes of the reply' "$err")
+[ "$same_count" = 10 ] && ok 'byte by byte' || bad "byte by byte: $same_count lines for 10 bytes"
+finish
