@@ -46,6 +46,22 @@ for arguments in '-x socks5://127.0.0.1:0 -u alice true' '-x socks5://127.0.0.1 
     grep -q 'password of' screen && fault "$arguments: asked for a password"
 done
 
+# A shell of the user's, whose prompt says what it is, and whose commands are socksified; bash's own files set a prompt.
+shell()
+{
+    printf '%s\n' 'echo preload=$LD_PRELOAD' 'sh -c "exit 7"' 'exit $?' |
+        SHELL=$1 HOME=$work terminal "$SOCKSIFY -x socks5://127.0.0.1 --shell"
+    [ $? = 7 ] || fault "$1: not the shell's exit status: $(cat screen)"
+    grep -q 'preload=/.*/libsocksify.so' screen || fault "$1: no object in the shell's children: $(cat screen)"
+    grep -q '(socksify) '"$2" screen || fault "$1: no mark in the prompt: $(cat screen)"
+}
+
+echo "PS1='mine> '" >.bashrc
+shell /bin/sh ''
+shell /bin/bash 'mine> '
+"$SOCKSIFY" -x socks5://127.0.0.1 --shell true >screen 2>&1
+[ $? = 125 ] && grep -q 'takes no command' screen || fault "--shell with a command: $(cat screen)"
+
 # Without a terminal there is nobody to ask.
 setsid "$SOCKSIFY" -x socks5://127.0.0.1 -u alice touch ran </dev/null >screen 2>&1
 [ $? = 125 ] && [ ! -e ran ] || fault "without a terminal: $(cat screen)"
