@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""The web server that the tests with real programs ask: real_httpd.py PORT DIRECTORY
+"""The web server that the tests with real programs ask: real_httpd.py PORT DIRECTORY [CERTIFICATE]
 
 /hello says who asked whom by which name, /big gives 3 MB, a POST to /sum the digest of its body, /repo.git is a git
-repository by git's own server program, anything else a file below DIRECTORY.
+repository by git's own server program, anything else a file below DIRECTORY.  With a certificate, whose file
+holds its key as well, it speaks TLS.
 """
 import hashlib
 import http.server
 import os
 import socket
+import ssl
 import subprocess
 import sys
 
@@ -84,7 +86,12 @@ class Server(http.server.ThreadingHTTPServer):
 def main():
     port, directory = int(sys.argv[1]), sys.argv[2]
     host = "::" if Server.address_family == socket.AF_INET6 else "0.0.0.0"
-    Server((host, port), lambda *a: Page(*a, directory=directory)).serve_forever()
+    server = Server((host, port), lambda *a: Page(*a, directory=directory))
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
 
 
 main()
