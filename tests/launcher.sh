@@ -111,6 +111,7 @@ SOCKSIFY_DIRECT=192.0.2.1 exports SOCKSIFY_DIRECT= -x $url -d ''
 exports SOCKSIFY_BLOCK=192.0.2.0/24 -x $url -b 192.0.2.0/24
 exports SOCKSIFY_TIMEOUT=2.5 -x $url -t 2.5
 exports SOCKSIFY_LOG=info -x $url -v
+exports SOCKSIFY_STATS=on -x $url --stats
 exports SOCKSIFY_LOG=debug -x $url -vv
 exports SOCKSIFY_LOG=debug -x $url -v -v
 exports SOCKSIFY_LOG=quiet -x $url -vq

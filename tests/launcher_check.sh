@@ -61,6 +61,7 @@ timeout  2.500 s for a step, 2.500 s for the last
 dns      local
 bypass   refuse
 log      warn
+stats    off
 rules, the first that matches decides:
 direct   .a:1-2
 direct   [2001:db8::]/32

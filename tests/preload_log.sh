@@ -57,4 +57,38 @@ at_proxy "$proxy" SOCKSIFY_LOG=debug
 under echo "127.0.0.1:$echo"
 same_count=$(grep -c 'received 1 bytes of the reply' "$err")
 [ "$same_count" = 10 ] && ok 'byte by byte' || bad "byte by byte: $same_count lines for 10 bytes"
+
+# The summary: of each process what it did itself, and of one that did nothing, nothing.
+summed()
+{
+    cat >"$work/expected"
+    sed -n 's/^socksify\[[0-9]*\]: \(connections\|datagrams\)/\1/p; s/^socksify\[[0-9]*\]: handshake  *[0-9]* ms/handshake/p' \
+        "$err" >"$work/lines"
+    if cmp -s "$work/expected" "$work/lines"; then
+        ok "$1"
+    else
+        bad "$1"
+        diff "$work/expected" "$work/lines"
+    fi
+}
+
+start_proxy --on 192.0.2.1 refuse=4
+at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet
+under small-stack "127.0.0.1:$echo" 192.0.2.1:1 "127.0.0.1:$echo"
+summed 'a summary' <<EOT
+connections  2, failed 1
+handshake (median)
+EOT
+under identity-nonblock "127.0.0.1:$echo"
+summed 'of handshakes beside the program' <<EOT
+connections  1, failed 0
+handshake (median)
+EOT
+under
+summed 'of nothing' <<EOT
+EOT
+at_proxy "$proxy" SOCKSIFY_LOG=quiet
+under echo "127.0.0.1:$echo"
+summed 'not asked for' <<EOT
+EOT
 finish

@@ -37,6 +37,7 @@ struct conf {
     uint32_t reply_ms;                    /* deadline of the final reply, milliseconds */
     enum conf_dns dns;
     enum conf_bypass bypass;
+    bool stats;                           /* a summary when a process ends */
     enum conf_level log_level;
     char log_path[CONF_PATH_SIZE];        /* empty: standard error */
     struct rules rules;
@@ -77,9 +78,10 @@ size_t conf_memory(const struct conf_source *source);
  * Rules: SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), the file's rules as they stand, then
  * NO_PROXY or no_proxy.
  * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_BYPASS, SOCKSIFY_LOG ("level[:file]", level
- * quiet, warn, info, debug or 0 to 3).  An empty variable counts as unset except SOCKSIFY_DIRECT.
- * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, log, each at most once; below
- * [rules] block, direct and proxy, each with a list (conf_file.h).  Paths in it are absolute.
+ * quiet, warn, info, debug or 0 to 3), SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except
+ * SOCKSIFY_DIRECT.
+ * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, log, stats, each at most once;
+ * below [rules] block, direct and proxy, each with a list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than

@@ -201,6 +201,12 @@ static int parse_bypass(struct conf_reader *r, const char *value)
     return 0;
 }
 
+static int parse_stats(struct conf_reader *r, const char *value)
+{
+    r->c->stats = strcmp(value, "on") == 0;
+    return r->c->stats || strcmp(value, "off") == 0 ? 0 : fail(r, "neither on nor off");
+}
+
 static int find_level(const char *text, size_t len)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
@@ -261,4 +267,5 @@ const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
     { "SOCKSIFY_TIMEOUT", "timeout", parse_timeout, SLOT_TIMEOUT, KEY_OURS },
     { "SOCKSIFY_DNS", "dns", parse_dns, SLOT_DNS, KEY_OURS },
     { "SOCKSIFY_BYPASS", "bypass", parse_bypass, SLOT_BYPASS, KEY_OURS },
+    { "SOCKSIFY_STATS", "stats", parse_stats, SLOT_STATS, 0 },
 };

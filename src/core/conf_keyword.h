@@ -12,7 +12,7 @@ enum { CONF_STEP_MS = 10000, CONF_REPLY_MS = 130000 };      /* the default deadl
 /* What a variable or key sets; the first that is there for a slot fills it. */
 enum conf_slot {
     SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS, SLOT_BYPASS,
-    SLOT_RULE, SLOT_COUNT
+    SLOT_STATS, SLOT_RULE, SLOT_COUNT
 };
 
 enum {
@@ -54,7 +54,7 @@ struct conf_keyword {
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 20 };
+enum { CONF_KEYWORDS = 21 };
 
 /* What it means that a file cannot be read: a constant phrase.  error: negative errno. */
 const char *conf_file_fault(int error);

@@ -47,6 +47,7 @@ void show_conf(const struct conf *c)
     printf("dns      %s\n", c->dns == CONF_DNS_LOCAL ? "local" : "remote");
     printf("bypass   %s\n", c->bypass == CONF_BYPASS_ALLOW ? "allow" : "refuse");
     printf("log      %s%s%s\n", levels[c->log_level], c->log_path[0] ? ":" : "", c->log_path);
+    printf("stats    %s\n", c->stats ? "on" : "off");
     printf("rules, the first that matches decides:\n");
     for (size_t i = 0; i < c->rules.count; i++)
         show_rule(&c->rules.rule[i]);

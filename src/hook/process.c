@@ -55,6 +55,7 @@ static void fork_parent(void)
 static void fork_child(void)
 {
     state_after_fork(&process.state);
+    tally_clear(&process.tally);
     process.pending.pid = getpid();
     assoc_fork_child(&process.assoc, forking.assoc_held ? &forking.assoc_hold : NULL);
     if (forking.held)
@@ -97,6 +98,7 @@ static void start(void)
     if (process.conf.state == CONF_NONE)
         return;
     process.pending.pid = getpid();
+    process.pending.tally = &process.tally;
     register_fork_handlers();
     if (process.conf.state == CONF_READY)
         start_ready();
@@ -138,6 +140,12 @@ __attribute__((constructor)) static void construct(void)
 {
     if (atomic_load(&process.phase) != PHASE_DONE)
         process_start();
+}
+
+__attribute__((destructor)) static void summarize(void)
+{
+    if (process.conf.stats && !process_is_guest())
+        tally_write(&process.tally);
 }
 
 bool process_is_guest(void)

@@ -18,6 +18,7 @@
 #include "../io/resolvers.h"
 #include "../io/route.h"
 #include "../io/state.h"
+#include "../io/tally.h"
 
 enum gate {
     GATE_WARM = 1,       /* start-up has run; a hook that comes before must let it run first */
@@ -40,6 +41,7 @@ struct process {
     struct state state;
     struct fdtab fdtab;
     struct pending pending;
+    struct tally tally;               /* for the summary at the end */
     struct assoc_table assoc;
     struct resolvers resolvers;
     struct addr proxy[PROCESS_PROXIES];   /* what is known; the first ADDR_NONE ends the list */

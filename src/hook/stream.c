@@ -60,7 +60,7 @@ static int leave_pending(const struct pending_request *q)
         fdtab_change(&process.fdtab, q->fd, ~0u, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT |
                                                  (fdtab_get(&process.fdtab, q->fd) & FDTAB_REGISTERED));
     else
-        report_connect(q->target, q->proxy, q->machine, error, clock_ms());
+        report_connect(&process.tally, q->target, q->proxy, q->machine, error, clock_ms());
     return error;
 }
 
@@ -72,7 +72,7 @@ static int connect_waiting(struct pending_request *q, struct socks5 *machine)
     int left;
 
     if (error != -EINTR && error != -EINPROGRESS) {
-        report_connect(q->target, q->proxy, machine, error, began);
+        report_connect(&process.tally, q->target, q->proxy, machine, error, began);
         if (!error)
             remember_peer(q->fd, q->peer);
         return error;

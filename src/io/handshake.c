@@ -77,7 +77,7 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
 {
     bool mapped = s->domain == AF_INET6 && s->proxy.kind == ADDR_IPV4;
 
-    report_connect(&s->target, &s->proxy, &s->machine, error, s->began);
+    report_connect(p->tally, &s->target, &s->proxy, &s->machine, error, s->began);
     /* Kept before the socket fails, since from then on another thread may ask for it. */
     if (error != -ECONNREFUSED)
         arena_keep_error(p->arena, s->cookie, -error);
@@ -87,7 +87,7 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
 
 static void succeed(struct pending *p, struct arena_slot *s, int fd)
 {
-    report_connect(&s->target, &s->proxy, &s->machine, 0, s->began);
+    report_connect(p->tally, &s->target, &s->proxy, &s->machine, 0, s->began);
     state_peer_set(p->state, s->cookie, &s->peer);
     handshake_drop(p, s, fd);
     /* A connected socket needs no followed registrations. */
@@ -113,8 +113,8 @@ int handshake_step(struct pending *p, struct arena_slot *s, int fd)
     int error = s->phase == ARENA_CONNECTING ? step_connecting(s, fd) : 0;
 
     if (error == 1) {
-        report_connect(&s->target, &s->proxy, &s->machine, clock_ms() < s->deadline ? -ECONNREFUSED : -ETIMEDOUT,
-                       s->began);
+        report_connect(p->tally, &s->target, &s->proxy, &s->machine,
+                       clock_ms() < s->deadline ? -ECONNREFUSED : -ETIMEDOUT, s->began);
         handshake_drop(p, s, fd);
         return 0;
     }

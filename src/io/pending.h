@@ -29,6 +29,7 @@
 
 #include "../core/socks5.h"
 #include "state.h"
+#include "tally.h"
 #include "tunnel.h"
 
 struct pending_arena;
@@ -38,6 +39,7 @@ struct pending {
     struct pending_arena *arena;       /* NULL: it could not be mapped; then nothing is ever pending, and a
                                           non-blocking connect() fails */
     struct state *state;
+    struct tally *tally;               /* how handshakes end is counted there; NULL: nowhere */
     pid_t pid;                         /* of the process that may change things: a vfork child has another */
     uint64_t space;                    /* inode of the PID namespace */
     atomic_bool shares;                /* a forked process may hold a socket whose handshake is pending here */

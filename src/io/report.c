@@ -41,15 +41,19 @@ void report_received(int fd, enum socks5_stage stage, size_t n)
     log_line(CONF_LOG_DEBUG, "descriptor %d: received %u bytes of the %s", fd, (unsigned)n, messages[stage]);
 }
 
-void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
-                    int64_t began)
+void report_connect(struct tally *t, const struct addr *target, const struct addr *proxy,
+                    const struct socks5 *machine, int error, int64_t began)
 {
     char to[ADDR_TEXT_SIZE], via[ADDR_TEXT_SIZE];
+    int64_t took = clock_ms() - began;
 
+    tally_add(t, error ? TALLY_FAILED : TALLY_CONNECTED, 1);
+    if (!error)
+        tally_time(t, took);
     if (!log_wants(CONF_LOG_INFO))
         return;
     addr_format(target, to, sizeof to);
     addr_format(proxy, via, sizeof via);
     log_line(CONF_LOG_INFO, "connect %s via %s: %s (%s), %u ms", to, via, report_explain(machine, error),
-             errname(error), (unsigned)(clock_ms() - began));
+             errname(error), (unsigned)took);
 }

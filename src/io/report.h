@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "../core/socks5.h"
+#include "tally.h"
 
-/* Log how connect() to a target through a proxy ended, at CONF_LOG_INFO.
- * machine: tells what the proxy said; error: 0 or negative errno; began: clock_ms() at the start. */
-void report_connect(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
-                    int64_t began);
+/* Count and log how connect() to a target through a proxy ended, the latter at CONF_LOG_INFO.
+ * t: where to count, or NULL; machine: tells what the proxy said; error: 0 or negative errno; began: clock_ms() at the
+ * start. */
+void report_connect(struct tally *t, const struct addr *target, const struct addr *proxy,
+                    const struct socks5 *machine, int error, int64_t began);
 
 /* Log, at CONF_LOG_DEBUG, that n bytes of the handshake over fd went out, or came in.  stage: that of the message.
  * Keeps errno; async-signal-safe; no cancellation point. */
