@@ -40,10 +40,10 @@ START_TEST(environment_good_ready)
     read_world(ready[_i].lines);
     ck_assert_str_eq(conf.message, "");
     ck_assert_int_eq(conf.state, CONF_READY);
-    addr_format(&conf.proxy, shown, sizeof shown);
+    addr_format(&conf.proxies[0].address, shown, sizeof shown);
     ck_assert_str_eq(shown, ready[_i].proxy);
-    ck_assert_str_eq(conf.user, ready[_i].user);
-    ck_assert_str_eq(conf.password, ready[_i].password);
+    ck_assert_str_eq(conf.proxies[0].user, ready[_i].user);
+    ck_assert_str_eq(conf.proxies[0].password, ready[_i].password);
     ck_assert_int_eq(conf.log_level, CONF_LOG_WARN);
     ck_assert_int_eq(conf.dns, CONF_DNS_REMOTE);
     ck_assert_int_eq(conf.bypass, CONF_BYPASS_REFUSE);
@@ -66,8 +66,8 @@ START_TEST(environment_without_us_none)
     read_world(none[_i]);
     ck_assert_msg(conf.state == CONF_NONE, "%s", none[_i]);
     ck_assert_str_eq(conf.message, "");
-    ck_assert_str_eq(conf.user, "");
-    ck_assert_str_eq(conf.password, "");
+    ck_assert_str_eq(conf.proxies[0].user, "");
+    ck_assert_str_eq(conf.proxies[0].password, "");
 }
 END_TEST
 

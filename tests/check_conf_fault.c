@@ -100,7 +100,7 @@ START_TEST(environment_bad_named_without_credentials)
     ck_assert_int_eq(conf.state, CONF_BROKEN);
     ck_assert_ptr_null(strstr(conf.message, H));
     ck_assert_ptr_null(strchr(conf.message, '\n'));
-    ck_assert_str_eq(conf.password, "");
+    ck_assert_str_eq(conf.proxies[0].password, "");
 }
 END_TEST
 

@@ -58,10 +58,10 @@ START_TEST(file_good_between_variables_and_conventions)
     read_both(good[_i].lines, good[_i].text, 0, false);
     ck_assert_str_eq(conf.message, "");
     ck_assert_int_eq(conf.state, CONF_READY);
-    addr_format(&conf.proxy, shown, sizeof shown);
+    addr_format(&conf.proxies[0].address, shown, sizeof shown);
     ck_assert_str_eq(shown, good[_i].proxy);
-    ck_assert_str_eq(conf.user, good[_i].user);
-    ck_assert_str_eq(conf.password, good[_i].password);
+    ck_assert_str_eq(conf.proxies[0].user, good[_i].user);
+    ck_assert_str_eq(conf.proxies[0].password, good[_i].password);
 }
 END_TEST
 
@@ -139,11 +139,11 @@ static const struct {
     { P, "\n" H "\n", 0, false, "/f:2: no = after the key" },
     { P, "= x\n", 0, false, "/f:1: no key before the =" },
     { P, "proxy =\n", 0, false, "/f:1: no value after the =" },
-    { P, "[other]\n", 0, false, "/f:1: neither [socksify] nor [rules]" },
-    { P, "[rules\n", 0, false, "/f:1: neither [socksify] nor [rules]" },
+    { P, "[other]\n", 0, false, "/f:1: none of [socksify], [proxy NAME] and [rules]" },
+    { P, "[rules\n", 0, false, "/f:1: none of [socksify], [proxy NAME] and [rules]" },
     { P, "direct = a\n", 0, false, "/f:1: direct: unknown key" },
     { P, "Timeout = 3\n", 0, false, "/f:1: Timeout: unknown key" },
-    { P, "[rules]\n\n\n\n\n\n\n\n\ntimeout = 3\n", 0, false, "/f:10: timeout: is not block, direct or proxy" },
+    { P, "[rules]\n\n\n\n\n\n\n\n\ntimeout = 3\n", 0, false, "/f:10: timeout: is not block, direct, proxy or via" },
     { P, "[rules]\nblock = a\nblock = 10.0.0.0/33\n", 0, false, "/f:3: block: bad item \"10.0.0.0/33\"" },
     { P, "[rules]\nblock = !a\n", 0, false, "/f:2: block: bad item \"!a\"" },
     { P, "[rules]\ndirect = ,\n", 0, false, "/f:2: direct: no item" },
@@ -155,6 +155,22 @@ static const struct {
     { "", F "user = u\npassword-file = /public\n", 0, false, "/f:3: password-file: everyone may read the file" },
     { "", F "log = info:l\n", 0, false, "/f:2: log: the path is not absolute" },
     { "", F "user = u\npassword = " H "\n", 0, true, "/f:3: password: a password in a file that everyone may read" },
+    { P, "[proxy ]\n", 0, false, "/f:1: the name of a proxy is not 1 to 31 letters, digits, -, _ and ." },
+    { P, "[proxy a b]\n", 0, false, "/f:1: the name of a proxy is not 1 to 31 letters, digits, -, _ and ." },
+    { P, "[proxyx]\n", 0, false, "/f:1: none of [socksify], [proxy NAME] and [rules]" },
+    { P, "[proxy a]\ntimeout = 3\n", 0, false, "/f:2: timeout: is not proxy, user, password or password-file" },
+    { P, "[proxy a]\nuser = u\n", 0, false, "/f:1: [proxy]: no proxy in it" },
+    { P, "[proxy a]\nproxy = socks5://h\nuser = u\n", 0, false, "/f:3: user: a user without a password" },
+    { P, "[proxy a]\nproxy = socks5://h\nproxy = socks5://h\n", 0, false, "/f:3: proxy: given twice" },
+    { P, "[proxy a]\nproxy = socks5://h\n[proxy a]\nproxy = socks5://h\n", 0, false, "/f:3: [proxy]: given twice" },
+    { P, "[proxy a]\nproxy = socks5://u:" H "@h\n", 0, true,
+      "/f:2: proxy: a password in a file that everyone may read" },
+    { P, "[rules]\nvia = a\n", 0, false, "/f:2: via: no name of a proxy behind it" },
+    { P, "[rules]\nvia b = a\nvia b = c\n", 0, false, "/f:2: via: there is no proxy of the name \"b\"" },
+    { P, "[rules]\nvia b =\n", 0, false, "/f:2: no value after the =" },
+    { P, "[rules]\nvia b! = a\n", 0, false, "/f:2: the name of a proxy is not 1 to 31 letters, digits, -, _ and ." },
+    { P, "[rules]\nvia a = a\nvia b = a\nvia c = a\nvia d = a\nvia e = a\nvia f = a\nvia g = a\nvia h = a\n",
+      0, false, "/f:9: via: more than 7 proxies with names" },
     { "", "proxy = socks5://u:" H "@h\n", 0, true, "/f:1: proxy: a password in a file that everyone may read" },
 };
 
@@ -163,7 +179,55 @@ START_TEST(file_bad_named_with_line)
     read_both(bad[_i].lines, bad[_i].text, bad[_i].error, bad[_i].is_public);
     ck_assert_str_eq(conf.message, bad[_i].message);
     ck_assert_int_eq(conf.state, CONF_BROKEN);
-    ck_assert_str_eq(conf.password, "");
+    ck_assert_str_eq(conf.proxies[0].password, "");
+}
+END_TEST
+
+#define VIA F "[rules]\nvia work = .work.test, 10.0.0.0/8:80\nvia home = *:25\n" \
+    "[proxy work]\nproxy = socks5://u:p@w:7\n[proxy  home ]\nproxy = socks5://10.0.0.1\nuser = v\n" \
+    "password-file = /pw\n[rules]\ndirect = 10.1.0.0/16\n"
+
+static const struct {
+    const char *host;
+    uint16_t port;
+    unsigned proxy;
+} sent[] = {
+    { "a.work.test", 443, 1 }, { "10.2.0.1", 80, 1 }, { "10.2.0.1", 81, 0 }, { "x.test", 25, 2 }, { "x.test", 80, 0 },
+    { "10.1.2.3", 80, 1 },
+};
+
+START_TEST(file_proxies_with_names)
+{
+    struct addr a;
+
+    read_both("", VIA, 0, false);
+    ck_assert_str_eq(conf.message, "");
+    ck_assert_uint_eq(conf.proxy_count, 3);
+    ck_assert_str_eq(conf.proxies[1].name, "work");
+    ck_assert_str_eq(conf.proxies[1].user, "u");
+    ck_assert_str_eq(conf.proxies[1].password, "p");
+    ck_assert_uint_eq(conf.proxies[1].address.port, 7);
+    ck_assert_str_eq(conf.proxies[2].name, "home");
+    ck_assert_str_eq(conf.proxies[2].user, "v");
+    ck_assert_str_eq(conf.proxies[2].password, "frofile");
+    ck_assert_str_eq(conf.proxies[0].user, "");
+    if (addr_from_text(sent[_i].host, strlen(sent[_i].host), &a) != 0)
+        ck_assert_int_eq(addr_from_name(sent[_i].host, strlen(sent[_i].host), &a), 0);
+    a.port = sent[_i].port;
+    ck_assert_uint_eq(rules_proxy(&conf.rules, &a), sent[_i].proxy);
+    ck_assert_int_eq(rules_judge(&conf.rules, &a, NULL), RULES_PROXY);
+}
+END_TEST
+
+/* What is given for the first proxy elsewhere is not for those with names, and the other way round. */
+START_TEST(file_proxies_keep_their_credentials)
+{
+    read_both(P "SOCKSIFY_USER=bob\nSOCKSIFY_PASSWORD=secret\n", VIA, 0, false);
+    ck_assert_str_eq(conf.message, "");
+    ck_assert_str_eq(conf.proxies[0].user, "bob");
+    ck_assert_str_eq(conf.proxies[0].password, "secret");
+    ck_assert_str_eq(conf.proxies[1].user, "u");
+    ck_assert_str_eq(conf.proxies[2].password, "frofile");
 }
 END_TEST
 
@@ -173,7 +237,7 @@ START_TEST(file_public_without_password_good)
     ck_assert_str_eq(conf.message, "");
     ck_assert_int_eq(conf.state, CONF_READY);
     read_both("", F "user = u\npassword-file = /pw\n", 0, true);
-    ck_assert_str_eq(conf.password, "frofile");
+    ck_assert_str_eq(conf.proxies[0].password, "frofile");
 }
 END_TEST
 
@@ -187,6 +251,8 @@ Suite *make_suite(void)
     tcase_add_test(t, file_every_key_set);
     tcase_add_loop_test(t, file_rules_judged_as_they_stand, 0, COUNT(ruled));
     tcase_add_loop_test(t, file_bad_named_with_line, 0, COUNT(bad));
+    tcase_add_loop_test(t, file_proxies_with_names, 0, COUNT(sent));
+    tcase_add_test(t, file_proxies_keep_their_credentials);
     tcase_add_test(t, file_public_without_password_good);
     suite_add_tcase(s, t);
     return s;

@@ -19,7 +19,9 @@ static struct conf conf;
 static struct state state;
 static struct rule rule[16];
 static char text[256];
-static const struct addr proxies[2] = { { .kind = ADDR_IPV4, .port = 1080, .ip = { 192, 0, 2, 9 } } };
+static const struct addr first[2] = { { .kind = ADDR_IPV4, .port = 1080, .ip = { 192, 0, 2, 9 } } };
+static const struct addr second[2] = { { .kind = ADDR_IPV4, .port = 1081, .ip = { 192, 0, 2, 10 } } };
+static struct upstreams proxies;
 static char directory[] = "/tmp/check_route.XXXXXX";
 
 static void setup(void)
@@ -27,6 +29,8 @@ static void setup(void)
     struct state_options o = { .directory = directory };
 
     real_init();
+    upstream_set(&proxies.of[0], first);
+    upstream_set(&proxies.of[1], second);
     ck_assert_ptr_nonnull(mkdtemp(directory));
     state_open(&state, &o);
     conf.state = CONF_READY;
@@ -55,7 +59,7 @@ static void judge(const char *host, uint16_t port, bool stream, struct route *ou
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htons(port);
     }
-    route_judge(&conf, &state, proxies, (struct sockaddr *)&sa, sizeof sa, stream, out);
+    route_judge(&conf, &state, &proxies, (struct sockaddr *)&sa, sizeof sa, stream, out);
 }
 
 static const struct {
@@ -110,7 +114,7 @@ START_TEST(judge_address_of_a_name_gives_the_name)
     ck_assert_int_eq(state_name_assign(&state, "www.example.org", _i ? AF_INET6 : AF_INET, &a), 0);
     a.port = 443;
     ck_assert_int_eq(addr_to_sockaddr(&a, AF_INET6, &sa, &len), 0);
-    route_judge(&conf, &state, proxies, (struct sockaddr *)&sa, len, true, &r);
+    route_judge(&conf, &state, &proxies, (struct sockaddr *)&sa, len, true, &r);
     ck_assert_int_eq(r.way, ROUTE_PROXY);
     ck_assert_int_eq(r.target.kind, ADDR_NAME);
     ck_assert_str_eq(r.target.name, "www.example.org");
@@ -169,6 +173,31 @@ START_TEST(judge_rules_block_and_direct)
 }
 END_TEST
 
+START_TEST(judge_rules_choose_a_proxy)
+{
+    size_t bad_len;
+    const char *bad;
+    struct route r;
+
+    ck_assert_int_eq(rules_add(&conf.rules, "198.51.100.0/24", RULES_PROXY, &bad, &bad_len), 0);
+    rules_send(&conf.rules, 0, 1);
+    conf.proxy_count = 2;
+    judge("198.51.100.7", 80, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_PROXY);
+    ck_assert_uint_eq(r.proxy, 1);
+    judge("198.51.101.7", 80, true, &r);
+    ck_assert_uint_eq(r.proxy, 0);
+    /* Both proxies themselves are direct. */
+    judge("192.0.2.9", 1080, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_DIRECT);
+    judge("192.0.2.10", 1081, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_DIRECT);
+    judge("192.0.2.10", 1080, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_PROXY);
+    conf.proxy_count = 1;
+}
+END_TEST
+
 START_TEST(judge_address_of_a_direct_name_direct)
 {
     struct addr a = { .kind = ADDR_IPV4, .ip = { 198, 51, 100, 8 } };
@@ -193,13 +222,13 @@ START_TEST(judge_other_families_and_no_address_native)
     struct sockaddr_in in = { .sin_family = AF_INET };
     struct route r;
 
-    route_judge(&conf, &state, proxies, (struct sockaddr *)&un, sizeof un, true, &r);
+    route_judge(&conf, &state, &proxies, (struct sockaddr *)&un, sizeof un, true, &r);
     ck_assert_int_eq(r.way, ROUTE_NATIVE);
-    route_judge(&conf, &state, proxies, NULL, 16, true, &r);
+    route_judge(&conf, &state, &proxies, NULL, 16, true, &r);
     ck_assert_int_eq(r.way, ROUTE_NATIVE);
-    route_judge(&conf, &state, proxies, (struct sockaddr *)&in, 15, true, &r);
+    route_judge(&conf, &state, &proxies, (struct sockaddr *)&in, 15, true, &r);
     ck_assert_int_eq(r.way, ROUTE_NATIVE);
-    route_judge(&conf, &state, proxies, (struct sockaddr *)&in, 1, true, &r);
+    route_judge(&conf, &state, &proxies, (struct sockaddr *)&in, 1, true, &r);
     ck_assert_int_eq(r.way, ROUTE_NATIVE);
 }
 END_TEST
@@ -215,6 +244,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tc, judge_without_configuration_only_loopback, 0, 2);
     tcase_add_test(tc, judge_loopback_proxied_on_demand);
     tcase_add_test(tc, judge_rules_block_and_direct);
+    tcase_add_test(tc, judge_rules_choose_a_proxy);
     tcase_add_test(tc, judge_address_of_a_direct_name_direct);
     tcase_add_test(tc, judge_other_families_and_no_address_native);
     suite_add_tcase(suite, tc);

@@ -51,12 +51,15 @@ launcher 127 "no command" -x socks5://h --check ./no-such-command
 
 printf 'geheim\n' >"$work/password"
 chmod 600 "$work/password"
-printf '[rules]\nproxy = 127.0.0.0/8\nblock = *:25\n' >"$work/rules"
+printf '[rules]\nproxy = 127.0.0.0/8\nblock = *:25\nvia work = .a\n[proxy work]\nproxy = socks5://u:geheim@w\n' \
+    >"$work/rules"
+chmod 600 "$work/rules"
 launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/password" --dns=local -t 2.5 \
     -d '.a:1-2,[2001:db8::]/32' --show
 sed -n '1,$p' >"$work/expected" <<END
 file     $work/rules
 proxy    h:7, with user and password
+proxy    w:1080, named work, with user and password
 timeout  2.500 s for a step, 2.500 s for the last
 dns      local
 bypass   refuse
@@ -67,6 +70,7 @@ direct   .a:1-2
 direct   [2001:db8::]/32
 proxy    127.0.0.0/8
 block    *:25
+via work .a
 direct   loopback, but for port 53
 block    multicast, broadcast and link-local addresses
 proxy    *

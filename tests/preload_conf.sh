@@ -78,4 +78,28 @@ printf 'pass\n' >"$work/password"
 chmod 644 "$work/password"
 environment="$kept SOCKSIFY_PROXY=socks5://u@127.0.0.1:$proxy SOCKSIFY_PASSWORD_FILE=$work/password"
 kept_in "a password file for everyone" 'everyone may read the file'
+
+# Two proxies: what a rule sends to the one with a name goes there alone, with its credentials.
+main_log=$proxy_log
+main=$proxy
+start_proxy --user bob --password other --require-auth --host name.test=127.0.0.1
+printf 'proxy = socks5://127.0.0.1:%s\n[proxy work]\nproxy = socks5://bob:other@localhost:%s\n[rules]\n%s\n%s\n' \
+    "$main" "$proxy" "via work = 127.0.0.1:$echo, .test" 'proxy = 127.0.0.0/8' >"$work/two"
+chmod 600 "$work/two"
+environment="$kept SOCKSIFY_CONF=$work/two SOCKSIFY_LOG=warn"
+: >"$main_log"
+same "through another proxy" echo "127.0.0.1:$echo"
+saw "through another proxy" "request CONNECT ipv4 127.0.0.1:$echo"
+same "through another proxy, O_NONBLOCK" identity-nonblock "127.0.0.1:$echo"
+saw "through another proxy, O_NONBLOCK" "request CONNECT ipv4 127.0.0.1:$echo"
+# shellcheck disable=SC2086
+env $environment "LD_PRELOAD=$OBJECT" python3 -c 'import socket, sys
+socket.create_connection(("name.test", int(sys.argv[1])), 10)' "$echo"
+saw "a name through another proxy" "request CONNECT name name.test:$echo"
+[ ! -s "$main_log" ] && ok "nothing at the first" || bad "the first proxy saw: $(cat "$main_log")"
+under connect "127.0.0.1:$refusing"
+[ -s "$proxy_log" ] && bad "the rest went to the other: $(cat "$proxy_log")" || ok "nothing more at the other"
+grep -q "request CONNECT ipv4 127.0.0.1:$refusing" "$main_log" && ok "the rest at the first" || bad "the rest at the first"
+under udp-refused "127.0.0.1:$echo"
+grep -q 'datagram.* refused: datagrams go through the first proxy alone' "$err" && ok "no datagrams" || bad "no datagrams"
 finish

@@ -5,71 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conf_fault.h"
 #include "conf_file.h"
 #include "conf_keyword.h"
 
-enum { ITEM_SHOWN_MAX = 64, FILE_SHOWN_MAX = 200 };
-
-static size_t add_text(char *buf, size_t used, const char *text, size_t len)
-{
-    size_t i;
-
-    for (i = 0; i < len && used < CONF_MESSAGE_SIZE - 1; i++)
-        buf[used++] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    buf[used] = '\0';
-    return used;
-}
-
-static size_t add_string(char *buf, size_t used, const char *text)
-{
-    return add_text(buf, used, text, strlen(text));
-}
-
-static size_t add_number(char *buf, size_t used, unsigned value)
-{
-    char digits[12];
-    size_t n = sizeof digits;
-
-    do
-        digits[--n] = (char)('0' + value % 10);
-    while (value /= 10);
-    return add_text(buf, used, digits + n, sizeof digits - n);
-}
-
-/* `FILE: ` or `FILE:LINE: `; of a long path the end. */
-static size_t add_file(char *buf, const char *file, unsigned line)
-{
-    size_t len = strlen(file), used;
-
-    used = add_string(buf, 0, len > FILE_SHOWN_MAX ? file + len - FILE_SHOWN_MAX : file);
-    if (line) {
-        used = add_string(buf, used, ":");
-        used = add_number(buf, used, line);
-    }
-    return add_string(buf, used, ": ");
-}
-
-/* Write `VARIABLE: fault` or `FILE:LINE: KEY: fault`, with the item behind it; the first message stays. */
-static void write_message(struct conf_reader *r, const struct conf_place *place)
-{
-    char *buf = r->c->message;
-    size_t used = 0;
-
-    if (buf[0])
-        return;
-    if (place->line)
-        used = add_file(buf, r->source->file, place->line);
-    if (place->name[0]) {
-        used = add_string(buf, used, place->name);
-        used = add_string(buf, used, ": ");
-    }
-    used = add_string(buf, used, r->fault);
-    if (!r->item)
-        return;
-    used = add_string(buf, used, " \"");
-    used = add_text(buf, used, r->item, r->item_len < ITEM_SHOWN_MAX ? r->item_len : ITEM_SHOWN_MAX);
-    add_string(buf, used, "\"");
-}
+static const char given_twice[] = "given twice";
 
 /* The value of a keyword's variable, NULL when it counts as unset. */
 static const char *look_up(const struct conf_source *source, const struct conf_keyword *k)
@@ -86,7 +26,7 @@ static void read_keyword(struct conf_reader *r, const struct conf_keyword *k, co
     bool rule = r->here.line && k->flags & KEY_LIST;
     int error;
 
-    if ((r->filled[k->slot].name && !rule) || (credential && r->foreign))
+    if ((r->filled[k->slot].name && !rule) || (credential && r->foreign && r->filled == r->first))
         return;
     r->item = NULL;
     error = k->parse(r, value);
@@ -96,7 +36,7 @@ static void read_keyword(struct conf_reader *r, const struct conf_keyword *k, co
     if (!rule)
         r->filled[k->slot] = r->here;
     if (error < 0)
-        write_message(r, &r->here);
+        conf_fault(r, &r->here);
 }
 
 static void read_variables(struct conf_reader *r, unsigned convention)
@@ -117,6 +57,14 @@ static void read_variables(struct conf_reader *r, unsigned convention)
     }
 }
 
+static bool belongs(const struct conf_keyword *k, enum conf_section section)
+{
+    if (k->flags & KEY_LIST)
+        return section == SECTION_RULES;
+    return section == SECTION_MAIN || (section == SECTION_PROXY &&
+                                       (k->slot == SLOT_PROXY || k->slot == SLOT_USER || k->slot == SLOT_PASSWORD));
+}
+
 static size_t find_key(const struct conf_line *line)
 {
     size_t i;
@@ -124,7 +72,7 @@ static size_t find_key(const struct conf_line *line)
     for (i = 0; i < CONF_KEYWORDS; i++) {
         const struct conf_keyword *k = &conf_keywords[i];
 
-        if (k->key && strcmp(k->key, line->key) == 0 && line->rules == ((k->flags & KEY_LIST) != 0))
+        if (k->key && strcmp(k->key, line->key) == 0 && belongs(k, line->section))
             break;
     }
     return i;
@@ -133,18 +81,104 @@ static size_t find_key(const struct conf_line *line)
 /* Returns what is wrong with a line before its value is looked at, or NULL. */
 static const char *check_line(struct conf_reader *r, const struct conf_line *line, size_t key)
 {
-    const struct conf_keyword *k = &conf_keywords[key];
+    static const char *const unknown[] = {
+        [SECTION_MAIN] = "unknown key", [SECTION_PROXY] = "is not proxy, user, password or password-file",
+        [SECTION_RULES] = "is not block, direct, proxy or via",
+    };
+    uint32_t *seen = line->section == SECTION_PROXY ? &r->named_seen : &r->seen;
 
-    if (line->fault)
-        return line->fault;
     if (key == CONF_KEYWORDS)
-        return line->rules ? "is not block, direct or proxy" : "unknown key";
-    if (k->flags & KEY_LIST)
+        return unknown[line->section];
+    if (conf_keywords[key].flags & KEY_LIST)
         return rules_count(line->value) == 0 ? "no item" : NULL;
-    if (r->seen & 1u << key)
-        return "given twice";
-    r->seen |= 1u << key;
+    if (*seen & 1u << key)
+        return given_twice;
+    *seen |= 1u << key;
     return NULL;
+}
+
+static void complain(struct conf_reader *r, const struct conf_place *place, const char *fault)
+{
+    r->item = NULL;
+    r->fault = fault;
+    conf_fault(r, place);
+}
+
+static void check_credentials(struct conf_reader *r)
+{
+    const struct conf_place *user = &r->filled[SLOT_USER], *password = &r->filled[SLOT_PASSWORD];
+
+    if (user->name && !password->name)
+        complain(r, user, "a user without a password");
+    else if (password->name && !user->name)
+        complain(r, password, "a password without a user");
+}
+
+/* The keys that follow are for the first proxy again; those of the last [proxy NAME], if there was one, are all. */
+static void end_proxy(struct conf_reader *r)
+{
+    if (r->heading.name) {
+        if (r->filled[SLOT_PROXY].name)
+            check_credentials(r);
+        else
+            complain(r, &r->heading, "no proxy in it");
+    }
+    r->heading.name = NULL;
+    r->filled = r->first;
+    r->into = &r->c->proxies[0];
+}
+
+static void begin_proxy(struct conf_reader *r, const struct conf_line *line)
+{
+    int index = conf_proxy_index(r->c, line->name);
+
+    r->heading = (struct conf_place) { .name = "[proxy]", .line = line->number };
+    memset(r->named, 0, sizeof r->named);
+    r->named_seen = 0;
+    r->filled = r->named;
+    r->into = &r->c->proxies[index < 0 ? CONF_PROXIES - 1 : index];
+    if (index < 0 || r->into->address.kind != ADDR_NONE)
+        complain(r, &r->heading, index < 0 ? conf_too_many : given_twice);
+}
+
+/* Every name behind `via` is that of a proxy. */
+static void check_via(struct conf_reader *r)
+{
+    for (unsigned i = 1; i < r->c->proxy_count; i++) {
+        const struct conf_proxy *p = &r->c->proxies[i];
+        struct conf_place place = { .name = "via", .line = r->via_line[i] };
+
+        if (p->address.kind != ADDR_NONE)
+            continue;
+        r->fault = "there is no proxy of the name";
+        r->item = p->name;
+        r->item_len = strlen(p->name);
+        conf_fault(r, &place);
+    }
+}
+
+static void read_line(struct conf_reader *r, const struct conf_line *line)
+{
+    size_t key;
+
+    r->here = (struct conf_place) { .name = line->fault ? "" : line->key, .line = line->number };
+    if (line->fault) {
+        complain(r, &r->here, line->fault);
+        return;
+    }
+    if (line->section != SECTION_PROXY || !line->key)
+        end_proxy(r);
+    if (!line->key) {
+        begin_proxy(r, line);
+        return;
+    }
+    r->via = line->name;
+    key = find_key(line);
+    r->fault = check_line(r, line, key);
+    if (r->fault)
+        complain(r, &r->here, r->fault);
+    else
+        read_keyword(r, &conf_keywords[key], line->value);
 }
 
 static void read_file(struct conf_reader *r)
@@ -155,41 +189,19 @@ static void read_file(struct conf_reader *r)
     r->ours = true;
     if (r->source->file_error) {
         r->fault = conf_file_fault(r->source->file_error);
-        add_string(r->c->message, add_file(r->c->message, r->source->file, 0), r->fault);
+        conf_fault_whole(r, r->source->file);
         return;
     }
     r->foreign = r->filled[SLOT_PROXY].name || r->filled[SLOT_USER].name;
-    while (conf_file_next(&cursor, &line)) {
-        size_t key = find_key(&line);
-
-        r->here = (struct conf_place) { .name = line.fault ? "" : line.key, .line = line.number };
-        r->item = NULL;
-        r->fault = check_line(r, &line, key);
-        if (r->fault)
-            write_message(r, &r->here);
-        else
-            read_keyword(r, &conf_keywords[key], line.value);
-    }
-}
-
-static void check_credentials(struct conf_reader *r)
-{
-    const struct conf_place *user = &r->filled[SLOT_USER], *password = &r->filled[SLOT_PASSWORD];
-
-    r->item = NULL;
-    if (user->name && !password->name) {
-        r->fault = "a user without a password";
-        write_message(r, user);
-    } else if (password->name && !user->name) {
-        r->fault = "a password without a user";
-        write_message(r, password);
-    }
+    while (conf_file_next(&cursor, &line))
+        read_line(r, &line);
+    end_proxy(r);
+    check_via(r);
 }
 
 /* No proxy anywhere.  A fault in the file may be why, and is then the better thing to say. */
 static void settle_missing(struct conf_reader *r)
 {
-    static const char missing[] = "SOCKSIFY_PROXY is not set";
     struct conf *c = r->c;
     const char *file = r->source->file;
 
@@ -197,8 +209,9 @@ static void settle_missing(struct conf_reader *r)
     if (file && c->message[0])
         return;
     c->message[0] = '\0';
+    r->fault = file ? "no proxy in it" : "SOCKSIFY_PROXY is not set";
     if (r->ours)
-        add_string(c->message, file ? add_file(c->message, file, 0) : 0, file ? "no proxy in it" : missing);
+        conf_fault_whole(r, file);
 }
 
 static void settle(struct conf_reader *r)
@@ -213,8 +226,10 @@ static void settle(struct conf_reader *r)
     }
     if (c->state == CONF_READY)
         return;
-    memset(c->user, 0, sizeof c->user);
-    memset(c->password, 0, sizeof c->password);
+    for (unsigned i = 0; i < CONF_PROXIES; i++) {
+        memset(c->proxies[i].user, 0, sizeof c->proxies[i].user);
+        memset(c->proxies[i].password, 0, sizeof c->proxies[i].password);
+    }
 }
 
 /* What all lists together need, an upper bound: in the file every word counts as an item. */
@@ -244,6 +259,7 @@ static void set_defaults(struct conf *c, const struct conf_source *source, void 
     size_t items, text, bytes;
 
     memset(c, 0, sizeof *c);
+    c->proxy_count = 1;
     c->step_ms = CONF_STEP_MS;
     c->reply_ms = CONF_REPLY_MS;
     c->log_level = CONF_LOG_WARN;
@@ -265,8 +281,9 @@ size_t conf_memory(const struct conf_source *source)
 
 void conf_read(struct conf *c, const struct conf_source *source, void *memory, size_t size)
 {
-    struct conf_reader r = { .c = c, .source = source };
+    struct conf_reader r = { .c = c, .source = source, .into = &c->proxies[0] };
 
+    r.filled = r.first;
     set_defaults(c, source, memory, size);
     read_variables(&r, 0);
     if (source->file)

@@ -26,13 +26,21 @@ enum conf_bypass { CONF_BYPASS_REFUSE, CONF_BYPASS_ALLOW };
 
 enum { CONF_CREDENTIAL_SIZE = 256, CONF_MESSAGE_SIZE = 512, CONF_PATH_SIZE = 4096 };
 
+enum { CONF_PROXIES = 8, CONF_NAME_SIZE = 32 };
+
 enum conf_level { CONF_LOG_QUIET, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
+
+struct conf_proxy {
+    char name[CONF_NAME_SIZE];            /* as rules call it; empty for the first */
+    struct addr address;                  /* IPv4, IPv6 or a name; the port is set */
+    char user[CONF_CREDENTIAL_SIZE];      /* empty: no credentials */
+    char password[CONF_CREDENTIAL_SIZE];
+};
 
 struct conf {
     enum conf_state state;
-    struct addr proxy;                    /* IPv4, IPv6 or a name; the port is set */
-    char user[CONF_CREDENTIAL_SIZE];      /* empty: no credentials */
-    char password[CONF_CREDENTIAL_SIZE];
+    struct conf_proxy proxies[CONF_PROXIES];  /* the first for all that no rule sends elsewhere */
+    unsigned proxy_count;                 /* at least 1 */
     uint32_t step_ms;                     /* deadline of each step before the final reply, milliseconds */
     uint32_t reply_ms;                    /* deadline of the final reply, milliseconds */
     enum conf_dns dns;
@@ -81,7 +89,8 @@ size_t conf_memory(const struct conf_source *source);
  * quiet, warn, info, debug or 0 to 3), SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except
  * SOCKSIFY_DIRECT.
  * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, log, stats, each at most once;
- * below [rules] block, direct and proxy, each with a list (conf_file.h).  Paths in it are absolute.
+ * below [proxy NAME] the first four for another proxy; below [rules] block, direct, proxy and via NAME, each with a
+ * list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than

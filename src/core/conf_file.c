@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "conf.h"
+
 static const char blanks[] = " \t\r";
+static const char bad_name[] = "the name of a proxy is not 1 to 31 letters, digits, -, _ and .";
 
 /* Cut the blanks off both ends of what ends at `end`. */
 static char *trim(char *text, char *end)
@@ -17,14 +20,41 @@ static char *trim(char *text, char *end)
     return text;
 }
 
-static const char *read_heading(struct conf_cursor *c, const char *text)
+/* Letters, digits, `-`, `_` and `.`. */
+static bool is_name(const char *text)
 {
-    if (strcmp(text, "[rules]") == 0)
-        c->rules = true;
-    else if (strcmp(text, "[socksify]") == 0)
-        c->rules = false;
-    else
-        return "neither [socksify] nor [rules]";
+    size_t len = strlen(text);
+
+    return len > 0 && len < CONF_NAME_SIZE &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+}
+
+/* The name behind a word and blanks, NULL when text does not begin so. */
+static char *name_behind(const char *word, char *text)
+{
+    size_t len = strlen(word);
+
+    if (strncmp(text, word, len) != 0 || text[len] == '\0' || !strchr(blanks, text[len]))
+        return NULL;
+    return text + len + strspn(text + len, blanks);
+}
+
+static const char *read_heading(struct conf_cursor *c, char *text, struct conf_line *line)
+{
+    size_t len = strlen(text);
+    char *name;
+
+    if (strcmp(text, "[rules]") == 0) {
+        c->section = SECTION_RULES;
+    } else if (strcmp(text, "[socksify]") == 0) {
+        c->section = SECTION_MAIN;
+    } else if ((name = name_behind("[proxy", text)) && text[len - 1] == ']') {
+        c->section = SECTION_PROXY;
+        line->name = trim(name, text + len - 1);
+        return is_name(line->name) ? NULL : bad_name;
+    } else {
+        return "none of [socksify], [proxy NAME] and [rules]";
+    }
     return NULL;
 }
 
@@ -38,26 +68,38 @@ static const char *read_pair(char *text, struct conf_line *line)
     line->key = trim(text, equals);
     if (line->key[0] == '\0')
         return "no key before the =";
+    if (line->section == SECTION_RULES && (line->name = name_behind("via", text))) {
+        text[strlen("via")] = '\0';
+        if (!is_name(line->name))
+            return bad_name;
+    }
     return line->value[0] == '\0' ? "no value after the =" : NULL;
+}
+
+/* Read one line of something.  Returns true if it is to be told. */
+static bool read_line(struct conf_cursor *c, char *text, struct conf_line *line)
+{
+    if (text[0] == '[') {
+        line->fault = read_heading(c, text, line);
+        line->section = c->section;
+        return line->fault || line->name;
+    }
+    line->section = c->section;
+    line->fault = read_pair(text, line);
+    return true;
 }
 
 bool conf_file_next(struct conf_cursor *c, struct conf_line *out)
 {
-    struct conf_line line = { .key = "", .value = "" };
-
     while (*c->next) {
+        struct conf_line line = { .number = ++c->number };
         size_t len = strcspn(c->next, "\n");
         char *text = c->next, *end = text + len;
 
         c->next = end + (*end != '\0');
-        line.number = ++c->number;
         text = trim(text, end);
-        if (text[0] == '\0' || text[0] == '#' || text[0] == ';')
+        if (text[0] == '\0' || text[0] == '#' || text[0] == ';' || !read_line(c, text, &line))
             continue;
-        line.fault = text[0] == '[' ? read_heading(c, text) : read_pair(text, &line);
-        if (text[0] == '[' && !line.fault)
-            continue;
-        line.rules = c->rules;
         *out = line;
         return true;
     }

@@ -12,6 +12,22 @@ enum { TIMEOUT_MAX_S = 86400 };
 static const char public_fault[] = "a password in a file that everyone may read";
 static const char relative_fault[] = "the path is not absolute";
 
+const char conf_too_many[] = "more than 7 proxies with names";
+
+int conf_proxy_index(struct conf *c, const char *name)
+{
+    unsigned i;
+
+    for (i = 1; i < c->proxy_count; i++)
+        if (strcmp(c->proxies[i].name, name) == 0)
+            return (int)i;
+    if (i == CONF_PROXIES)
+        return -ENOSPC;
+    memcpy(c->proxies[i].name, name, strlen(name) + 1);
+    c->proxy_count++;
+    return (int)i;
+}
+
 static int fail(struct conf_reader *r, const char *fault)
 {
     r->fault = fault;
@@ -27,8 +43,8 @@ static bool is_public(const struct conf_reader *r)
 static int parse_url(struct conf_reader *r, const char *value)
 {
     char user[CONF_CREDENTIAL_SIZE], password[CONF_CREDENTIAL_SIZE];
-    struct conf *c = r->c;
-    int error = conf_parse_url(value, &c->proxy, user, password, &r->fault);
+    struct conf_proxy *p = r->into;
+    int error = conf_parse_url(value, &p->address, user, password, &r->fault);
 
     if (error < 0)
         return error;
@@ -37,11 +53,11 @@ static int parse_url(struct conf_reader *r, const char *value)
     if (r->filled[SLOT_USER].name || !user[0])
         return 0;
     r->filled[SLOT_USER] = r->here;
-    memcpy(c->user, user, sizeof user);
+    memcpy(p->user, user, sizeof user);
     if (r->filled[SLOT_PASSWORD].name || !password[0])
         return 0;
     r->filled[SLOT_PASSWORD] = r->here;
-    memcpy(c->password, password, sizeof password);
+    memcpy(p->password, password, sizeof password);
     return 0;
 }
 
@@ -49,7 +65,7 @@ static int parse_server(struct conf_reader *r, const char *value)
 {
     if (strstr(value, "://"))
         return parse_url(r, value);
-    return conf_parse_server(value, strlen(value), &r->c->proxy, &r->fault);
+    return conf_parse_server(value, strlen(value), &r->into->address, &r->fault);
 }
 
 static int parse_all_proxy(struct conf_reader *r, const char *value)
@@ -61,9 +77,9 @@ static int parse_user(struct conf_reader *r, const char *value)
 {
     size_t len = strlen(value);
 
-    if (len >= sizeof r->c->user)
+    if (len >= sizeof r->into->user)
         return fail(r, "user is longer than 255 bytes");
-    memcpy(r->c->user, value, len + 1);
+    memcpy(r->into->user, value, len + 1);
     return 0;
 }
 
@@ -71,9 +87,9 @@ static int set_password(struct conf_reader *r, const char *value)
 {
     size_t len = strlen(value);
 
-    if (len >= sizeof r->c->password)
+    if (len >= sizeof r->into->password)
         return fail(r, "password is longer than 255 bytes");
-    memcpy(r->c->password, value, len + 1);
+    memcpy(r->into->password, value, len + 1);
     return 0;
 }
 
@@ -148,6 +164,23 @@ static int parse_direct(struct conf_reader *r, const char *value)
 static int parse_proxied(struct conf_reader *r, const char *value)
 {
     return parse_list(r, value, RULES_PROXY);
+}
+
+static int parse_via(struct conf_reader *r, const char *value)
+{
+    size_t before = r->c->rules.count;
+    int index, error;
+
+    if (!r->via)
+        return fail(r, "no name of a proxy behind it");
+    index = conf_proxy_index(r->c, r->via);
+    if (index < 0)
+        return fail(r, conf_too_many);
+    if (!r->via_line[index])
+        r->via_line[index] = r->here.line;
+    error = parse_list(r, value, RULES_PROXY);
+    rules_send(&r->c->rules, before, (unsigned)index);
+    return error;
 }
 
 static int parse_no_proxy(struct conf_reader *r, const char *value)
@@ -262,6 +295,7 @@ const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
     { "SOCKSIFY_BLOCK", "block", parse_block, SLOT_BLOCK, KEY_OURS | KEY_LIST },
     { "SOCKSIFY_DIRECT", "direct", parse_direct, SLOT_DIRECT, KEY_OURS | KEY_LIST | KEY_EMPTY },
     { NULL, "proxy", parse_proxied, SLOT_RULE, KEY_LIST },
+    { NULL, "via", parse_via, SLOT_RULE, KEY_LIST },
     { "NO_PROXY", NULL, parse_no_proxy, SLOT_DIRECT, KEY_CONVENTION | KEY_LIST },
     { "no_proxy", NULL, parse_no_proxy, SLOT_DIRECT, KEY_CONVENTION | KEY_LIST },
     { "SOCKSIFY_TIMEOUT", "timeout", parse_timeout, SLOT_TIMEOUT, KEY_OURS },

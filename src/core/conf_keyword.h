@@ -33,10 +33,15 @@ struct conf_reader {
     struct conf *c;
     const struct conf_source *source;
     struct conf_place here;             /* what is being read */
-    struct conf_place filled[SLOT_COUNT];   /* what filled a slot */
-    bool foreign;                       /* the proxy is not this layer's: neither are user and password */
+    struct conf_proxy *into;            /* the proxy it is about */
+    struct conf_place *filled;          /* what filled a slot: first, or named for a [proxy NAME] */
+    struct conf_place first[SLOT_COUNT], named[SLOT_COUNT];
+    struct conf_place heading;          /* of the [proxy NAME] whose keys are being read; name NULL: none */
+    bool foreign;                       /* the first proxy is not this layer's: neither are user and password */
     bool ours;                          /* something asks for a proxy */
-    uint32_t seen;                      /* keys of the file, by number */
+    uint32_t seen, named_seen;          /* keys of the file, and of this [proxy NAME], by number */
+    const char *via;                    /* the name behind `via` */
+    unsigned via_line[CONF_PROXIES];    /* the line that first asked for a proxy; 0: none did */
     const char *fault;                  /* a constant phrase */
     const char *item;                   /* the part of the value at fault when it may be shown, or NULL */
     size_t item_len;
@@ -54,7 +59,13 @@ struct conf_keyword {
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 21 };
+enum { CONF_KEYWORDS = 22 };
+
+/* The place of a proxy with a name, a new one if there is none of that name.  name: as conf_file.h lets it be.
+ * Returns 1 to CONF_PROXIES - 1, or -ENOSPC, which conf_too_many tells in words. */
+int conf_proxy_index(struct conf *c, const char *name);
+
+extern const char conf_too_many[];
 
 /* What it means that a file cannot be read: a constant phrase.  error: negative errno. */
 const char *conf_file_fault(int error);

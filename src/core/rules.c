@@ -243,14 +243,22 @@ static bool rule_matches(const struct rule *rule, const struct addr *target)
     return network_matches(rule, target->ip);
 }
 
+/* The first rule that matches, or NULL. */
+static const struct rule *find(const struct rules *r, const struct addr *target)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (rule_matches(&r->rule[i], target))
+            return &r->rule[i];
+    return NULL;
+}
+
 static enum rules_verdict judge(const struct rules *r, const struct addr *target, const char **why)
 {
-    size_t i;
+    const struct rule *rule = find(r, target);
 
     *why = "rule";
-    for (i = 0; i < r->count; i++)
-        if (rule_matches(&r->rule[i], target))
-            return r->rule[i].verdict;
+    if (rule)
+        return rule->verdict;
     *why = "loopback";
     if (r->loopback && addr_is_loopback(target) && target->port != 53)
         return RULES_DIRECT;
@@ -286,6 +294,12 @@ int rules_add(struct rules *r, const char *list, enum rules_verdict verdict, con
     return add_list(r, list, verdict, false, bad, bad_len);
 }
 
+void rules_send(struct rules *r, size_t first, unsigned proxy)
+{
+    for (size_t i = first; i < r->count; i++)
+        r->rule[i].proxy = (uint8_t)proxy;
+}
+
 int rules_add_no_proxy(struct rules *r, const char *list)
 {
     const char *bad;
@@ -302,4 +316,11 @@ enum rules_verdict rules_judge(const struct rules *r, const struct addr *target,
     if (why)
         *why = reason;
     return verdict;
+}
+
+unsigned rules_proxy(const struct rules *r, const struct addr *target)
+{
+    const struct rule *rule = find(r, target);
+
+    return rule ? rule->proxy : 0;
 }

@@ -30,6 +30,7 @@ struct rule {
     bool subdomains;          /* name: those below it as well */
     uint16_t port_low, port_high;   /* inclusive, host order; 0 and 65535 for any */
     uint8_t ip[16];           /* network order, bits beyond prefix zero */
+    uint8_t proxy;            /* which one, when verdict is RULES_PROXY */
     const char *name;         /* lower case, without leading dot, NUL-terminated; points into the set's text */
 };
 
@@ -55,6 +56,9 @@ size_t rules_count(const char *list);
  * Returns 0; -EINVAL for a bad item; -ENOSPC when the set is full.  On error nothing was appended. */
 int rules_add(struct rules *r, const char *list, enum rules_verdict verdict, const char **bad, size_t *bad_len);
 
+/* Have the rules from number first on send to another proxy than the first, 0. */
+void rules_send(struct rules *r, size_t first, unsigned proxy);
+
 /* Append the items of a NO_PROXY list as direct: as rules_add(), but `example.org` and `.example.org` both mean the
  * domain with all below it, and items that are none of ours are skipped, since this list belongs to other programs.
  * Returns 0 or -ENOSPC. */
@@ -65,5 +69,8 @@ int rules_add_no_proxy(struct rules *r, const char *list);
  * blocked; then proxy.  *why (may be NULL): a constant phrase for the log such as "rule", "loopback", "multicast,
  * broadcast or link-local address", "default". */
 enum rules_verdict rules_judge(const struct rules *r, const struct addr *target, const char **why);
+
+/* Which proxy a target goes to for which rules_judge() says RULES_PROXY: the number of rules_send(), else 0. */
+unsigned rules_proxy(const struct rules *r, const struct addr *target);
 
 #endif

@@ -17,7 +17,8 @@
 enum { USABLE = 0, UNUSABLE = 1, COMMAND_UNKNOWN = 7, ADDRESS_UNKNOWN = 8 };
 
 struct trial {
-    const struct conf *conf;
+    const struct conf_proxy *proxy;
+    uint32_t step_ms;
     struct sockaddr_storage to;
     socklen_t to_len;
     struct socks5 machine;
@@ -70,7 +71,7 @@ static int talk(int fd, struct socks5 *machine, int64_t deadline)
 /* One connection of its own: t->machine's handshake, or only the connection. */
 static void attempt(struct trial *t, bool handshake)
 {
-    int64_t began = clock_ms(), deadline = began + t->conf->step_ms;
+    int64_t began = clock_ms(), deadline = began + t->step_ms;
     int fd = socket(t->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     t->error = fd < 0 ? -errno : dial(fd, (struct sockaddr *)&t->to, t->to_len, deadline);
@@ -83,8 +84,8 @@ static void attempt(struct trial *t, bool handshake)
 
 static void ask(struct trial *t, enum socks5_command command, const struct addr *target, bool pipelined)
 {
-    const struct socks5_options options = { .user = t->conf->user[0] ? t->conf->user : NULL,
-                                            .password = t->conf->password, .pipelined = pipelined };
+    const struct socks5_options options = { .user = t->proxy->user[0] ? t->proxy->user : NULL,
+                                            .password = t->proxy->password, .pipelined = pipelined };
 
     socks5_init(&t->machine, &options, command, target);
     attempt(t, true);
@@ -95,13 +96,13 @@ static bool reach(struct trial *t)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *list = NULL;
     char host[ADDR_TEXT_SIZE], port[8];
-    struct addr bare = t->conf->proxy;
+    struct addr bare = t->proxy->address;
     int error;
 
     bare.port = 0;
     addr_format(&bare, host, sizeof host);
     host[strlen(host) - 2] = '\0';      /* ":0" */
-    snprintf(port, sizeof port, "%u", t->conf->proxy.port);
+    snprintf(port, sizeof port, "%u", t->proxy->address.port);
     if (host[0] == '[')
         host[strlen(host) - 1] = '\0';
     error = getaddrinfo(host[0] == '[' ? host + 1 : host, port, &hints, &list);
@@ -149,8 +150,8 @@ static bool try_greeting(struct trial *t, const struct addr *target)
     row("SOCKS5", "yes", t, wanted ? "none of the methods offered" : t->machine.method ? "user and password" :
         "no credentials");
     if (refused)
-        row("credentials", "no", t, t->conf->user[0] ? report_explain(&t->machine, t->error) : "it wants some");
-    else if (t->conf->user[0])
+        row("credentials", "no", t, t->proxy->user[0] ? report_explain(&t->machine, t->error) : "it wants some");
+    else if (t->proxy->user[0])
         row("credentials", t->machine.method ? "yes" : "-", t, t->machine.method ? "" : "not asked for");
     return !refused;
 }
@@ -172,19 +173,19 @@ static void try_pipelining(struct trial *t, const struct addr *target)
         t->error == error && !silent ? "" : report_explain(&t->machine, t->error));
 }
 
-int diagnose_proxy(const struct conf *c)
+static int diagnose_one(const struct conf_proxy *p, uint32_t step_ms)
 {
     static const char localhost[] = "localhost";
-    struct addr name, ipv6 = { .kind = ADDR_IPV6, .ip[15] = 1, .port = c->proxy.port };
+    struct addr name, ipv6 = { .kind = ADDR_IPV6, .ip[15] = 1, .port = p->address.port };
     struct addr any = { .kind = ADDR_IPV4 }, peer = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 }, .port = 1 };
-    struct trial t = { .conf = c };
+    struct trial t = { .proxy = p, .step_ms = step_ms };
     char text[ADDR_TEXT_SIZE];
     bool usable;
 
-    addr_format(&c->proxy, text, sizeof text);
-    printf("proxy %s\n", text);
+    addr_format(&p->address, text, sizeof text);
+    printf("proxy %s%s%s\n", text, p->name[0] ? ", named " : "", p->name);
     addr_from_name(localhost, sizeof localhost - 1, &name);
-    name.port = c->proxy.port;
+    name.port = p->address.port;
     if (!reach(&t) || !try_greeting(&t, &name))
         return UNUSABLE;
     usable = is_known(&t) || is_silent(&t);
@@ -197,4 +198,17 @@ int diagnose_proxy(const struct conf *c)
     ask(&t, SOCKS5_BIND, &peer, false);
     show_request("BIND", &t, "no");
     return usable ? USABLE : UNUSABLE;
+}
+
+int diagnose_proxies(const struct conf *c)
+{
+    int result = USABLE;
+
+    for (unsigned i = 0; i < c->proxy_count; i++) {
+        if (i)
+            putchar('\n');
+        if (diagnose_one(&c->proxies[i], c->step_ms) != USABLE)
+            result = UNUSABLE;
+    }
+    return result;
 }

@@ -5,11 +5,11 @@
 
 #include "../core/conf.h"
 
-/* Try the proxy and write a table to standard output: a line for each step with what came of it and how many
+/* Try each proxy and write a table to standard output: a line for each step with what came of it and how many
  * milliseconds it took.  Nobody but the proxy is asked: it is to connect to itself, by the name localhost and by ::1,
  * and a refusal of that is an answer as well; `?` stands where it ends the connection instead.
  * c: CONF_READY.  real_init() was called.  Each step is bounded by c->step_ms.  For a process of one thread.
- * Returns the exit status: 0 when the proxy lets this user in and answers CONNECT, else 1. */
-int diagnose_proxy(const struct conf *c);
+ * Returns the exit status: 0 when all of them let this user in and answer CONNECT, else 1. */
+int diagnose_proxies(const struct conf *c);
 
 #endif

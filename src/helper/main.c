@@ -64,7 +64,7 @@ static int diagnose(char **arguments)
 {
     int status = check_conf(arguments);
 
-    return status ? status : diagnose_proxy(&conf);
+    return status ? status : diagnose_proxies(&conf);
 }
 
 static int show(char **arguments)

@@ -23,9 +23,12 @@ static void show_host(const struct rule *r)
         printf(family == AF_INET ? "%s/%u" : "[%s]/%u", text, r->prefix);
 }
 
-static void show_rule(const struct rule *r)
+static void show_rule(const struct conf *c, const struct rule *r)
 {
-    printf("%-8s ", verdict_name(r->verdict));
+    if (r->proxy)
+        printf("via %s ", c->proxies[r->proxy].name);
+    else
+        printf("%-8s ", verdict_name(r->verdict));
     show_host(r);
     if (r->port_low == r->port_high)
         printf(":%u", r->port_low);
@@ -39,9 +42,14 @@ void show_conf(const struct conf *c)
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
     char proxy[ADDR_TEXT_SIZE];
 
-    addr_format(&c->proxy, proxy, sizeof proxy);
     printf("file     %s\n", c->file[0] ? c->file : "none");
-    printf("proxy    %s%s\n", proxy, c->user[0] ? ", with user and password" : "");
+    for (unsigned i = 0; i < c->proxy_count; i++) {
+        const struct conf_proxy *p = &c->proxies[i];
+
+        addr_format(&p->address, proxy, sizeof proxy);
+        printf("proxy    %s%s%s%s\n", proxy, i ? ", named " : "", p->name,
+               p->user[0] ? ", with user and password" : "");
+    }
     printf("timeout  %u.%03u s for a step, %u.%03u s for the last\n", c->step_ms / 1000, c->step_ms % 1000,
            c->reply_ms / 1000, c->reply_ms % 1000);
     printf("dns      %s\n", c->dns == CONF_DNS_LOCAL ? "local" : "remote");
@@ -50,7 +58,7 @@ void show_conf(const struct conf *c)
     printf("stats    %s\n", c->stats ? "on" : "off");
     printf("rules, the first that matches decides:\n");
     for (size_t i = 0; i < c->rules.count; i++)
-        show_rule(&c->rules.rule[i]);
+        show_rule(c, &c->rules.rule[i]);
     if (c->rules.loopback)
         printf("direct   loopback, but for port 53\n");
     printf("block    multicast, broadcast and link-local addresses\nproxy    *\n");

@@ -21,6 +21,11 @@ static int judge_proxied(const struct route *r, const struct sockaddr *sa, sockl
         log_once(LOG_NAME, "datagram to %s refused: a resolver of this system would leak names", text);
         return -EACCES;
     }
+    if (r->proxy) {
+        addr_format(&r->target, text, sizeof text);
+        log_once(LOG_UDP, "datagram to %s refused: datagrams go through the first proxy alone", text);
+        return -EACCES;
+    }
     to->target = r->target;
     to->family = sa->sa_family;
     addr_from_sockaddr(sa, len, &to->shown);
@@ -33,7 +38,7 @@ int datagram_judge(int fd, enum kind kind, const struct sockaddr *sa, socklen_t 
     struct route r;
     int error;
 
-    route_judge(&process.conf, &process.state, process_proxies(), sa, len, false, &r);
+    route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
     switch (r.way) {
     case ROUTE_REFUSED:
         return stream_refused(&r);
@@ -96,14 +101,15 @@ int datagram_attach(int fd, struct assoc **a)
 int datagram_ready(int fd, struct assoc *a, int domain)
 {
     const struct conf *c = &process.conf;
-    const struct socks5_options options = { .user = c->user[0] ? c->user : NULL, .password = c->password };
+    const struct conf_proxy *p = &c->proxies[0];
+    const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
     struct assoc_request q = { .fd = fd, .options = &options, .limits = { c->step_ms, c->step_ms } };
     struct addr proxy;
-    int error = process_proxy(domain, &proxy);
+    int error = process_proxy(0, domain, &proxy);
 
     /* The control connection may be of another family than the socket. */
     if (error == -EAFNOSUPPORT)
-        error = process_proxy(AF_INET6, &proxy);
+        error = process_proxy(0, AF_INET6, &proxy);
     if (error)
         log_once(LOG_FAMILY, "the proxy's name cannot be resolved");
     if (!error && process_is_guest())
@@ -138,7 +144,7 @@ static void give_port(int fd, int domain)
     if (!kernel_name(fd, &own, &as) || own.port != 0)
         return;
     /* Once bound it could not be opened to an IPv4 relay. */
-    if (domain == AF_INET6 && process_proxies()[0].kind == ADDR_IPV4)
+    if (domain == AF_INET6 && process.proxies.of[0].address[0].kind == ADDR_IPV4)
         real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     any.sin6_family = (sa_family_t)domain;
     real.syscall(SYS_bind, (long)fd, &any, domain == AF_INET6 ? (long)sizeof any : (long)sizeof(struct sockaddr_in));
@@ -216,7 +222,7 @@ static bool address_towards(int domain, struct addr *own)
     int fd;
     bool good;
 
-    if (process_proxy(domain, &proxy) != 0 || addr_to_sockaddr(&proxy, domain, &sa, &len) != 0)
+    if (process_proxy(0, domain, &proxy) != 0 || addr_to_sockaddr(&proxy, domain, &sa, &len) != 0)
         return false;
     fd = real_socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)

@@ -45,7 +45,7 @@ static bool is_direct(const struct sockaddr *sa, socklen_t len)
 {
     struct route r;
 
-    route_judge(&process.conf, &process.state, process_proxies(), sa, len, false, &r);
+    route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
     return r.way == ROUTE_DIRECT;
 }
 

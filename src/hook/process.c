@@ -75,9 +75,11 @@ static void start_ready(void)
 {
     struct state_options options = { .directory = secure_getenv("SOCKSIFY_STATE") };
 
-    if (process.conf.proxy.kind != ADDR_NAME) {
-        process.proxy[0] = process.conf.proxy;
-        process.proxy_phase = PHASE_DONE;
+    for (unsigned i = 0; i < process.conf.proxy_count; i++) {
+        struct addr given[UPSTREAM_ADDRESSES] = { process.conf.proxies[i].address };
+
+        if (given[0].kind != ADDR_NAME)
+            upstream_set(&process.proxies.of[i], given);
     }
     /* First, where a limit leaves no room for everything: it is the smaller part. */
     pending_open(&process.pending, &process.state);
@@ -192,67 +194,42 @@ void process_leave(struct process_call *call)
     cleanup_end(&call->cleanup);
 }
 
-static void keep_first(struct addr found[PROCESS_PROXIES], const struct addrinfo *list)
+static void keep_first(struct addr found[UPSTREAM_ADDRESSES], const struct addrinfo *list, uint16_t port)
 {
     int count = 0;
 
-    for (; list && count < PROCESS_PROXIES; list = list->ai_next) {
+    for (; list && count < UPSTREAM_ADDRESSES; list = list->ai_next) {
         struct addr a;
 
         if (addr_from_sockaddr(list->ai_addr, list->ai_addrlen, &a) != 0 ||
             (count == 1 && found[0].kind == a.kind))
             continue;
-        a.port = process.conf.proxy.port;
+        a.port = port;
         found[count++] = a;
     }
 }
 
-static void resolve(struct addr found[PROCESS_PROXIES])
+static void resolve(const struct addr *proxy, struct addr found[UPSTREAM_ADDRESSES])
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
     struct process_call call;
 
     process_enter(&call);
-    if (real.getaddrinfo(process.conf.proxy.name, NULL, &hints, &list) == 0) {
-        keep_first(found, list);
+    if (real.getaddrinfo(proxy->name, NULL, &hints, &list) == 0) {
+        keep_first(found, list, proxy->port);
         real.freeaddrinfo(list);
     }
     process_leave(&call);
 }
 
-/* An IPv6 proxy is out of reach of an AF_INET socket; the other way round a v4-mapped address does. */
-static int choose(const struct addr found[PROCESS_PROXIES], int domain, struct addr *out)
+int process_proxy(unsigned which, int domain, struct addr *out)
 {
-    if (found[0].kind == ADDR_NONE)
-        return -EHOSTUNREACH;
-    for (int i = 0; i < PROCESS_PROXIES && found[i].kind != ADDR_NONE; i++) {
-        if (domain == AF_INET6 || found[i].kind == ADDR_IPV4) {
-            *out = found[i];
-            return 0;
-        }
-    }
-    return -EAFNOSUPPORT;
-}
+    struct addr found[UPSTREAM_ADDRESSES] = { { .kind = ADDR_NONE } };
+    struct upstream *known = &process.proxies.of[which];
 
-const struct addr *process_proxies(void)
-{
-    static const struct addr none[PROCESS_PROXIES];
-
-    return atomic_load(&process.proxy_phase) == PHASE_DONE ? process.proxy : none;
-}
-
-int process_proxy(int domain, struct addr *out)
-{
-    struct addr found[PROCESS_PROXIES] = { { .kind = ADDR_NONE } };
-    unsigned phase = PHASE_NEW;
-
-    if (atomic_load(&process.proxy_phase) == PHASE_DONE)
-        return choose(process.proxy, domain, out);
-    resolve(found);
-    if (found[0].kind != ADDR_NONE &&
-        atomic_compare_exchange_strong(&process.proxy_phase, &phase, PHASE_BUSY)) {
-        memcpy(process.proxy, found, sizeof found);
-        atomic_store(&process.proxy_phase, PHASE_DONE);
-    }
-    return choose(found, domain, out);
+    if (upstream_known(known))
+        return upstream_choose(known->address, domain, out);
+    resolve(&process.conf.proxies[which].address, found);
+    upstream_set(known, found);
+    return upstream_choose(found, domain, out);
 }

@@ -19,6 +19,7 @@
 #include "../io/route.h"
 #include "../io/state.h"
 #include "../io/tally.h"
+#include "../io/upstream.h"
 
 enum gate {
     GATE_WARM = 1,       /* start-up has run; a hook that comes before must let it run first */
@@ -27,8 +28,6 @@ enum gate {
     GATE_DATAGRAM = 8,   /* a datagram socket has a peer or an association of ours */
     GATE_DEVICE = 16     /* a socket may be bound to a network device */
 };
-
-enum { PROCESS_PROXIES = 2 };    /* one IPv4 and one IPv6 address of the proxy's name */
 
 struct process {
     atomic_uint gate;                 /* enum gate bits; one relaxed load of it tells a hook that it is not concerned */
@@ -44,8 +43,7 @@ struct process {
     struct tally tally;               /* for the summary at the end */
     struct assoc_table assoc;
     struct resolvers resolvers;
-    struct addr proxy[PROCESS_PROXIES];   /* what is known; the first ADDR_NONE ends the list */
-    atomic_uint proxy_phase;              /* publishes proxy[] */
+    struct upstreams proxies;
 };
 
 extern struct process process;
@@ -55,11 +53,11 @@ extern struct process process;
  * errno. */
 void process_start(void);
 
-/* The address to dial for a socket of this domain (AF_INET or AF_INET6).  A proxy given by name is resolved at the
- * first call, by the real resolver, and remembered.
+/* The address to dial for a socket of this domain (AF_INET or AF_INET6).  which: of conf.proxies.  A proxy given by
+ * name is resolved at the first call, by the real resolver, and remembered.
  * Returns 0; -EHOSTUNREACH when the name has no address; -EAFNOSUPPORT when none fits the domain.  Not
  * async-signal-safe while a name has yet to be resolved. */
-int process_proxy(int domain, struct addr *out);
+int process_proxy(unsigned which, int domain, struct addr *out);
 
 /* True in a process that has the memory of another (vfork, clone with CLONE_VM, fork that told nobody): it must leave
  * this state as it is.  A system call.  Async-signal-safe. */
@@ -67,9 +65,6 @@ bool process_is_guest(void);
 
 /* Raise a bit of the gate. */
 void process_gate(enum gate bit);
-
-/* The addresses of the proxy as far as known now, as route_judge() takes them.  Never NULL. */
-const struct addr *process_proxies(void);
 
 /* True while this thread is inside the real resolver on our own behalf: its sockets are not the program's. */
 bool process_inside(void);

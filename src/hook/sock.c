@@ -74,16 +74,9 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 
 static bool is_proxy(const struct sockaddr *sa, socklen_t len)
 {
-    const struct addr *proxy = process_proxies();
     struct addr a;
 
-    if (addr_from_sockaddr(sa, len, &a) != 0)
-        return false;
-    for (int i = 0; i < PROCESS_PROXIES && proxy[i].kind != ADDR_NONE; i++) {
-        if (addr_equal(&proxy[i], &a))
-            return true;
-    }
-    return false;
+    return addr_from_sockaddr(sa, len, &a) == 0 && upstreams_include(&process.proxies, &a);
 }
 
 /* The target behind a socket that the kernel connected to the proxy.  *sa, *len: the kernel's answer, replaced. */

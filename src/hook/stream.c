@@ -129,7 +129,8 @@ OWN_FRAME static int without_proxy(const struct route *r, int error)
 OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
 {
     const struct conf *c = &process.conf;
-    const struct socks5_options options = { .user = c->user[0] ? c->user : NULL, .password = c->password };
+    const struct conf_proxy *p = &c->proxies[r->proxy];
+    const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
                                  .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
     int flags = real.fcntl(fd, F_GETFL);
@@ -139,7 +140,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
 
     /* Also for those who come by MSG_FASTOPEN, and need not wait. */
     hook_cancellation_point();
-    error = process_proxy(domain, &proxy);
+    error = process_proxy(r->proxy, domain, &proxy);
     if (error)
         return without_proxy(r, error);
     error = stray_socket(fd, &proxy, true);
@@ -181,7 +182,7 @@ static int answered(int fd, int domain)
         return 0;
     /* A handshake would go into the open connection.  The kernel says 0 once after a non-blocking connect, then
      * EISCONN. */
-    return process_proxy(domain, &proxy) == 0 && tunnel_dial(fd, domain, &proxy, false) == 0 ? STREAM_CONNECTED
+    return process_proxy(0, domain, &proxy) == 0 && tunnel_dial(fd, domain, &proxy, false) == 0 ? STREAM_CONNECTED
                                                                                               : -EISCONN;
 }
 
@@ -205,7 +206,7 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
 
     if (known)
         return known;
-    route_judge(&process.conf, &process.state, process_proxies(), sa, len, true, &r);
+    route_judge(&process.conf, &process.state, &process.proxies, sa, len, true, &r);
     if (r.way == ROUTE_REFUSED)
         return stream_refused(&r);
     if (r.way != ROUTE_PROXY) {

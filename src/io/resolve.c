@@ -12,7 +12,7 @@
 #include "../core/rules.h"
 #include "../core/text.h"
 
-enum { PARTS = 4 };
+enum { PARTS = 4, PORT_HTTPS = 443 };
 
 static int digit_value(char c)
 {
@@ -155,18 +155,29 @@ static bool map(struct state *s, const char *name, int family, struct hosts_line
     return true;
 }
 
+/* The proxy for most ports of a name. */
+OWN_FRAME static unsigned proxy_for(const struct conf *c, const char *name)
+{
+    struct addr target = { .kind = ADDR_NAME, .port = PORT_HTTPS };
+
+    if (c->proxy_count == 1)
+        return 0;
+    memcpy(target.name, name, strlen(name) + 1);
+    return rules_proxy(&c->rules, &target);
+}
+
 /* An IPv4 socket cannot reach an IPv6 proxy: there the one family for those who take any is IPv6. */
-static unsigned one_family(const struct conf *c, unsigned families)
+static unsigned one_family(const struct conf *c, const char *name, unsigned families)
 {
     if (!(families & RESOLVE_EITHER))
         return families;
-    return families | (c->proxy.kind == ADDR_IPV6 ? RESOLVE_IPV6 : RESOLVE_IPV4);
+    return families | (c->proxies[proxy_for(c, name)].address.kind == ADDR_IPV6 ? RESOLVE_IPV6 : RESOLVE_IPV4);
 }
 
 static void judge_map(const struct conf *c, struct state *s, const char *name, unsigned families,
                       struct resolve_answer *out)
 {
-    families = one_family(c, families);
+    families = one_family(c, name, families);
     if (((families & RESOLVE_IPV4) && !map(s, name, AF_INET, &out->ipv4)) ||
         ((families & RESOLVE_IPV6) && !map(s, name, AF_INET6, &out->ipv6)))
         settle(out, RESOLVE_FAILED, "no room in the name map");

@@ -14,15 +14,6 @@ static void refuse(struct route *out, int error, const char *why)
     out->why = why;
 }
 
-static bool is_proxy(const struct addr proxy[2], const struct addr *a)
-{
-    for (int i = 0; i < 2 && proxy[i].kind != ADDR_NONE; i++) {
-        if (addr_equal(&proxy[i], a))
-            return true;
-    }
-    return false;
-}
-
 /* The kernel takes the any-address as this machine; a proxy would take it as itself, or as an error. */
 static void any_to_loopback(struct addr *a)
 {
@@ -62,6 +53,7 @@ static void judge_rules(const struct conf *c, bool stream, struct route *out)
             refuse(out, -ECONNREFUSED, "port 0");
         else
             out->way = ROUTE_PROXY;
+        out->proxy = c->proxy_count > 1 ? rules_proxy(&c->rules, &out->target) : 0;
         any_to_loopback(&out->target);
     }
 }
@@ -78,14 +70,15 @@ static bool is_direct(const struct conf *c, const struct addr *name, struct rout
     return true;
 }
 
-void route_judge(const struct conf *c, struct state *s, const struct addr proxy[2], const struct sockaddr *sa,
-                 socklen_t len, bool stream, struct route *out)
+void route_judge(const struct conf *c, struct state *s, const struct upstreams *proxies,
+                 const struct sockaddr *sa, socklen_t len, bool stream, struct route *out)
 {
     struct addr name;
     int found;
 
     out->way = ROUTE_NATIVE;
     out->error = 0;
+    out->proxy = 0;
     out->why = "not an internet address";
     out->target.kind = ADDR_NONE;
     if (!sa || len < sizeof(sa_family_t) || addr_from_sockaddr(sa, len, &out->target) != 0)
@@ -94,9 +87,9 @@ void route_judge(const struct conf *c, struct state *s, const struct addr proxy[
         judge_unconfigured(&out->target, out);
         return;
     }
-    if (stream && is_proxy(proxy, &out->target)) {
+    if (stream && upstreams_include(proxies, &out->target)) {
         out->way = ROUTE_DIRECT;
-        out->why = "the proxy itself";
+        out->why = "a proxy itself";
         return;
     }
     found = state_name_find(s, &out->target, &name);

@@ -108,19 +108,20 @@ static bool holds(const uint8_t *data, size_t size, const char *text)
 
 static void check(const struct conf *c)
 {
+    const struct conf_proxy *first = &c->proxies[0];
     const char *p;
 
     demand(memchr(c->message, 0, sizeof c->message) && memchr(c->log_path, 0, sizeof c->log_path));
-    demand(memchr(c->user, 0, sizeof c->user) && memchr(c->password, 0, sizeof c->password));
+    demand(memchr(first->user, 0, sizeof first->user) && memchr(first->password, 0, sizeof first->password));
     demand((c->state == CONF_BROKEN) == (c->message[0] != '\0'));
     demand(!strstr(c->message, mark));
     for (p = c->message; *p; p++)
         demand(*p >= ' ' && *p <= '~');
     demand(c->reply_ms >= 1 && c->reply_ms <= 86400000 && c->step_ms >= 1 && c->step_ms <= 10000);
     demand(c->step_ms <= c->reply_ms && c->log_level <= CONF_LOG_DEBUG);
-    demand((c->user[0] == '\0') == (c->password[0] == '\0'));
+    demand((first->user[0] == '\0') == (first->password[0] == '\0'));
     if (c->state == CONF_READY)
-        demand(c->proxy.kind != ADDR_NONE && c->proxy.port != 0);
+        demand(first->address.kind != ADDR_NONE && first->address.port != 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

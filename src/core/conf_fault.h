@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* conf_fault.h - the one line about a fault in the configuration; for conf.c and its like only
+ *
+ * The first one stays in r->c->message.  What is not printable ASCII becomes a question mark.
+ */
+#ifndef SOCKSIFY_CORE_CONF_FAULT_H
+#define SOCKSIFY_CORE_CONF_FAULT_H
+
+#include "conf_keyword.h"
+
+/* Write `VARIABLE: fault` or `FILE:LINE: KEY: fault`, with the item behind it if there is one: r->fault, r->item.
+ * place: where the fault is; of a line that could not be read the name is empty. */
+void conf_fault(struct conf_reader *r, const struct conf_place *place);
+
+/* Write `FILE: fault`, or the fault alone.  file: NULL without a file. */
+void conf_fault_whole(struct conf_reader *r, const char *file);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* upstream.c - the proxies' addresses, as far as they are known */
+#include "upstream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { UNKNOWN, BUSY, KNOWN };
+
+void upstream_set(struct upstream *u, const struct addr found[UPSTREAM_ADDRESSES])
+{
+    unsigned phase = UNKNOWN;
+
+    if (found[0].kind == ADDR_NONE || !atomic_compare_exchange_strong(&u->phase, &phase, BUSY))
+        return;
+    memcpy(u->address, found, sizeof u->address);
+    atomic_store(&u->phase, KNOWN);
+}
+
+bool upstream_known(const struct upstream *u)
+{
+    return atomic_load(&u->phase) == KNOWN;
+}
+
+int upstream_choose(const struct addr found[UPSTREAM_ADDRESSES], int domain, struct addr *out)
+{
+    if (found[0].kind == ADDR_NONE)
+        return -EHOSTUNREACH;
+    for (int i = 0; i < UPSTREAM_ADDRESSES && found[i].kind != ADDR_NONE; i++) {
+        if (domain == AF_INET6 || found[i].kind == ADDR_IPV4) {
+            *out = found[i];
+            return 0;
+        }
+    }
+    return -EAFNOSUPPORT;
+}
+
+bool upstreams_include(const struct upstreams *all, const struct addr *a)
+{
+    for (int i = 0; i < CONF_PROXIES; i++) {
+        const struct upstream *u = &all->of[i];
+
+        if (!upstream_known(u))
+            continue;
+        for (int j = 0; j < UPSTREAM_ADDRESSES && u->address[j].kind != ADDR_NONE; j++)
+            if (addr_equal(&u->address[j], a))
+                return true;
+    }
+    return false;
+}
