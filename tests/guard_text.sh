@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The shell scripts satisfy shellcheck, the manual pages mandoc.
+# The shell scripts satisfy shellcheck, the manual pages mandoc, and the tests that doc/SECURITY names are there.
 . "${srcdir:-.}/guard.sh"
 
 need_tool shellcheck
@@ -24,4 +24,18 @@ for page in "$top_srcdir"/doc/*.[157]; do
     [ -f "$page" ] || continue
     mandoc -T lint -W warning "$page" || fault "mandoc: $page"
 done
+
+# Each `FILE` or `FILE: CASE, CASE` between the brackets of doc/SECURITY, one in a line.
+tr '\n' ' ' <"$top_srcdir/doc/SECURITY" | tr '[' '\n' | sed -n 's/\].*//p' | tr ';' '\n' | awk '
+    { file = $1; sub(/[:,]$/, "", file) }
+    $1 ~ /:$/ { for (i = 2; i <= NF; i++) { sub(/,$/, "", $i); print file, $i } next }
+    { for (i = 1; i <= NF; i++) { sub(/,$/, "", $i); print $i } }' >"$work/claims"
+[ -s "$work/claims" ] || fault "doc/SECURITY: no tests"
+while read -r file case; do
+    case $file in
+    *.sh | *.c) ;;
+    *) file=$file.c ;;
+    esac
+    grep -q "${case:-.}" "$top_srcdir/tests/$file" 2>/dev/null || fault "doc/SECURITY: no tests/$file${case:+ with $case}"
+done <"$work/claims"
 finish

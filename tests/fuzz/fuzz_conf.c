@@ -3,7 +3,8 @@
  *
  * Input: lines, each one variable: its first byte chooses the name, the rest is the value.  The byte 1 in a value
  * stands for the user, the byte 2 for the password, so that both turn up in every place but the lists, whose bad
- * items are shown by design.
+ * items are shown by design.  After a byte 3 or 4 all is a configuration file, in which they stand for nothing, since
+ * its unknown keys are shown as well; with 4 everyone may read it.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -19,11 +20,11 @@ static const char user[] = "Us3rT0ken", password[] = "Pa5sT0ken", mark[] = "T0ke
 static const char *const names[] = {
     "SOCKSIFY_PROXY", "SOCKS5_SERVER", "SOCKS_SERVER", "ALL_PROXY", "all_proxy", "SOCKSIFY_USER", "SOCKS5_USER",
     "SOCKSIFY_PASSWORD", "SOCKSIFY_PASSWORD_FILE", "SOCKS5_PASSWORD", "SOCKS5_PASSWD", "SOCKSIFY_LOG",
-    "SOCKSIFY_TIMEOUT", "SOCKSIFY_DNS", "SOCKSIFY_BYPASS", "SOCKSIFY_BLOCK", "SOCKSIFY_DIRECT", "NO_PROXY",
+    "SOCKSIFY_TIMEOUT", "SOCKSIFY_DNS", "SOCKSIFY_BYPASS", "SOCKSIFY_STATS", "SOCKSIFY_BLOCK", "SOCKSIFY_DIRECT", "NO_PROXY",
     "no_proxy"
 };
 
-enum { NAMES = sizeof names / sizeof names[0], LISTS = 15 };
+enum { NAMES = sizeof names / sizeof names[0], LISTS = 16 };
 
 struct world {
     const uint8_t *data;
@@ -106,28 +107,52 @@ static bool holds(const uint8_t *data, size_t size, const char *text)
     return false;
 }
 
+static void check_proxy(const struct conf *c, const struct conf_proxy *p)
+{
+    demand(memchr(p->name, 0, sizeof p->name));
+    demand(memchr(p->user, 0, sizeof p->user) && memchr(p->password, 0, sizeof p->password));
+    demand((p->user[0] == '\0') == (p->password[0] == '\0'));
+    if (c->state == CONF_READY)
+        demand(p->address.kind != ADDR_NONE && p->address.port != 0);
+}
+
+/* What stands behind the byte 3 or 4, cut off from the variables; NUL-terminated, to be freed; NULL without one. */
+static char *take_file(struct world *w, bool *everyone)
+{
+    const uint8_t *mine = memchr(w->data, 3, w->size), *all = memchr(w->data, 4, w->size);
+    const uint8_t *from = !mine || (all && all < mine) ? all : mine;
+    char *text;
+
+    if (!from)
+        return NULL;
+    *everyone = *from == 4;
+    text = expand(from + 1, (size_t)(w->data + w->size - from) - 1, false);
+    w->size = (size_t)(from - w->data);
+    return text;
+}
+
 static void check(const struct conf *c)
 {
-    const struct conf_proxy *first = &c->proxies[0];
     const char *p;
 
     demand(memchr(c->message, 0, sizeof c->message) && memchr(c->log_path, 0, sizeof c->log_path));
-    demand(memchr(first->user, 0, sizeof first->user) && memchr(first->password, 0, sizeof first->password));
+    demand(c->proxy_count >= 1 && c->proxy_count <= CONF_PROXIES);
+    for (unsigned i = 0; i < c->proxy_count; i++)
+        check_proxy(c, &c->proxies[i]);
+    for (size_t i = 0; i < c->rules.count; i++)
+        demand(c->rules.rule[i].proxy < c->proxy_count);
     demand((c->state == CONF_BROKEN) == (c->message[0] != '\0'));
     demand(!strstr(c->message, mark));
     for (p = c->message; *p; p++)
         demand(*p >= ' ' && *p <= '~');
     demand(c->reply_ms >= 1 && c->reply_ms <= 86400000 && c->step_ms >= 1 && c->step_ms <= 10000);
     demand(c->step_ms <= c->reply_ms && c->log_level <= CONF_LOG_DEBUG);
-    demand((first->user[0] == '\0') == (first->password[0] == '\0'));
-    if (c->state == CONF_READY)
-        demand(first->address.kind != ADDR_NONE && first->address.port != 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct world w = { .data = data, .size = size };
-    const struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w };
+    struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w };
     static struct conf c;
     size_t need;
     void *memory;
@@ -135,11 +160,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* What the input itself spells out may come back as an item of a list. */
     if (holds(data, size, mark))
         return 0;
+    source.text = size ? take_file(&w, &source.file_public) : NULL;
+    source.file = source.text ? "/f" : NULL;
     need = conf_memory(&source);
     memory = need ? malloc(need) : NULL;
     conf_read(&c, &source, memory, need);
     check(&c);
     free(memory);
+    free(source.text);
     free(w.value);
     return 0;
 }
