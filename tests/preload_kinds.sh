@@ -194,6 +194,9 @@ route in a message: -1 EACCES
 route as an option: -1 EACCES
 bound to loopback: 0
  sendto: 4
+transparent: 0
+ bind: 0
+ connect: -1 EACCES
 EOT
         said "detours, said once" 1
     done

@@ -31,6 +31,28 @@ same "cancelled before the call" cancel-pending "127.0.0.1:$echo"
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state"
 same "cancelled before the call, direct" cancel-pending "127.0.0.1:$echo"
 
+# The number becomes another file's.
+at_proxy "$proxy"
+gives "another file at the number" reused "127.0.0.1:$echo" "$control" <<EOT
+connect: -1 EBADF
+read: 6
+for us
+write: 1
+leaked: 0
+EOT
+tell set plain >"$work/answer"
+
+# A close_range() that fails closes nothing.
+gives "a bad close_range()" bad-range "127.0.0.1:$echo" "$control" <<EOT
+connect: EINPROGRESS
+close_range: -1 EINVAL
+poll: 0
+send: -1 EAGAIN
+released: 1
+echo: ok
+EOT
+tell set plain >"$work/answer"
+
 # Signals in the middle of a handshake.
 at_proxy "$proxy"
 cat >"$work/restarted" <<EOT

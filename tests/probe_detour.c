@@ -56,6 +56,18 @@ static void try_messages(int fd, const struct target *t, int device)
     say("route as an option", set(fd, IPPROTO_IP, IP_OPTIONS, route, 8));
 }
 
+/* To the any-address a socket goes from and to what it is bound to, which is another host's here. */
+static void try_transparent(void)
+{
+    struct target own = net_target("10.99.0.77:0"), any = net_target("0.0.0.0:80");
+    int fd = net_socket(&own, SOCK_STREAM | SOCK_NONBLOCK), on = 1;
+
+    say("transparent", set(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on));
+    say(" bind", bind(fd, (struct sockaddr *)&own.sa, own.len));
+    say(" connect", net_connect(fd, &any));
+    close(fd);
+}
+
 /* argv: DEVICE ADDRESS, one of this machine.  Nothing may go out by the device. */
 static int detours(char **argv)
 {
@@ -86,6 +98,7 @@ static int detours(char **argv)
     fd = net_socket(&t, SOCK_DGRAM);
     say("bound to loopback", set(fd, SOL_SOCKET, TO_DEVICE, "lo", 3));
     try_send(" sendto", fd, &t);
+    try_transparent();
     return 0;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_thread.c - connect() as a cancellation point, and on small stacks */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,6 +89,56 @@ static void say_usable(int fd, const struct target *t)
     say_error("error", net_error(fd));
     say("again", net_connect(fd, t));
     say_error("echo", net_echo(fd, 1000));
+}
+
+/* argv: ADDRESS CONTROL.  While the thread is in connect() its number becomes that of another file, which must be left
+ * as it is: open, and with all that is in it. */
+static int reused(char **argv)
+{
+    struct work w = { .target = net_target(argv[0]) };
+    int before = net_descriptors(), pair[2];
+    char text[8] = "";
+    pthread_t thread;
+
+    w.fd = net_socket(&w.target, SOCK_STREAM);
+    net_tell(argv[1], "hold reply");
+    thread = start(&w, NULL);
+    net_tell(argv[1], "wait 1");
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || write(pair[1], "for us", 6) != 6 ||
+        dup2(pair[0], w.fd) != w.fd)
+        net_die("socketpair");
+    net_tell(argv[1], "hold none");
+    net_tell(argv[1], "release");
+    say_end("connect", thread, &w);
+    say("read", read(w.fd, text, sizeof text));
+    puts(text);
+    say("write", write(w.fd, "x", 1));
+    close(pair[0]);
+    close(pair[1]);
+    close(w.fd);
+    say("leaked", net_descriptors() - before);
+    return 0;
+}
+
+/* argv: ADDRESS CONTROL.  A handshake that is held goes on behind a call that only wanted to close it. */
+static int bad_range(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    int fd = net_socket(&t, SOCK_STREAM | SOCK_NONBLOCK);
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    net_tell(argv[1], "hold reply");
+    say_error("connect", net_connect(fd, &t) == 0 ? 0 : errno);
+    say("close_range", close_range(3, ~0u, 0x100));
+    say("poll", poll(&p, 1, 50));
+    say("send", send(fd, "x", 1, MSG_NOSIGNAL));
+    net_tell(argv[1], "hold none");
+    net_tell(argv[1], "release");
+    say("released", poll(&p, 1, 1000 * PATIENCE_S));
+    fcntl(fd, F_SETFL, 0);
+    say_error("echo", net_echo(fd, 1000));
+    close(fd);
+    return 0;
 }
 
 /* argv: ADDRESS CONTROL.  The thread is cancelled while the proxy holds the reply back. */
@@ -238,6 +291,8 @@ static int alt_stack(char **argv)
 }
 
 const struct command thread_commands[] = {
+    { "reused", 2, reused, "ADDRESS CONTROL" },
+    { "bad-range", 2, bad_range, "ADDRESS CONTROL" },
     { "cancel", 2, cancel, "ADDRESS CONTROL" },
     { "cancel-disabled", 2, cancel_disabled, "ADDRESS CONTROL" },
     { "cancel-dial", 1, cancel_dial, "ADDRESS" },

@@ -43,6 +43,8 @@ words = []
 for way in blocking, nonblocking:
     before = os.listdir("/proc/self/fd")
     with socket.socket() as s:
+        if "DEVICE" in os.environ:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, os.environ["DEVICE"].encode())
         words.append(errno.errorcode.get(way(s), "OK"))
         if sys.argv[3:] and not reach(s):
             words.append("not reached again")
@@ -85,6 +87,9 @@ by_target()
     fails proxyd 203.0.113.99 80 EHOSTUNREACH
     fails proxyd 192.0.2.1 80 ENETUNREACH again
     fails proxyd nohost.example 80 EHOSTUNREACH again
+    # A socket that is bound to a device has no way to loopback.
+    DEVICE=proxy fails 'bound to a device' target.example 9 ECONNREFUSED again
+    DEVICE=proxy fails 'bound to a device' far.example 80 EHOSTUNREACH again
     number=0
     # Python says ENOTSUP for EOPNOTSUPP, which is the same number.
     for error in ECONNREFUSED EACCES ENETUNREACH EHOSTUNREACH ECONNREFUSED ETIMEDOUT ENOTSUP EAFNOSUPPORT \

@@ -15,7 +15,8 @@
 #endif
 
 enum {
-    RANGE_CLOEXEC = 4    /* CLOSE_RANGE_CLOEXEC, which older headers lack */
+    RANGE_UNSHARE = 2,    /* CLOSE_RANGE_UNSHARE and CLOSE_RANGE_CLOEXEC, which older headers lack */
+    RANGE_CLOEXEC = 4
 };
 
 static void forget_range(unsigned first, unsigned last)
@@ -37,6 +38,15 @@ int close(int fd)
     return real.close(fd);
 }
 
+/* Will close_range() close the numbers for the whole process?  With a table of its own a thread closes them for itself
+ * alone; what it then finds under a number it tells by SO_COOKIE. */
+static bool range_closes(unsigned first, unsigned last, int flags)
+{
+    if (first > last || flags & ~RANGE_UNSHARE)
+        return false;
+    return !(flags & RANGE_UNSHARE) || real_is_alone();
+}
+
 int close_range(unsigned first, unsigned last, int flags)
 {
     hook_enter();
@@ -44,7 +54,7 @@ int close_range(unsigned first, unsigned last, int flags)
         errno = ENOSYS;
         return -1;
     }
-    if (!(flags & RANGE_CLOEXEC) && first <= last)
+    if (range_closes(first, last, flags))
         forget_range(first, last);
     return real.close_range(first, last, flags);
 }

@@ -10,13 +10,9 @@
 
 enum { SLICE_MS = 20 };
 
-/* glibc's; absent in musl and before 2.32. */
-extern char __libc_single_threaded __attribute__((weak));
-
 int guard_slice(bool one)
 {
-    bool alone = &__libc_single_threaded && __libc_single_threaded;
-    bool short_one = pending_shares(&process.pending) || (one && !alone);
+    bool short_one = pending_shares(&process.pending) || (one && !real_is_alone());
     int next = pending_next_ms(&process.pending);
 
     if (short_one && (next < 0 || next > SLICE_MS))

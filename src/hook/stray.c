@@ -14,7 +14,8 @@ static int refuse_route(void)
 
 static int refuse_device(void)
 {
-    log_once(LOG_KIND, "a socket bound to a network device refused: packets to this machine would leave by it");
+    log_once(LOG_KIND,
+             "a socket with a network device, or IP_TRANSPARENT, refused: packets to this machine could leave it");
     return -EACCES;
 }
 

@@ -29,10 +29,8 @@ int stream_refused(const struct route *r)
 }
 
 /* getpeername() must show the target; the socket's cookie stands for it in every process that shares it. */
-static void remember_peer(int fd, const struct addr *peer)
+static void remember_peer(uint64_t cookie, const struct addr *peer)
 {
-    uint64_t cookie = real_cookie(fd);
-
     if (cookie)
         state_peer_set(&process.state, cookie, peer);
 }
@@ -68,15 +66,19 @@ static int leave_pending(const struct pending_request *q)
 static int connect_waiting(struct pending_request *q, struct socks5 *machine)
 {
     int64_t began = clock_ms();
-    int error = tunnel_connect(q->fd, q->domain, q->proxy, machine, &q->limits);
+    uint64_t cookie = real_cookie(q->fd);
+    int error = tunnel_connect(q->fd, cookie, q->domain, q->proxy, machine, &q->limits);
     int left;
 
     if (error != -EINTR && error != -EINPROGRESS) {
         report_connect(&process.tally, q->target, q->proxy, machine, error, began);
         if (!error)
-            remember_peer(q->fd, q->peer);
+            remember_peer(cookie, q->peer);
         return error;
     }
+    /* The handler may have put another file at the number, as Java does to end a connect(). */
+    if (cookie && real_cookie(q->fd) != cookie)
+        return error;
     q->dialled = true;
     left = process.pending.arena ? leave_pending(q) : -ENOMEM;
     if (left != -EINPROGRESS)

@@ -110,7 +110,7 @@ OWN_FRAME static int ask(struct assoc_table *t, int control, const struct assoc_
     struct socks5 machine;
 
     socks5_init(&machine, q->options, SOCKS5_ASSOCIATE, ipv6 ? &any_ipv6 : &any_ipv4);
-    error = tunnel_connect(control, domain, q->proxy, &machine, &q->limits);
+    error = tunnel_connect(control, 0, domain, q->proxy, &machine, &q->limits);
     if (error == -EINTR || error == -EINPROGRESS)
         return -EINTR;
     if (error)

@@ -18,6 +18,7 @@ enum {
     MESSAGE_V6_RTHDR = 5,                                  /* IPV6_2292RTHDR */
     LEVEL_SCTP = 132, SCTP_CONNECTX_OLD = 107, SCTP_CONNECTX = 110,
     SCTP_DSTADDRV4 = 7, SCTP_DSTADDRV6 = 8,
+    OPTION_TRANSPARENT = 19, OPTION_V6_TRANSPARENT = 75,   /* IP_TRANSPARENT, IPV6_TRANSPARENT */
     NAME_SIZE = 16,                                        /* IFNAMSIZ */
     LOOPBACK = 1                                           /* the device's number, in every network namespace */
 };
@@ -46,11 +47,21 @@ static enum detour of_number(const void *value, socklen_t len, size_t at, bool s
     return of_device(swapped ? ntohl(index) : index);
 }
 
+/* The kernel takes a byte for IPv4's. */
+static enum detour of_flag(const void *value, socklen_t len)
+{
+    uint32_t flag = 0;
+
+    return memory_take(&flag, value, len < sizeof flag ? len : sizeof flag) && flag ? DETOUR_DEVICE : DETOUR_NONE;
+}
+
 static enum detour of_ip(int option, const void *value, socklen_t len)
 {
     switch (option) {
     case OPTION_UNICAST_IF:
         return of_number(value, len, 0, true);
+    case OPTION_TRANSPARENT:
+        return of_flag(value, len);
     case IP_OPTIONS:
         /* A length of 0 takes options away. */
         return len > 0 ? DETOUR_ROUTE : DETOUR_NONE;
@@ -71,6 +82,8 @@ static enum detour of_ipv6(int option, const void *value, socklen_t len)
     case IPV6_RTHDR:
     case OPTION_V6_PKTOPTIONS:
         return len > 0 ? DETOUR_ROUTE : DETOUR_NONE;
+    case OPTION_V6_TRANSPARENT:
+        return of_flag(value, len);
     case OPTION_V6_HDRINCL:
         return DETOUR_OTHER;
     default:
@@ -164,8 +177,12 @@ static bool is_bound(int fd)
 bool detour_has_device(int fd, bool stream)
 {
     int saved_errno = errno;
-    bool has = is_bound(fd) || (!stream && (of_device(ntohl(number(fd, IPPROTO_IP, OPTION_UNICAST_IF))) ||
-                                            of_device(ntohl(number(fd, IPPROTO_IPV6, OPTION_V6_UNICAST_IF)))));
+    bool has = is_bound(fd) || number(fd, IPPROTO_IP, OPTION_TRANSPARENT) ||
+               number(fd, IPPROTO_IPV6, OPTION_V6_TRANSPARENT);
+
+    if (!has && !stream)
+        has = of_device(ntohl(number(fd, IPPROTO_IP, OPTION_UNICAST_IF))) ||
+              of_device(ntohl(number(fd, IPPROTO_IPV6, OPTION_V6_UNICAST_IF)));
 
     errno = saved_errno;
     return has;

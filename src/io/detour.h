@@ -13,7 +13,8 @@
 enum detour {
     DETOUR_NONE = 0,
     DETOUR_ROUTE = 1,       /* the packet goes where the address does not say */
-    DETOUR_DEVICE = 2,      /* it leaves by a device, which is not loopback */
+    DETOUR_DEVICE = 2,      /* it leaves by a device that is not loopback; or may, having another host's address for its
+                               own (IP_TRANSPARENT), to which the any-address and answers lead */
     DETOUR_OTHER = 4        /* as DETOUR_ROUTE, on a socket that is neither TCP nor UDP; else no option at all */
 };
 

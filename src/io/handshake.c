@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "detour.h"
 #include "real.h"
 #include "refuse.h"
 #include "report.h"
@@ -76,12 +77,14 @@ void handshake_drop(struct pending *p, struct arena_slot *s, int fd)
 void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
 {
     bool mapped = s->domain == AF_INET6 && s->proxy.kind == ADDR_IPV4;
+    /* What is bound to a device has no way to loopback, where refusals come from. */
+    bool genuine = !detour_has_device(fd, true);
 
     report_connect(p->tally, &s->target, &s->proxy, &s->machine, error, s->began);
     /* Kept before the socket fails, since from then on another thread may ask for it. */
-    if (error != -ECONNREFUSED)
+    if (error != -ECONNREFUSED || !genuine)
         arena_keep_error(p->arena, s->cookie, -error);
-    refuse_socket(fd, s->domain, mapped);
+    refuse_socket(fd, s->domain, mapped, genuine);
     handshake_drop(p, s, fd);
 }
 

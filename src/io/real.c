@@ -92,6 +92,14 @@ ssize_t real_recv(int fd, void *data, size_t size, int flags)
     return n < 0 ? -errno : n;
 }
 
+/* Absent in musl and before glibc 2.32. */
+extern char __libc_single_threaded __attribute__((weak));
+
+bool real_is_alone(void)
+{
+    return &__libc_single_threaded && __libc_single_threaded;
+}
+
 uint64_t real_cookie(int fd)
 {
     int saved_errno = errno;

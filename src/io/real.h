@@ -15,6 +15,7 @@
 #include <resolv.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,9 @@ ssize_t real_recv(int fd, void *data, size_t size, int flags);
 /* SO_COOKIE, the identity of a socket in every process that holds it (Linux 4.12); 0 when fd is no socket or the kernel
  * has none.  Keeps errno.  Async-signal-safe. */
 uint64_t real_cookie(int fd);
+
+/* True if it is known that the process has no other thread (glibc from 2.32 on). */
+bool real_is_alone(void);
 
 /* The library's own socket(), marked in the same way.  Returns the descriptor or -errno.  Async-signal-safe. */
 int real_socket(int domain, int type, int protocol);

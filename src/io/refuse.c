@@ -52,7 +52,7 @@ static void connect_at_once(int fd, const struct sockaddr *sa, socklen_t len)
         real.fcntl(fd, F_SETFL, flags);
 }
 
-bool refuse_socket(int fd, int domain, bool mapped)
+void refuse_socket(int fd, int domain, bool mapped, bool near)
 {
     struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
     struct addr where = { .kind = domain == AF_INET || mapped ? ADDR_IPV4 : ADDR_IPV6 };
@@ -62,12 +62,14 @@ bool refuse_socket(int fd, int domain, bool mapped)
 
     where.ip[0] = where.kind == ADDR_IPV4 ? 127 : 0;
     where.ip[where.kind == ADDR_IPV4 ? 3 : 15] = 1;
-    closed = closed_port(&where);
+    closed = near ? closed_port(&where) : -1;
+    /* This alone leaves ECONNRESET behind. */
     real_connect(fd, &nowhere, sizeof nowhere);
     if (closed < 0)
-        return has_error(fd);
+        return;
     if (addr_to_sockaddr(&where, domain, &sa, &len) == 0)
         connect_at_once(fd, (const struct sockaddr *)&sa, len);
     real_close(closed);
-    return has_error(fd);
+    if (!has_error(fd))
+        real_connect(fd, &nowhere, sizeof nowhere);
 }

@@ -23,6 +23,8 @@ const char *report_explain(const struct socks5 *machine, int error)
     case SOCKS5_CAUSE_EOF:
         return "the proxy closed the connection";
     default:
+        if (error == -EBADF)
+            return "the program closed the socket";
         return !error ? "connected" : error == -ETIMEDOUT ? "the proxy does not answer" : "cannot reach the proxy";
     }
 }

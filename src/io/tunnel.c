@@ -21,6 +21,8 @@ struct attempt {
     int fd;
     struct socks5 *machine;
     const struct tunnel_limits *limits;
+    uint64_t cookie;      /* of the socket; 0 where the kernel has none */
+    bool interrupted;     /* a handler ran meanwhile */
     int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
     sigset_t signals;     /* the thread's; all are blocked but while it sleeps: none is lost between two steps */
 };
@@ -172,8 +174,17 @@ bool tunnel_restarts(void)
     return true;
 }
 
-/* Wait for events, at most until the deadline.  Returns 0, -ETIMEDOUT, -EINPROGRESS or -EINTR. */
-static int await(const struct attempt *a, short events, int64_t deadline)
+/* Is the number still the socket's?  Only another thread or a handler can have made it another file's. */
+static bool is_ours(const struct attempt *a)
+{
+    if (!a->cookie || (real_is_alone() && !a->interrupted))
+        return true;
+    return real_cookie(a->fd) == a->cookie;
+}
+
+/* Wait for events, at most until the deadline.  Returns 0, -ETIMEDOUT, -EINPROGRESS, -EINTR, or -EBADF when the number
+ * is another file's. */
+static int await(struct attempt *a, short events, int64_t deadline)
 {
     int64_t end = deadline < a->give_up ? deadline : a->give_up;
     struct pollfd p = { .fd = a->fd, .events = events };
@@ -186,16 +197,19 @@ static int await(const struct attempt *a, short events, int64_t deadline)
         if (left <= 0)
             return a->give_up < deadline ? -EINPROGRESS : -ETIMEDOUT;
         n = real.ppoll(&p, 1, &t, &a->signals);
-        if (n > 0)
-            return 0;
+        a->interrupted |= n < 0;
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n < 0 && !tunnel_restarts())
             return -EINTR;
+        if (!is_ours(a))
+            return -EBADF;
+        if (n > 0)
+            return 0;
     }
 }
 
-static int finish_dial(const struct attempt *a, int64_t deadline)
+static int finish_dial(struct attempt *a, int64_t deadline)
 {
     int pending = 0;
     int error = await(a, POLLOUT, deadline);
@@ -205,7 +219,7 @@ static int finish_dial(const struct attempt *a, int64_t deadline)
     return error ? error : -pending;
 }
 
-static int handshake(const struct attempt *a)
+static int handshake(struct attempt *a)
 {
     int64_t deadline = 0;
     uint8_t now, step = UINT8_MAX;
@@ -252,7 +266,8 @@ static void reset_cancelled(void *argument)
 {
     const struct attempt *a = argument;
 
-    tunnel_reset(a->fd);
+    if (is_ours(a))
+        tunnel_reset(a->fd);
     sigprocmask(SIG_SETMASK, &a->signals, NULL);
 }
 
@@ -281,16 +296,19 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
     if (!error)
         error = handshake(a);
     cleanup_end(&cleanup);
+    if (!is_ours(a))
+        return error == -EINTR ? -EINTR : -EBADF;
     tunnel_low_water_end(a->fd, low_water);
     if (error && error != -EINTR && error != -EINPROGRESS)
         tunnel_reset(a->fd);
     return error;
 }
 
-int tunnel_connect(int fd, int domain, const struct addr *proxy, struct socks5 *machine,
+int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy, struct socks5 *machine,
                    const struct tunnel_limits *limits)
 {
-    struct attempt a = { .fd = fd, .machine = machine, .limits = limits, .give_up = send_timeout_end(fd) };
+    struct attempt a = { .fd = fd, .machine = machine, .limits = limits, .cookie = cookie,
+                         .give_up = send_timeout_end(fd) };
     int only_ipv6 = 0, error;
     sigset_t all;
     bool slow;
@@ -302,7 +320,7 @@ int tunnel_connect(int fd, int domain, const struct addr *proxy, struct socks5 *
     error = attempt(&a, domain, proxy, &slow);
     if (!error && slow)
         tunnel_settle(fd, domain, proxy);
-    else if (error && error != -EINTR && error != -EINPROGRESS && only_ipv6)
+    else if (error && error != -EINTR && error != -EINPROGRESS && error != -EBADF && only_ipv6)
         real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
     sigprocmask(SIG_SETMASK, &a.signals, NULL);
     return error;

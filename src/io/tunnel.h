@@ -51,12 +51,14 @@ void tunnel_low_water_end(int fd, int kept);
 
 /* The whole of a blocking connect(): dial, handshake, settle.  A cancellation point; when the thread is cancelled the
  * socket is reset first.
- * machine: prepared by socks5_init(); tells on failure what the proxy said.
+ * cookie: the socket's SO_COOKIE, or 0 where the kernel has none: another thread may close the number meanwhile, and
+ * get it again for something else, which is left alone then; machine: prepared by socks5_init(); tells on failure what
+ * the proxy said.
  * Returns 0: fd is the tunnel and a further connect() gives EISCONN.  -EINTR after a signal handler without SA_RESTART,
  * -EINPROGRESS when the socket's SO_SNDTIMEO ran out: the handshake stands where it is, to be taken over.  Otherwise
  * -errno: of the kernel when the proxy cannot be reached, of the machine, -ETIMEDOUT at a deadline; fd is then
- * unconnected, and may be connected again. */
-int tunnel_connect(int fd, int domain, const struct addr *proxy, struct socks5 *machine,
+ * unconnected, and may be connected again.  -EBADF: the number is another file's, or none. */
+int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy, struct socks5 *machine,
                    const struct tunnel_limits *limits);
 
 /* True if a call that a signal has interrupted should go on: every handler of this process has SA_RESTART. */
