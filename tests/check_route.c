@@ -135,6 +135,10 @@ START_TEST(judge_without_configuration_only_loopback)
     judge("127.0.0.1", 53, false, &r);
     ck_assert_int_eq(r.way, ROUTE_REFUSED);
     ck_assert_int_eq(r.error, -ENETUNREACH);
+    /* Asked to be proxied by what is broken elsewhere. */
+    conf.rules.loopback = false;
+    judge("127.0.0.1", 80, true, &r);
+    ck_assert_int_eq(r.way, _i ? ROUTE_REFUSED : ROUTE_DIRECT);
 }
 END_TEST
 

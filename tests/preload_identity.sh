@@ -17,6 +17,9 @@ same "SO_RCVLOWAT" low-water "127.0.0.1:$echo"
 at_proxy "$proxy"
 same "the peer everywhere" peer "127.0.0.1:$echo"
 same "the peer in every size of buffer" peer-sizes "127.0.0.1:$echo"
+environment=$(echo "$environment" | sed 's,socks5://127.0.0.1,socks5://localhost,')
+same "the peer everywhere, of a proxy by name" peer "127.0.0.1:$echo"
+at_proxy "$proxy"
 same "a second connect()" twice "127.0.0.1:$echo" "127.0.0.1:$first"
 same "high numbers" high "127.0.0.1:$echo" 1023 1024 1025 5000 65535 65536 70000 524287 1048575
 gives "a peer that was" stale-peer "127.0.0.1:$echo" "127.0.0.1:$proxy" <<EOT

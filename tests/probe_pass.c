@@ -2,6 +2,7 @@
 /* probe_pass.c - a connected socket in other hands: duplicates, children, programs, SCM_RIGHTS */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -117,6 +118,8 @@ static pid_t fork_receiver(int *through)
 static int peer(char **argv)
 {
     struct target t = net_target(argv[0]);
+    struct sockaddr_in shown;
+    socklen_t len = sizeof shown;
     int through, fd, other;
     pid_t receiver = fork_receiver(&through);
     pthread_t thread;
@@ -124,6 +127,9 @@ static int peer(char **argv)
     fd = net_socket(&t, SOCK_STREAM);
     say("connect", net_connect(fd, &t));
     say_peer("self", fd);
+    /* The same by an option of the kernel's. */
+    say("SO_PEERNAME", getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &shown, &len));
+    printf("is the peer: %d, %u\n", memcmp(&shown, &t.sa, 8), (unsigned)len);
     other = dup(fd);
     say_peer("dup", other);
     say_peer("dup2", dup2(fd, other));

@@ -180,7 +180,12 @@ ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
 
 ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t size, unsigned flags)
 {
-    return moves(from, to, flags & SPLICE_F_NONBLOCK) ? real.splice(from, from_offset, to, to_offset, size, flags) : -1;
+    ssize_t n;
+
+    if (!moves(from, to, flags & SPLICE_F_NONBLOCK))
+        return -1;
+    n = real.splice(from, from_offset, to, to_offset, size, flags);
+    return guard_result(from, guard_result(to, n));
 }
 
 /* What a fortified program calls; the libc that has them checks the size and ends the program, for which a size that is

@@ -72,11 +72,13 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
     return before_accept(fd) < 0 ? -1 : number_made(real.accept4(fd, sa, len, flags));
 }
 
+/* One that is named and was not looked up yet may be any. */
 static bool is_proxy(const struct sockaddr *sa, socklen_t len)
 {
     struct addr a;
 
-    return addr_from_sockaddr(sa, len, &a) == 0 && upstreams_include(&process.proxies, &a);
+    return addr_from_sockaddr(sa, len, &a) == 0 &&
+           upstreams_may_include(&process.proxies, process.conf.proxy_count, &a);
 }
 
 /* The target behind a socket that the kernel connected to the proxy.  *sa, *len: the kernel's answer, replaced. */
@@ -125,8 +127,23 @@ static int pending_so_error(int fd, int *value, socklen_t *len)
     return result;
 }
 
+/* SO_PEERNAME, getpeername() by another name.  What the kernel has written can be written again. */
+static int peer_name(int fd, void *value, socklen_t *len)
+{
+    int result = real.getsockopt(fd, SOL_SOCKET, SO_PEERNAME, value, len), entry_errno = errno;
+    struct sockaddr_storage peer;
+    socklen_t peer_len = sizeof peer;
+
+    if (result == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0)
+        memcpy(value, &peer, *len < peer_len ? *len : peer_len);
+    errno = entry_errno;
+    return result;
+}
+
 int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
+    if (level == SOL_SOCKET && option == SO_PEERNAME)
+        return peer_name(fd, value, len);
     if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !memory_readable(len, sizeof *len) ||
         *len < sizeof(int)) {
         hook_enter();

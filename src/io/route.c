@@ -24,9 +24,12 @@ static void any_to_loopback(struct addr *a)
     a->ip[a->kind == ADDR_IPV4 ? 3 : 15] = 1;
 }
 
-static void judge_unconfigured(const struct addr *target, struct route *out)
+/* What says that loopback is not direct may be the one thing that was understood. */
+static void judge_unconfigured(const struct conf *c, const struct addr *target, struct route *out)
 {
-    if (addr_is_loopback(target) && target->port != PORT_DOMAIN) {
+    bool loopback = c->state == CONF_NONE || c->rules.loopback;
+
+    if (loopback && addr_is_loopback(target) && target->port != PORT_DOMAIN) {
         out->way = ROUTE_DIRECT;
         out->why = "loopback";
         return;
@@ -84,7 +87,7 @@ void route_judge(const struct conf *c, struct state *s, const struct upstreams *
     if (!sa || len < sizeof(sa_family_t) || addr_from_sockaddr(sa, len, &out->target) != 0)
         return;
     if (c->state != CONF_READY) {
-        judge_unconfigured(&out->target, out);
+        judge_unconfigured(c, &out->target, out);
         return;
     }
     if (stream && upstreams_include(proxies, &out->target)) {

@@ -28,7 +28,8 @@ struct route {
 /* Decide where a call goes.
  * c: the configuration, in any state; s: names and peers; proxies: their addresses; sa: len readable bytes, may be
  * NULL; stream: TCP, for which the proxies' own addresses and ports are direct.
- * Without a valid configuration all but loopback is ROUTE_REFUSED with -ENETUNREACH.  Async-signal-safe; no lock. */
+ * Without a valid configuration all but loopback is ROUTE_REFUSED with -ENETUNREACH, and loopback as well when an
+ * empty direct list was understood.  Async-signal-safe; no lock. */
 void route_judge(const struct conf *c, struct state *s, const struct upstreams *proxies,
                  const struct sockaddr *sa, socklen_t len, bool stream, struct route *out);
 

@@ -23,6 +23,7 @@ struct attempt {
     const struct tunnel_limits *limits;
     uint64_t cookie;      /* of the socket; 0 where the kernel has none */
     bool interrupted;     /* a handler ran meanwhile */
+    int low_water;        /* the program's SO_RCVLOWAT */
     int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
     sigset_t signals;     /* the thread's; all are blocked but while it sleeps: none is lost between two steps */
 };
@@ -266,8 +267,10 @@ static void reset_cancelled(void *argument)
 {
     const struct attempt *a = argument;
 
-    if (is_ours(a))
+    if (is_ours(a)) {
+        tunnel_low_water_end(a->fd, a->low_water);
         tunnel_reset(a->fd);
+    }
     sigprocmask(SIG_SETMASK, &a->signals, NULL);
 }
 
@@ -284,13 +287,13 @@ static int64_t send_timeout_end(int fd)
 static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
 {
     int64_t deadline = clock_ms() + a->limits->step_ms;
-    int low_water, error = tunnel_dial(a->fd, domain, proxy, false);
+    int error = tunnel_dial(a->fd, domain, proxy, false);
     struct cleanup cleanup;
 
     *slow = error == -EINPROGRESS;
     if (error && !*slow)
         return error;
-    low_water = tunnel_low_water_begin(a->fd);
+    a->low_water = tunnel_low_water_begin(a->fd);
     cleanup_begin(&cleanup, reset_cancelled, a);
     error = *slow ? finish_dial(a, deadline) : 0;
     if (!error)
@@ -298,7 +301,7 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
     cleanup_end(&cleanup);
     if (!is_ours(a))
         return error == -EINTR ? -EINTR : -EBADF;
-    tunnel_low_water_end(a->fd, low_water);
+    tunnel_low_water_end(a->fd, a->low_water);
     if (error && error != -EINTR && error != -EINPROGRESS)
         tunnel_reset(a->fd);
     return error;

@@ -49,3 +49,11 @@ bool upstreams_include(const struct upstreams *all, const struct addr *a)
     }
     return false;
 }
+
+bool upstreams_may_include(const struct upstreams *all, unsigned count, const struct addr *a)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (!upstream_known(&all->of[i]))
+            return true;
+    return upstreams_include(all, a);
+}

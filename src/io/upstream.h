@@ -38,4 +38,7 @@ int upstream_choose(const struct addr found[UPSTREAM_ADDRESSES], int domain, str
 /* True if this is a known address, port included, of any of the proxies. */
 bool upstreams_include(const struct upstreams *all, const struct addr *a);
 
+/* The same, and true as well while the addresses of one of the first count proxies are unknown. */
+bool upstreams_may_include(const struct upstreams *all, unsigned count, const struct addr *a);
+
 #endif
