@@ -199,6 +199,14 @@ transparent: 0
  connect: -1 EACCES
 EOT
         said "detours, said once" 1
+        gives "multicast groups" groups away <<EOT
+group by number: -1 EACCES
+group by address: -1 EACCES
+group of any family: -1 EACCES
+IPv6 group: -1 EACCES
+group on loopback: 0
+group on loopback by address: 0
+EOT
     done
     environment=$direct
     # shellcheck disable=SC2086

@@ -68,6 +68,34 @@ static void try_transparent(void)
     close(fd);
 }
 
+/* argv: DEVICE.  Of its own the kernel tells the network who joins what. */
+static int groups(char **argv)
+{
+    int device = (int)if_nametoindex(argv[0]);
+    struct target t = net_target("127.0.0.1:0");
+    int fd = net_socket(&t, SOCK_DGRAM), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct ip_mreqn by_number = { .imr_multiaddr.s_addr = htonl(0xe0000001 + 250), .imr_ifindex = device };
+    struct ip_mreq by_address = { .imr_multiaddr.s_addr = htonl(0xe0000001 + 249) };
+    struct group_req any = { .gr_interface = (uint32_t)device };
+    struct ipv6_mreq v6 = { .ipv6mr_multiaddr = { .s6_addr = { 0xff, 2, [15] = 0xfb } },
+                            .ipv6mr_interface = (unsigned)device };
+
+    memcpy(&any.gr_group, &t.sa, t.len);
+    ((struct sockaddr_in *)&any.gr_group)->sin_addr.s_addr = htonl(0xe0000001 + 248);
+    say("group by number", set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_number, sizeof by_number));
+    say("group by address", set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_address, sizeof by_address));
+    say("group of any family", set(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &any, sizeof any));
+    if (fd6 >= 0)
+        say("IPv6 group", set(fd6, IPPROTO_IPV6, IPV6_JOIN_GROUP, &v6, sizeof v6));
+    by_number.imr_ifindex = 1;
+    say("group on loopback", set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_number, sizeof by_number));
+    by_address.imr_interface.s_addr = htonl(INADDR_LOOPBACK);
+    say("group on loopback by address", set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_address, sizeof by_address));
+    close(fd);
+    close(fd6);
+    return 0;
+}
+
 /* argv: DEVICE ADDRESS, one of this machine.  Nothing may go out by the device. */
 static int detours(char **argv)
 {
@@ -129,6 +157,7 @@ static int detours_give(char **argv)
 }
 
 const struct command detour_commands[] = {
+    { "groups", 1, groups, "DEVICE" },
     { "detours", 2, detours, "DEVICE ADDRESS" },
     { "detours-inherited", 2, detours_inherited, "ADDRESS FD..." },
     { "detours-give", 2, detours_give, "DEVICE PROGRAM ARGUMENT..." },

@@ -75,9 +75,25 @@ int stray_message(int fd, const struct msghdr *m, const struct addr *to)
     return found & DETOUR_DEVICE && (to ? addr_is_loopback(to) : peer_is_near(fd)) ? refuse_device() : 0;
 }
 
+static int refuse_group(const struct addr *group)
+{
+    char text[ADDR_TEXT_SIZE];
+    const char *why;
+
+    if (process.conf.state == CONF_READY && rules_judge(&process.conf.rules, group, &why) == RULES_DIRECT)
+        return 0;
+    addr_format(group, text, sizeof text);
+    log_once(LOG_KIND, "joining the multicast group of %s refused: the network would be told", text);
+    return -EACCES;
+}
+
 int stray_option(int fd, int level, int option, const void *value, socklen_t len)
 {
     enum detour found = detour_option(level, option, value, len);
+    struct addr group;
+
+    if (detour_joins(level, option, value, len, &group))
+        return refuse_group(&group);
 
     if (HOOK_LIKELY(found == DETOUR_NONE))
         return 0;

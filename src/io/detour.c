@@ -109,6 +109,56 @@ enum detour detour_option(int level, int option, const void *value, socklen_t le
     }
 }
 
+/* IP_ADD_MEMBERSHIP and its like: group, then the device by its address; in the longest form then by number. */
+static bool joins_ipv4(const void *value, socklen_t len, struct addr *group)
+{
+    uint32_t words[3] = { 0, 0, 0 };
+
+    if (!memory_take(words, value, len < sizeof words ? len : sizeof words))
+        return false;
+    memcpy(group->ip, words, 4);
+    group->kind = ADDR_IPV4;
+    if (len >= sizeof words && words[2] != 0)
+        return words[2] != LOOPBACK;
+    return ntohl(words[1]) >> 24 != IN_LOOPBACKNET;
+}
+
+/* MCAST_JOIN_GROUP and its like: the device's number, then the group as a socket address. */
+static bool joins_any(const void *value, socklen_t len, struct addr *group)
+{
+    struct group_req request;
+
+    if (len < sizeof request || !memory_take(&request, value, sizeof request) || request.gr_interface == LOOPBACK)
+        return false;
+    return addr_from_sockaddr((struct sockaddr *)&request.gr_group, sizeof request.gr_group, group) == 0;
+}
+
+static bool joins_ipv6(const void *value, socklen_t len, struct addr *group)
+{
+    struct ipv6_mreq request;
+
+    if (len < sizeof request || !memory_take(&request, value, sizeof request))
+        return false;
+    memcpy(group->ip, &request.ipv6mr_multiaddr, 16);
+    group->kind = ADDR_IPV6;
+    return request.ipv6mr_interface != LOOPBACK;
+}
+
+bool detour_joins(int level, int option, const void *value, socklen_t len, struct addr *group)
+{
+    memset(group, 0, sizeof *group);
+    if (level != IPPROTO_IP && level != IPPROTO_IPV6)
+        return false;
+    if (option == MCAST_JOIN_GROUP || option == MCAST_JOIN_SOURCE_GROUP)
+        return joins_any(value, len, group);
+    if (level == IPPROTO_IPV6)
+        return option == IPV6_JOIN_GROUP && joins_ipv6(value, len, group);
+    /* Of the source's form the third word is the source. */
+    if (option == IP_ADD_SOURCE_MEMBERSHIP)
+        return len >= sizeof(struct ip_mreq_source) && joins_ipv4(value, sizeof(struct ip_mreq), group);
+    return option == IP_ADD_MEMBERSHIP && len >= sizeof(struct ip_mreq) && joins_ipv4(value, len, group);
+}
+
 static bool is_route(const struct cmsghdr *c)
 {
     switch (c->cmsg_level) {

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "../core/addr.h"
+
 enum detour {
     DETOUR_NONE = 0,
     DETOUR_ROUTE = 1,       /* the packet goes where the address does not say */
@@ -24,6 +26,11 @@ enum detour detour_option(int level, int option, const void *value, socklen_t le
 
 /* What the control messages of a message do; enum detour bits.  m: its control messages can be read.  Pure. */
 unsigned detour_control(const struct msghdr *m);
+
+/* True if setting an option joins a multicast group on another device than loopback, which the kernel tells the network
+ * around in packets of its own.  value: any; *group: which one, port 0, set when true is returned.
+ * Async-signal-safe. */
+bool detour_joins(int level, int option, const void *value, socklen_t len, struct addr *group);
 
 /* Ask the kernel whether a socket has a device.  stream: TCP, which knows fewer ways to one.  Async-signal-safe. */
 bool detour_has_device(int fd, bool stream);
