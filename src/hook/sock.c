@@ -127,6 +127,47 @@ static int pending_so_error(int fd, int *value, socklen_t *len)
     return result;
 }
 
+/* Hand an address to the program as the kernel does.  The kernel writes one of its own first, of the same size: it
+ * knows best what is wrong with the program's pointers.
+ * kernel: getsockname() or getpeername() of libc. */
+static int show(int fd, __typeof__(getsockname) *kernel, const void *shown, socklen_t shown_len, struct sockaddr *sa,
+                socklen_t *len)
+{
+    socklen_t room;
+
+    if (!memory_take(&room, len, sizeof room))
+        return -EFAULT;
+    if (kernel(fd, sa, len) != 0)
+        return -errno;
+    memcpy(sa, shown, room < shown_len ? room : shown_len);
+    *len = shown_len;
+    return 0;
+}
+
+static int peer_of(int fd, struct sockaddr *sa, socklen_t *len)
+{
+    struct sockaddr_storage peer;
+    socklen_t peer_len = sizeof peer;
+    int entry_errno = errno;
+    struct assoc_address datagram_peer;
+
+    hook_enter();
+    /* The kernel has no peer here, but a name of its own. */
+    if (datagram_handle(fd) && datagram_peer_name(fd, &datagram_peer) == 0)
+        return (int)hook_return(entry_errno, show(fd, real.getsockname, &datagram_peer.sa, datagram_peer.len, sa, len));
+    if (process.conf.state != CONF_READY)
+        return real.getpeername(fd, sa, len);
+    if (guard_pending(fd))
+        return (int)hook_return(entry_errno, -ENOTCONN);
+    if (real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
+        !is_proxy((struct sockaddr *)&peer, peer_len)) {
+        errno = entry_errno;
+        return real.getpeername(fd, sa, len);
+    }
+    show_target(fd, &peer, &peer_len);
+    return (int)hook_return(entry_errno, show(fd, real.getpeername, &peer, peer_len, sa, len));
+}
+
 /* SO_PEERNAME, getpeername() by another name.  What the kernel has written can be written again. */
 static int peer_name(int fd, void *value, socklen_t *len)
 {
@@ -134,7 +175,7 @@ static int peer_name(int fd, void *value, socklen_t *len)
     struct sockaddr_storage peer;
     socklen_t peer_len = sizeof peer;
 
-    if (result == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0)
+    if (result == 0 && peer_of(fd, (struct sockaddr *)&peer, &peer_len) == 0)
         memcpy(value, &peer, *len < peer_len ? *len : peer_len);
     errno = entry_errno;
     return result;
@@ -163,23 +204,6 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     return error ? (int)hook_return(entry_errno, error) : real.setsockopt(fd, level, option, value, len);
 }
 
-/* Hand an address to the program as the kernel does.  The kernel writes one of its own first, of the same size: it
- * knows best what is wrong with the program's pointers.
- * kernel: getsockname() or getpeername() of libc. */
-static int show(int fd, __typeof__(getsockname) *kernel, const void *shown, socklen_t shown_len, struct sockaddr *sa,
-                socklen_t *len)
-{
-    socklen_t room;
-
-    if (!memory_take(&room, len, sizeof room))
-        return -EFAULT;
-    if (kernel(fd, sa, len) != 0)
-        return -errno;
-    memcpy(sa, shown, room < shown_len ? room : shown_len);
-    *len = shown_len;
-    return 0;
-}
-
 int getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 {
     struct assoc_address own;
@@ -194,24 +218,5 @@ int getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 
 int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
 {
-    struct sockaddr_storage peer;
-    socklen_t peer_len = sizeof peer;
-    int entry_errno = errno;
-    struct assoc_address datagram_peer;
-
-    hook_enter();
-    /* The kernel has no peer here, but a name of its own. */
-    if (datagram_handle(fd) && datagram_peer_name(fd, &datagram_peer) == 0)
-        return (int)hook_return(entry_errno, show(fd, real.getsockname, &datagram_peer.sa, datagram_peer.len, sa, len));
-    if (process.conf.state != CONF_READY)
-        return real.getpeername(fd, sa, len);
-    if (guard_pending(fd))
-        return (int)hook_return(entry_errno, -ENOTCONN);
-    if (real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
-        !is_proxy((struct sockaddr *)&peer, peer_len)) {
-        errno = entry_errno;
-        return real.getpeername(fd, sa, len);
-    }
-    show_target(fd, &peer, &peer_len);
-    return (int)hook_return(entry_errno, show(fd, real.getpeername, &peer, peer_len, sa, len));
+    return peer_of(fd, sa, len);
 }
