@@ -98,7 +98,7 @@ int datagram_attach(int fd, struct assoc **a)
     return *a ? 0 : -EBADF;
 }
 
-int datagram_ready(int fd, struct assoc *a, int domain)
+int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps)
 {
     const struct conf *c = &process.conf;
     const struct conf_proxy *p = &c->proxies[0];
@@ -117,7 +117,7 @@ int datagram_ready(int fd, struct assoc *a, int domain)
     if (error)
         return error;
     q.proxy = &proxy;
-    return assoc_make(&process.assoc, a, &q);
+    return sleeps ? assoc_ready_wait(&process.assoc, a, &q) : assoc_ready(&process.assoc, a, &q);
 }
 
 static bool kernel_name(int fd, struct addr *own, struct assoc_address *as)
@@ -134,7 +134,7 @@ static bool kernel_name(int fd, struct addr *own, struct assoc_address *as)
 }
 
 /* connect() would give the socket a port; whoever asks for it, or only receives, must find one. */
-static void give_port(int fd, int domain)
+void datagram_give_port(int fd, int domain)
 {
     struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
     struct assoc_address as;
@@ -168,7 +168,7 @@ static int record(int fd, int domain, const struct datagram_to *to)
         return error;
     if (kernel_connected(fd))
         real_connect(fd, &nowhere, sizeof nowhere);
-    give_port(fd, domain);
+    datagram_give_port(fd, domain);
     return assoc_peer(&process.assoc, a, &to->target, &to->shown);
 }
 

@@ -12,7 +12,7 @@
 #include "../io/kind.h"
 #include "hook.h"
 
-enum { DATAGRAM_NOT_OURS = 1, DATAGRAM_PROXIED = 2 };
+enum { DATAGRAM_NOT_OURS = 1, DATAGRAM_PROXIED = 2, DATAGRAM_QUEUED = 3 };
 
 /* Where a datagram goes through the proxy. */
 struct datagram_to {
@@ -52,8 +52,32 @@ int datagram_attach(int fd, struct assoc **a);
 /* The number is another socket's than it was: what the table says of it is over. */
 void datagram_forget(int fd);
 
-/* See to it that the association stands, as assoc_make(). */
-int datagram_ready(int fd, struct assoc *a, int domain);
+/* See to it that the association stands.  sleeps: until it is over; a cancellation point then.
+ * Returns as assoc_ready() or assoc_ready_wait(). */
+int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps);
+
+/* ---- while an association is being made (datagram_queue.c) */
+
+/* True if a call with these flags may sleep on this socket. */
+bool datagram_sleeps(int fd, int flags);
+
+/* Have every wait of this process look after the associations that are made now: those that begin, and those that sleep
+ * in an epoll set with a datagram socket. */
+void datagram_watch(void);
+
+/* The program has put a datagram socket into an epoll set. */
+void datagram_joined(int epfd);
+
+/* Queue a datagram as datagram_send() has it.  a: its association was being made a moment ago.
+ * Returns the payload's length or a negative errno; -EINPROGRESS when the association is no longer being made. */
+ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flags, const struct iovec *header);
+
+/* Before something is received: bring the association on that is being made, and sleep for it where the call may sleep.
+ * limit: when SO_RCVTIMEO runs out.  Returns 0, or the negative errno that the call must fail with. */
+int datagram_settle(int fd, struct assoc *a, int flags, int64_t limit);
+
+/* Give a socket that has no port one, as the kernel does when it sends. */
+void datagram_give_port(int fd, int domain);
 
 /* Send a datagram through the proxy: to a destination, or, when to is NULL, to the recorded peer.
  * m: the program's, its msg_name is not looked at.  *result: the payload's length, or a negative errno.

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 
+#include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/memory.h"
 #include "../io/vector.h"
@@ -40,23 +41,28 @@ static int64_t ms_of(const struct timeval *t)
     return (int64_t)t->tv_sec * 1000 + (t->tv_usec + 999) / 1000;
 }
 
-/* A datagram was dropped: the wait goes on, with what is left of the socket's time. */
-static void go_on(struct receipt *r)
+/* When the socket's SO_RCVTIMEO runs out; 0: never. */
+static int64_t time_limit(const struct receipt *r)
 {
     struct timeval t = { 0, 0 };
     socklen_t len = sizeof t;
 
-    atomic_fetch_add_explicit(&r->a->dropped, 1, memory_order_relaxed);
+    return real.getsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &t, &len) == 0 && ms_of(&t) > 0 ? r->began + ms_of(&t) : 0;
+}
+
+/* A datagram was dropped: the wait goes on, with what is left of the socket's time. */
+static void go_on(struct receipt *r, bool counted)
+{
+    if (counted)
+        atomic_fetch_add_explicit(&r->a->dropped, 1, memory_order_relaxed);
     /* Nothing of it is left in the program's hands. */
     if (r->had > UDP_HEADER_IPV4)
         vector_clear(r->piece + 1, r->m->msg_iovlen, 0, r->had - UDP_HEADER_IPV4);
     /* It was only looked at, and would be in the way for ever. */
     if (r->flags & MSG_PEEK)
         real_recv(r->fd, NULL, 0, MSG_DONTWAIT);
-    if (r->limit || r->flags & MSG_DONTWAIT)
-        return;
-    if (real.getsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &t, &len) == 0 && ms_of(&t) > 0)
-        r->limit = r->began + ms_of(&t);
+    if (!r->limit && !(r->flags & MSG_DONTWAIT))
+        r->limit = time_limit(r);
 }
 
 /* The kernel would begin its time-out anew. */
@@ -134,7 +140,8 @@ static size_t look(const struct receipt *r, size_t had, uint8_t head[UDP_HEADER_
     return len;
 }
 
-/* Returns the length for the program, or a negative errno; -ENOMSG for a datagram that was dropped. */
+/* Returns the length for the program, or a negative errno; -ENOMSG for a datagram that was dropped, -ENODATA for our
+ * own word that an association has failed. */
 static ssize_t receive_one(struct receipt *r)
 {
     uint8_t head[UDP_HEADER_MAX];
@@ -155,7 +162,7 @@ static ssize_t receive_one(struct receipt *r)
         return -ENOMSG;
     skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k.msg_namelen, head, look(r, had, head), &shown);
     if (skip < 0)
-        return -ENOMSG;
+        return skip == -ENODATA ? skip : -ENOMSG;
     whole = (size_t)n - (size_t)skip;
     kept = place(r, had, (size_t)skip);
     if (fill(r->m, &k, &shown, whole > r->room) != 0)
@@ -174,8 +181,11 @@ static ssize_t receive(struct receipt *r)
     if (r->m->msg_iovlen)
         memcpy(r->piece + 1, r->m->msg_iov, r->m->msg_iovlen * sizeof *r->piece);
     r->piece[1 + r->m->msg_iovlen] = (struct iovec){ r->spare, sizeof r->spare };
-    while ((n = receive_one(r)) == -ENOMSG)
-        go_on(r);
+    while ((n = receive_one(r)) == -ENOMSG || n == -ENODATA) {
+        go_on(r, n == -ENOMSG);
+        if (n == -ENODATA && (n = assoc_failure(r->a)) < 0)
+            break;
+    }
     return n;
 }
 
@@ -205,6 +215,32 @@ static ssize_t receive_copied(struct receipt *r)
     return n;
 }
 
+/* The association is being made, or has failed.  Returns 0, or the errno of the call. */
+OWN_FRAME static int unsettled(struct receipt *r)
+{
+    int64_t limit = time_limit(r);
+    int error = 0;
+
+    if (assoc_is_made(r->a)) {
+        error = datagram_settle(r->fd, r->a, r->flags, limit ? limit : INT64_MAX);
+        r->limit = r->flags & MSG_DONTWAIT ? 0 : limit;
+    }
+    if (!error && (error = assoc_failure(r->a)) != 0)
+        assoc_sweep(r->a, r->fd);
+    return error;
+}
+
+static ssize_t receive_settled(struct receipt *r)
+{
+    int error = 0;
+
+    if (assoc_is_made(r->a) || atomic_load_explicit(&r->a->failed, memory_order_relaxed))
+        error = unsettled(r);
+    if (error)
+        return error;
+    return r->m->msg_iovlen <= PIECES ? receive(r) : receive_copied(r);
+}
+
 bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
 {
     struct receipt r;
@@ -224,7 +260,7 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
     if (m->msg_iovlen > PIECES_MAX || !memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov))
         *result = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EFAULT;
     else
-        *result = m->msg_iovlen <= PIECES ? receive(&r) : receive_copied(&r);
+        *result = receive_settled(&r);
     if (*result == -ENOTSOCK) {
         datagram_forget(fd);
         return false;
@@ -232,6 +268,14 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
     if (*result < 0 && *result != -EAGAIN && *result != -EINTR)
         assoc_doubt(r.a);
     return true;
+}
+
+static int late_failure(struct assoc *a)
+{
+    int error = assoc_failure(a);
+
+    /* Somebody else was told; this thread has nothing to receive. */
+    return error ? error : -EINTR;
 }
 
 ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
@@ -244,11 +288,15 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     struct assoc_facts f;
     int skip;
 
-    if (result <= 0 || !a || !assoc_facts(a, false, &f) || !f.relay.len)
+    if (result <= 0 || !a || !assoc_facts(a, false, &f))
+        return result;
+    vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
+    if (assoc_is_wake(head, had, atomic_load(&a->cookie)))
+        return hook_return(errno, late_failure(a));
+    if (!f.relay.len)
         return result;
     if (m->msg_name && !datagram_from_relay(&f, m->msg_name, m->msg_namelen))
         return result;
-    vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
     skip = datagram_source(a, &f, (struct sockaddr *)&f.relay.sa, f.relay.len, head,
                            had < sizeof head ? had : sizeof head, &shown);
     if (skip <= 0)

@@ -32,8 +32,19 @@ static bool asks_for_segments(const struct msghdr *m)
     return false;
 }
 
-/* The association of a socket, standing.  Returns 0, DATAGRAM_NOT_OURS without a peer, or a negative errno. */
-static int prepare(int fd, bool to_peer, struct assoc **a, struct assoc_facts *f)
+/* An association failed after this socket's datagrams were queued for it: its next call says so, once. */
+static int failure(int fd, struct assoc *a)
+{
+    int error = assoc_failure(a);
+
+    if (error)
+        assoc_sweep(a, fd);
+    return error;
+}
+
+/* The association of a socket, standing.  flags: of the call.  Returns 0; DATAGRAM_QUEUED while it is being made and
+ * the call must not sleep; DATAGRAM_NOT_OURS without a peer, or a negative errno. */
+static int prepare(int fd, int flags, bool to_peer, struct assoc **a, struct assoc_facts *f)
 {
     for (int i = 0; i < TRIES; i++) {
         int error = datagram_attach(fd, a);
@@ -52,7 +63,12 @@ static int prepare(int fd, bool to_peer, struct assoc **a, struct assoc_facts *f
             return DATAGRAM_NOT_OURS;
         if (HOOK_LIKELY(f->relay.len && f->alive))
             return 0;
-        error = datagram_ready(fd, *a, (int)f->domain);
+        error = failure(fd, *a);
+        /* A socket that may be bound to a device sends only where the relay is known. */
+        if (!error)
+            error = datagram_ready(fd, *a, (int)f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags));
+        if (error == -EINPROGRESS)
+            return DATAGRAM_QUEUED;
         if (error)
             return error;
     }
@@ -132,38 +148,63 @@ static int strays(int fd, const struct msghdr *m, const struct assoc_facts *f)
     return !error && m->msg_control ? stray_message(fd, m, &relay) : error;
 }
 
-bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
+/* What is wrong with a datagram, wherever the relay is. */
+static int check(const struct msghdr *m, const struct datagram_to *to, const struct assoc_facts *f)
+{
+    if (to && to->family == AF_INET6 && f->domain == AF_INET)
+        return -EAFNOSUPPORT;
+    if ((to ? to->target.port : ntohs(f->peer.sa.sin6_port)) == 0)
+        return -EINVAL;
+    return asks_for_segments(m) ? -EIO : 0;
+}
+
+static ssize_t send_on(int fd, const struct msghdr *m, int flags, struct assoc_facts *f, struct iovec *head)
+{
+    int error = strays(fd, m, f);
+
+    if (error)
+        return error;
+    return m->msg_iovlen <= PIECES ? send_pieces(fd, m, flags, f, head) : send_copied(fd, m, flags, f, head);
+}
+
+/* way: of prepare().  Returns the payload's length or a negative errno. */
+static ssize_t send_or_queue(int fd, struct assoc *a, const struct msghdr *m, int flags, const struct datagram_to *to,
+                             int way, struct assoc_facts *f)
 {
     uint8_t header[UDP_HEADER_MAX];
-    struct iovec head = { .iov_base = header };
-    struct assoc_facts f;
-    struct assoc *a;
-    int error = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov)
-                    ? prepare(fd, !to, &a, &f) : -EFAULT;
+    struct iovec head = { .iov_base = to ? header : f->header };
+    ssize_t n = check(m, to, f);
 
-    if (error == DATAGRAM_NOT_OURS)
-        return false;
-    if (!error && to && to->family == AF_INET6 && f.domain == AF_INET)
-        error = -EAFNOSUPPORT;
-    if (!error && (to ? to->target.port : ntohs(f.peer.sa.sin6_port)) == 0)
-        error = -EINVAL;
-    if (!error && asks_for_segments(m))
-        error = -EIO;
-    if (!error)
-        error = strays(fd, m, &f);
-    *result = error;
-    if (error)
-        return true;
-    if (!to)
-        head.iov_base = f.header;
+    if (n)
+        return n;
     /* What follows MSG_MORE belongs to a datagram that has its header. */
     if (!atomic_load_explicit(&a->more, memory_order_relaxed))
-        head.iov_len = to ? udp_header_put(&to->target, header) : f.header_len;
+        head.iov_len = to ? udp_header_put(&to->target, header) : f->header_len;
     /* Before it goes: the answer may be here before this thread is. */
-    note_destination(a, &f, to);
-    *result = m->msg_iovlen <= PIECES ? send_pieces(fd, m, flags, &f, &head) : send_copied(fd, m, flags, &f, &head);
-    note(a, flags, *result);
-    if (*result != -ENOTSOCK || to)
+    note_destination(a, f, to);
+    n = way == DATAGRAM_QUEUED ? datagram_queue(fd, a, m, flags, &head) : send_on(fd, m, flags, f, &head);
+    if (n != -EINPROGRESS)
+        note(a, flags, n);
+    return n;
+}
+
+bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
+{
+    struct assoc_facts f;
+    struct assoc *a;
+    int way = -EMSGSIZE;
+
+    if (m->msg_iovlen <= PIECES_MAX)
+        way = memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov) ? 0 : -EFAULT;
+    do {
+        if (way >= 0)
+            way = prepare(fd, flags, !to, &a, &f);
+        if (way == DATAGRAM_NOT_OURS)
+            return false;
+        *result = way < 0 ? way : send_or_queue(fd, a, m, flags, to, way, &f);
+        /* The association was made just now, by another thread. */
+    } while (*result == -EINPROGRESS);
+    if (*result != -ENOTSOCK || to || way < 0)
         return true;
     datagram_forget(fd);
     return false;

@@ -59,6 +59,8 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
 {
     int skip = 0;
 
+    if (assoc_is_wake(head, head_len, atomic_load_explicit(&a->cookie, memory_order_relaxed)))
+        return -ENODATA;
     if (datagram_from_relay(f, sa, len)) {
         skip = from_relay(a, f, head, head_len, shown);
     } else if (len <= sizeof shown->sa && is_direct(sa, len)) {

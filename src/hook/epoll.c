@@ -12,6 +12,7 @@
 #include "../io/clock.h"
 #include "../io/epollset.h"
 #include "../io/kind.h"
+#include "datagram.h"
 #include "wait.h"
 
 /* Registrations matter from the moment a socket may yet be connected through the proxy. */
@@ -28,8 +29,12 @@ static int control(int epfd, int op, int fd, struct epoll_event *event)
     hook_enter();
     word = fdtab_get(&process.fdtab, fd);
     /* A datagram socket's handle is that of an association. */
-    if ((word & FDTAB_KIND) == KIND_DATAGRAM)
-        return real.epoll_ctl(epfd, op, fd, event);
+    if ((word & FDTAB_KIND) == KIND_DATAGRAM) {
+        error = real.epoll_ctl(epfd, op, fd, event);
+        if (error == 0 && op == EPOLL_CTL_ADD)
+            datagram_joined(epfd);
+        return error;
+    }
     if (fdtab_handle(word))
         guard_settle(fd);
     word = fdtab_get(&process.fdtab, fd);
@@ -69,16 +74,34 @@ static int left_ms(const struct wait *w)
     return w->end == INT64_MAX && slice < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
+/* A vfork child has its parent's associations, but not its descriptors. */
+static void tend(void)
+{
+    if (!process_is_guest())
+        assoc_tend(&process.assoc);
+}
+
 /* Take the tokens out; the handshakes they stand for are stepped.  Returns how many events are left. */
 static int filter(struct epoll_event *events, int n)
 {
     int kept = 0;
 
     for (int i = 0; i < n; i++) {
-        if (!pending_token(&process.pending, events[i].data.u64))
+        if (events[i].data.u64 == ASSOC_TOKEN)
+            tend();
+        else if (!pending_token(&process.pending, events[i].data.u64))
             events[kept++] = events[i];
     }
     return kept;
+}
+
+/* While associations are made every wait looks after them, whatever is in its set. */
+static void join(int epfd)
+{
+    if (!assoc_any(&process.assoc) || process_is_guest())
+        return;
+    datagram_watch();
+    assoc_watch_join(&process.assoc, epfd);
 }
 
 static int wait_filtered(const struct wait *w)
@@ -87,11 +110,14 @@ static int wait_filtered(const struct wait *w)
         int timeout = left_ms(w), n, kept;
 
         pending_tidy(&process.pending);
+        join(w->epfd);
         n = real.epoll_pwait(w->epfd, w->events, w->max, timeout, w->mask);
         kept = n > 0 ? filter(w->events, n) : 0;
         if (n < 0 || kept > 0)
             return n < 0 ? n : kept;
         pending_tend(&process.pending, n == 0 && timeout > 0 ? PENDING_SHARED : PENDING_DUE);
+        if (n == 0 && assoc_any(&process.assoc))
+            tend();
         /* A handshake that just ended may have made something ready, also for a wait that does not sleep. */
         if (n == 0 && (w->end == 0 || (w->end != INT64_MAX && clock_ms() >= w->end)))
             return 0;

@@ -10,20 +10,25 @@
 
 enum { SLICE_MS = 20 };
 
+/* Of two times to sleep, -1 being for ever. */
+static int earlier(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int guard_slice(bool one)
 {
     bool short_one = pending_shares(&process.pending) || (one && !real_is_alone());
     int next = pending_next_ms(&process.pending);
 
-    if (short_one && (next < 0 || next > SLICE_MS))
-        return SLICE_MS;
-    return next;
+    return earlier(assoc_slice_ms(&process.assoc), short_one ? earlier(next, SLICE_MS) : next);
 }
 
 bool guard_idle_now(void)
 {
     hook_enter();
-    return hook_idle(GATE_PENDING) || !pending_any(&process.pending);
+    return (hook_idle(GATE_PENDING) || !pending_any(&process.pending)) &&
+           (hook_idle(GATE_DATAGRAM) || !assoc_any(&process.assoc));
 }
 
 bool guard_step(int fd, pending_handle handle)
@@ -100,6 +105,8 @@ void guard_drain_for_exec(void)
     unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
     int saved_errno = errno;
 
+    if (!hook_idle(GATE_DATAGRAM) && assoc_any(&process.assoc) && !process_is_guest())
+        assoc_drain(&process.assoc);
     if (hook_idle(GATE_PENDING) || !pending_any(&process.pending) || process_is_guest())
         return;
     for (unsigned fd = 0; fd < top; fd++) {
@@ -163,7 +170,7 @@ int guard_accept(int fd)
     int flags = real.fcntl(fd, F_GETFL);
     int64_t limit = limit_of(fd, POLLIN);
 
-    while (flags >= 0 && !(flags & O_NONBLOCK) && pending_any(&process.pending)) {
+    while (flags >= 0 && !(flags & O_NONBLOCK) && (pending_any(&process.pending) || assoc_any(&process.assoc))) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int n = real.poll(&p, 1, SLICE_MS);
 
@@ -172,6 +179,7 @@ int guard_accept(int fd)
         if (n < 0 && errno == EINTR && !tunnel_restarts())
             return -EINTR;
         pending_tend(&process.pending, PENDING_ALL);
+        assoc_tend(&process.assoc);
         if (clock_ms() >= limit)
             return -EAGAIN;
     }

@@ -16,10 +16,11 @@
 bool guard_idle_now(void);
 bool guard_stops_now(int fd, short events, bool dont_wait);
 
-/* Enter a hook that is concerned only while some handshake lasts.  Returns true when none does. */
+/* Enter a hook that is concerned only while some handshake lasts, a socket's or that of an association.  Returns true
+ * when none does. */
 static inline bool guard_idle(void)
 {
-    return hook_idle(GATE_PENDING) || guard_idle_now();
+    return hook_idle(GATE_PENDING | GATE_DATAGRAM) || guard_idle_now();
 }
 
 /* The handle of fd's pending handshake, or 0. */
@@ -70,7 +71,8 @@ int guard_accept(int fd);
 void guard_drain(int fd);
 
 /* guard_drain() for the descriptors that exec would leave open: those that this process has connected, and its standard
- * streams, which somebody may have meant to hand over.  Others are still held by who has connected them. */
+ * streams, which somebody may have meant to hand over.  Others are still held by who has connected them.  What is
+ * queued of datagrams is sent before. */
 void guard_drain_for_exec(void);
 
 /* Forget what was kept for the handshake of a socket that is connected now; one that was given up is reset. */

@@ -15,6 +15,8 @@ void number_forget(int fd)
         pending_close_set(&process.pending, fd);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)
         datagram_forget(fd);
+    else if ((word & FDTAB_KIND) == KIND_OWN)
+        assoc_watch_forget(&process.assoc, fd);
     else if (word & FDTAB_REGISTERED || fdtab_handle(word))
         pending_close(&process.pending, fd, fdtab_handle(word), word & FDTAB_REGISTERED);
     fdtab_drop(&process.fdtab, fd);

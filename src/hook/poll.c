@@ -5,10 +5,13 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "../io/memory.h"
 #include "wait.h"
 
 static bool concerns_us(const struct pollfd *fds, nfds_t count)
 {
+    if (assoc_any(&process.assoc))
+        return memory_readable(fds, count * sizeof *fds);
     for (nfds_t i = 0; i < count; i++) {
         if (wait_concerns(fds[i].fd))
             return true;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../io/clock.h"
+#include "../io/memory.h"
 #include "wait.h"
 
 /* What select() calls readable, writable and exceptional, as the kernel has it. */
@@ -44,8 +45,15 @@ static void clear_set(fd_set *set, int n)
         memset(set, 0, ((size_t)n + bits - 1) / bits * sizeof(unsigned long));
 }
 
+static bool readable(const fd_set *set, int n)
+{
+    return !set || memory_readable(set, (size_t)(n + 7) / 8);
+}
+
 static bool select_concerns_us(int n, const fd_set *in, const fd_set *out, const fd_set *except)
 {
+    if (assoc_any(&process.assoc))
+        return n >= 0 && readable(in, n) && readable(out, n) && readable(except, n);
     for (int fd = 0; fd < n; fd++) {
         if ((in_set(in, fd) || in_set(out, fd) || in_set(except, fd)) &&
             wait_concerns(fd))

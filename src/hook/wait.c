@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "../io/clock.h"
+#include "datagram.h"
 
 enum {
     HANDSHAKE = POLLMSG    /* marks what is asked for a handshake; a flag that no file ever has */
@@ -63,6 +64,7 @@ static void cancelled(void *argument)
     const struct quiet *q = argument;
 
     pending_tend(&process.pending, PENDING_ALL);
+    assoc_tend(&process.assoc);
     sigprocmask(SIG_SETMASK, &q->kept, NULL);
 }
 
@@ -87,6 +89,16 @@ void quiet_end(struct quiet *q)
 bool wait_concerns(int fd)
 {
     return holds_pending(fd) || is_set(fd);
+}
+
+/* Our set of what associations wait for stands behind the program's descriptors while some are being made. */
+static nfds_t add_associations(struct pollfd *ask, nfds_t count)
+{
+    if (!assoc_any(&process.assoc) || process_is_guest())
+        return count;
+    datagram_watch();
+    ask[count] = (struct pollfd){ .fd = assoc_watch(&process.assoc, NULL), .events = POLLIN };
+    return count + 1;
 }
 
 /* What the kernel is asked.  Returns how long it may sleep at once, as guard_slice() does. */
@@ -138,6 +150,7 @@ static void to_timespec(int64_t ms, struct timespec *t)
 static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mask)
 {
     for (;;) {
+        nfds_t asked = add_associations(ask, count);
         int slice = prepare(ask, fds, count), n;
         int64_t left = end == INT64_MAX ? INT64_MAX : end - clock_ms();
         bool stepped = false, idle;
@@ -145,10 +158,12 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
 
         left = left < 0 ? 0 : slice >= 0 && left > slice ? slice : left;
         to_timespec(left, &t);
-        n = real.ppoll(ask, count, left == INT64_MAX ? NULL : &t, mask);
+        n = real.ppoll(ask, asked, left == INT64_MAX ? NULL : &t, mask);
         if (n < 0)
             return n;
         idle = n == 0 && left > 0;
+        if (asked > count && (idle || ask[count].revents || ask[count].fd < 0 || slice == 0))
+            stepped = assoc_tend(&process.assoc);
         n = harvest(ask, fds, count, idle, &stepped);
         if (n > 0)
             return n;
@@ -164,7 +179,7 @@ int wait_poll(struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mas
     struct quiet quiet;
     int result;
 
-    if (room_make(&ask, count) != 0) {
+    if (room_make(&ask, count + 1) != 0) {
         errno = ENOMEM;
         return -1;
     }

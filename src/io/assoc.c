@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* assoc.c - UDP associations of this process' datagram sockets */
-#include "assoc.h"
+#include "assoc_making.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -112,7 +112,10 @@ static assoc_handle occupy(struct assoc_table *t, unsigned index, int fd, int do
 
     atomic_store(&a->cookie, cookie);
     atomic_store(&a->numbers, 0);
-    atomic_store(&a->maker, 0);
+    atomic_store(&a->making, NULL);
+    atomic_store(&a->ended, 0);
+    atomic_store(&a->failed, 0);
+    atomic_store(&a->unsent, 0);
     atomic_store(&a->looked, clock_ms());
     atomic_store(&a->control, -1);
     atomic_store(&a->dropped, 0);
@@ -171,23 +174,38 @@ void assoc_dup(struct assoc_table *t, assoc_handle handle)
         atomic_fetch_add(&a->numbers, 1);
 }
 
+static void say_lost(uint32_t dropped, uint32_t unsent)
+{
+    if (dropped)
+        log_line(CONF_LOG_INFO, "UDP: %u datagrams dropped: not from the relay, malformed or in fragments", dropped);
+    if (unsent)
+        log_line(CONF_LOG_INFO, "UDP: %u datagrams never sent: no room in the queue, or no association", unsent);
+}
+
 void assoc_drop(struct assoc_table *t, assoc_handle handle)
 {
     int saved_errno = errno;
-    struct assoc *a;
+    struct assoc *a = assoc_of(t, handle);
     struct lock_hold hold;
-    uint32_t dropped = 0;
+    uint32_t dropped = 0, unsent = 0;
 
-    if (!assoc_of(t, handle) || lock_take(&t->lock, t->space, &hold) != 0)
+    if (a && atomic_load(&a->numbers) == 1)
+        assoc_drain_one(t, a);
+    if (!a || lock_take(&t->lock, t->space, &hold) != 0)
         return;
     a = assoc_of(t, handle);
     if (a && atomic_fetch_sub(&a->numbers, 1) == 1) {
+        struct assoc_making *m = assoc_making_of(a);
+
+        if (m)
+            assoc_making_abort(t, m);
         dropped = atomic_load(&a->dropped);
-        assoc_retire(t, a);
+        unsent = atomic_load(&a->unsent);
+        if (!m)
+            assoc_retire(t, a);
     }
     lock_give(&t->lock, &hold);
-    if (dropped)
-        log_line(CONF_LOG_INFO, "UDP: %u datagrams dropped: not from the relay, malformed or in fragments", dropped);
+    say_lost(dropped, unsent);
     errno = saved_errno;
 }
 
@@ -217,9 +235,6 @@ int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target
 
 void assoc_retire(struct assoc_table *t, struct assoc *a)
 {
-    /* Who is in the middle of a handshake there does it when that is over. */
-    if (atomic_load(&a->maker))
-        return;
     assoc_control_close(t, a, atomic_load(&a->owed));
     atomic_store(&a->handle, 0);
 }
@@ -231,7 +246,7 @@ static void lost(struct assoc_table *t, struct assoc *a)
 
     if (lock_take(&t->lock, t->space, &hold) != 0)
         return;
-    if (!atomic_load(&a->maker) && !assoc_control_stands(a) && assoc_facts(a, true, &f)) {
+    if (!assoc_making_of(a) && !assoc_control_stands(a) && assoc_facts(a, true, &f)) {
         f.alive = 0;
         assoc_publish(a, &f);
         assoc_control_close(t, a, false);
@@ -251,7 +266,7 @@ int assoc_look(struct assoc_table *t, struct assoc *a, int fd, int64_t now)
         errno = saved_errno;
         return -ESTALE;
     }
-    if (atomic_load(&a->control) >= 0 && !atomic_load(&a->maker) && !assoc_control_stands(a))
+    if (atomic_load(&a->control) >= 0 && !assoc_making_of(a) && !assoc_control_stands(a))
         lost(t, a);
     errno = saved_errno;
     return 0;
@@ -269,22 +284,27 @@ bool assoc_fork_before(struct assoc_table *t, struct lock_hold *hold)
 
 void assoc_fork_parent(struct assoc_table *t, const struct lock_hold *hold)
 {
+    atomic_store(&t->forked, true);
     lock_give(&t->lock, hold);
 }
 
+/* What the parent is making is the parent's: the child makes its own, and what is queued goes out once. */
 void assoc_fork_child(struct assoc_table *t, const struct lock_hold *hold)
 {
     struct assoc *place = atomic_load(&t->place);
+    int watch = atomic_exchange(&t->watch, 0);
 
     memset(&t->lock, 0, sizeof t->lock);
+    atomic_store(&t->forked, true);
+    while (t->making)
+        assoc_making_leave(t, t->making);
+    if (watch)
+        real_close(watch);
     for (unsigned i = 1; i < atomic_load(&t->top); i++) {
-        struct assoc *a = &place[i];
-
-        if (!atomic_load(&a->handle))
+        if (!atomic_load(&place[i].handle))
             continue;
-        atomic_store(&a->busy, false);
-        if (atomic_exchange(&a->maker, 0))
-            assoc_control_close(t, a, false);
+        atomic_store(&place[i].busy, false);
+        atomic_store(&place[i].failed, 0);
     }
     if (hold)
         sigprocmask(SIG_SETMASK, &hold->signals, NULL);

@@ -6,7 +6,8 @@
  * copy, and uses the same relay by the descriptors it inherited; a vfork child must only read.
  *
  * What the data path needs (relay, peer, the peer's header) is published by a sequence count and read without lock or
- * system call.  All else is done under one lock, or by the one thread that makes an association.  Functions are
+ * system call.  All else is done under one lock.  An association is made in steps, by whoever waits, sends or receives;
+ * what is sent meanwhile is queued (assoc_making.h).  Functions are
  * async-signal-safe, keep errno, and are no cancellation points, unless said otherwise.
  */
 #ifndef SOCKSIFY_IO_ASSOC_H
@@ -20,10 +21,16 @@
 
 #include "../core/sources.h"
 #include "../core/udp_header.h"
+#include "epollset.h"
 #include "lock.h"
 #include "tunnel.h"
 
 enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2 };
+
+/* The data of our event in the program's epoll sets: a token (io/epollset.h) that no registration has. */
+#define ASSOC_TOKEN ((uint64_t)EPOLLSET_MARK << 48)
+
+struct assoc_making;
 
 /* A descriptor's link to its place; 0: none.  At most 24 bits. */
 typedef uint32_t assoc_handle;
@@ -52,8 +59,9 @@ enum {
 struct assoc {
     _Atomic uint32_t handle;            /* 0: free */
     _Atomic uint32_t numbers;           /* descriptors that lead here */
-    _Atomic uint32_t maker;             /* the thread that makes the association, else 0 */
-    _Atomic int64_t maker_until;
+    struct assoc_making *_Atomic making;    /* the association is being made */
+    _Atomic int ended;                  /* how the last one ended that was made: 0 or a negative errno */
+    _Atomic int failed;                 /* negative errno that the program has yet to see, else 0 */
     _Atomic uint32_t sequence;          /* odd while word[] is written */
     _Atomic uint64_t word[ASSOC_WORDS]; /* struct assoc_facts */
     _Atomic uint64_t cookie;            /* of the socket */
@@ -61,6 +69,7 @@ struct assoc {
     _Atomic int control;                /* descriptor of the control connection, or -1 */
     _Atomic uint64_t control_cookie;
     _Atomic uint32_t dropped;           /* datagrams that were not from the relay, or malformed */
+    _Atomic uint32_t unsent;            /* datagrams that the queue had no room for, or that never left it */
     atomic_bool owed;                   /* the last datagram was one that went out */
     atomic_bool more;                   /* MSG_MORE: what comes next belongs to the same datagram */
     atomic_bool corked;                 /* UDP_CORK */
@@ -75,6 +84,11 @@ struct assoc_table {                    /* all zero at first */
     atomic_bool refused;                /* the proxy has no UDP */
     struct lock lock;
     uint64_t space;                     /* inode of the PID namespace */
+    struct assoc_making *making;        /* list of those that are made now */
+    atomic_uint made_now;               /* their number */
+    _Atomic int64_t next_deadline;      /* not later than any of theirs */
+    _Atomic int watch;                  /* an epoll set of ours that holds what they wait for; 0: none */
+    atomic_bool forked;                 /* other processes may have our set in their epoll sets */
     struct assoc_lingering {
         int control;
         uint64_t cookie;                /* 0: free */
@@ -116,11 +130,75 @@ int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target
  * known then. */
 bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out);
 
-/* See to it that the association stands; it is made when it does not.  Sleeps for the handshake: a cancellation point.
- * Returns 0; -EACCES when the proxy has no UDP (this is remembered); -EAFNOSUPPORT when the socket cannot reach the
- * relay; -EAGAIN when this thread is in the middle of making it (a signal handler); -EINTR; the errors of
- * tunnel_connect(). */
-int assoc_make(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
+/* See to it that the association stands; it is begun when it does not, and brought on as far as that goes without
+ * sleeping.  It goes on beside the program: whoever waits or touches the socket brings it on.
+ * Returns 0; -EINPROGRESS while it lasts; -EACCES when the proxy has no UDP (this is remembered); -EAFNOSUPPORT when
+ * the socket cannot reach the relay; -EDEADLK; the errors of a handshake and of connect(). */
+int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
+
+/* The same, asleep until it is over, or until the time of clock_ms() that limit is (-EAGAIN then).  Returns -EINTR
+ * after a signal handler without SA_RESTART: it goes on then.  A cancellation point. */
+int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
+
+/* Sleep until the association of a place is no longer being made, or fd can be read, or the time of clock_ms() that
+ * limit is.  Returns 0, -EAGAIN at the limit, -EINTR as above.  A cancellation point. */
+int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit);
+
+/* Queue a datagram for when the association stands.
+ * header: of header_len bytes, none for what continues a datagram; m: the program's, its payload can be read; flags: as
+ * it was called; more: what comes next belongs to the same datagram.
+ * Returns true when it was taken, or dropped since the queue is full; false when the association is not being made
+ * (any more). */
+bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, size_t header_len, const struct msghdr *m,
+                 int flags, bool more);
+
+/* True while the association of a place is being made. */
+static inline bool assoc_is_made(const struct assoc *a)
+{
+    return atomic_load_explicit(&a->making, memory_order_relaxed) != NULL;
+}
+
+/* The error of an association that failed after datagrams were queued for it; it is used up.  0 when there is none. */
+static inline int assoc_failure(struct assoc *a)
+{
+    return atomic_load_explicit(&a->failed, memory_order_relaxed) ? atomic_exchange(&a->failed, 0) : 0;
+}
+
+/* True if what a socket has received is our own word to wake its readers: it is none of the program's.
+ * head: the first len bytes; cookie: of the socket. */
+bool assoc_is_wake(const void *head, size_t len, uint64_t cookie);
+
+/* Take such a word from the socket, if it is the next that would be received. */
+void assoc_sweep(const struct assoc *a, int fd);
+
+/* True while an association is being made in this process. */
+static inline bool assoc_any(const struct assoc_table *t)
+{
+    return atomic_load_explicit(&t->made_now, memory_order_relaxed) != 0;
+}
+
+/* Bring on all that are made.  Returns true if one has ended. */
+bool assoc_tend(struct assoc_table *t);
+
+/* Bring on the one of a place, if there is one. */
+void assoc_poke(struct assoc_table *t, struct assoc *a);
+
+/* How long a wait may sleep at most before assoc_tend(): milliseconds; -1: for ever. */
+int assoc_slice_ms(const struct assoc_table *t);
+
+/* The epoll set that is readable when assoc_tend() is to be called, for waits that have it in theirs; -1 when there is
+ * none.  made: may be made; NULL, or *made set to true when it was. */
+int assoc_watch(struct assoc_table *t, bool *made);
+
+/* Put that set into an epoll set of the program's, where its event has the data ASSOC_TOKEN. */
+void assoc_watch_join(struct assoc_table *t, int epfd);
+
+/* fd is about to be closed, and may be the number of that set. */
+void assoc_watch_forget(struct assoc_table *t, int fd);
+
+/* Bring on what has datagrams queued, for some time: the program is about to end, or to be another.  No cancellation
+ * point, whatever signals come. */
+void assoc_drain(struct assoc_table *t);
 
 /* Look at the association, if that was not done for a second.  fd: a number that leads here; now: clock_ms().
  * Returns 0, or -ESTALE when fd is another socket by now. */
@@ -158,13 +236,22 @@ void assoc_publish(struct assoc *a, const struct assoc_facts *f);
 /* No number leads to the place any more.  The lock is held. */
 void assoc_retire(struct assoc_table *t, struct assoc *a);
 
-/* Open and greet: a control connection and the relay behind it, in the form of the socket.
- * *control: its descriptor, owned by the caller, set as soon as there is one.  Returns 0 or -errno. */
-int assoc_control_open(struct assoc_table *t, struct assoc *a, const struct assoc_request *q,
-                       struct assoc_address *relay);
+/* Begin a control connection and prepare its handshake.  a->control is its descriptor, set as soon as there is one.
+ * Returns 0 or -errno.  The lock is held. */
+int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const struct socks5_options *options);
+
+/* What an error of the handshake means for the program; said. */
+int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error);
+
+/* The relay that the handshake has brought, in the form of the socket, which is opened to it.  Returns 0 or -errno. */
+int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay);
 
 /* True while the control connection stands. */
 bool assoc_control_stands(const struct assoc *a);
+
+/* Bring on the association of a place for some time, if datagrams wait for it: the last number that leads there is
+ * about to go.  The lock is not held. */
+void assoc_drain_one(struct assoc_table *t, struct assoc *a);
 
 /* Close the control connection of a place, unless its number is another socket's by now.  linger: not at once.  The
  * lock is held. */

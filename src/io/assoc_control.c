@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* assoc_control.c - the control connection of an association */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "../core/errname.h"
 #include "../core/frame.h"
 #include "../core/relay.h"
-#include "assoc.h"
+#include "assoc_making.h"
 #include "clock.h"
 #include "log.h"
 #include "real.h"
@@ -15,24 +17,8 @@
 
 enum {
     LINGER_MS = 1000,
-    HIGH_LIMIT = 4096     /* a number beyond costs the kernel a bigger table */
+    LATE_MS = 500        /* the kernel gives up to connect after us, for threads that no deadline of ours wakes */
 };
-
-/* Away from the numbers that programs count on, and that shells close by hand. */
-static int move_high(int fd)
-{
-    struct { uint64_t soft, hard; } limit = { 1024, 1024 };
-    uint64_t top;
-    int high;
-
-    real.syscall(SYS_prlimit64, 0L, 7L /* RLIMIT_NOFILE */, NULL, &limit);
-    top = limit.soft < HIGH_LIMIT ? limit.soft : HIGH_LIMIT;
-    high = real.fcntl(fd, F_DUPFD_CLOEXEC, (int)(top - top / 4));
-    if (high < 0)
-        return fd;
-    real_close(fd);
-    return high;
-}
 
 static void own_address(int fd, struct addr *own)
 {
@@ -58,16 +44,15 @@ OWN_FRAME static int bind_as(int control, int domain, int fd)
     return real.syscall(SYS_bind, (long)control, &sa, (long)len) == 0 ? 0 : -errno;
 }
 
-/* What is said of a proxy that does not take ASSOCIATE; the error it means. */
-static int refused(struct assoc_table *t, const struct addr *proxy, const struct socks5 *machine, int error)
+int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error)
 {
-    bool without = socks5_rep(machine) == 7 ||
-                   (socks5_cause(machine) == SOCKS5_CAUSE_EOF && socks5_stage(machine) == SOCKS5_STAGE_REPLY);
+    bool without = socks5_rep(&m->machine) == 7 || (socks5_cause(&m->machine) == SOCKS5_CAUSE_EOF &&
+                                                    socks5_stage(&m->machine) == SOCKS5_STAGE_REPLY);
     char text[ADDR_TEXT_SIZE];
 
-    addr_format(proxy, text, sizeof text);
+    addr_format(&m->proxy, text, sizeof text);
     if (!without) {
-        log_once(LOG_UDP, "UDP through %s failed: %s (%s)", text, report_explain(machine, error), errname(error));
+        log_once(LOG_UDP, "UDP through %s failed: %s (%s)", text, report_explain(&m->machine, error), errname(error));
         return error;
     }
     log_once(LOG_UDP, "UDP is not offered by the proxy %s: datagrams are refused", text);
@@ -76,8 +61,7 @@ static int refused(struct assoc_table *t, const struct addr *proxy, const struct
 }
 
 /* The socket must be able to send there. */
-OWN_FRAME static int fit(const struct assoc *a, const struct assoc_request *q, const struct addr *relay,
-                         struct assoc_address *out)
+OWN_FRAME static int fit(const struct assoc_making *m, const struct addr *relay, struct assoc_address *out)
 {
     int only = 0, off = 0, domain;
     socklen_t len = sizeof only;
@@ -85,42 +69,21 @@ OWN_FRAME static int fit(const struct assoc *a, const struct assoc_request *q, c
     struct addr own;
     bool good;
 
-    if (!assoc_facts(a, false, &f))
+    if (!assoc_facts(m->a, false, &f))
         return -EDEADLK;
     domain = (int)f.domain;
     good = assoc_address_set(out, domain, relay);
-    own_address(q->fd, &own);
+    own_address(m->socket, &own);
     if (good && own.kind != relay->kind && own.kind != ADDR_NONE && !addr_is_any(&own))
         good = false;
     if (good && domain == AF_INET6 && relay->kind == ADDR_IPV4 &&
-        real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 && only)
-        good = real.setsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
+        real.getsockopt(m->socket, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 && only)
+        good = real.setsockopt(m->socket, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
     if (good)
         return 0;
     log_once(LOG_FAMILY, domain == AF_INET ? "UDP: an IPv4 socket cannot reach the proxy's IPv6 relay"
                                            : "UDP: a socket of IPv6 alone cannot reach the proxy's IPv4 relay");
     return -EAFNOSUPPORT;
-}
-
-OWN_FRAME static int ask(struct assoc_table *t, int control, const struct assoc_request *q, struct addr *relay)
-{
-    static const struct addr any_ipv4 = { .kind = ADDR_IPV4 }, any_ipv6 = { .kind = ADDR_IPV6 };
-    bool ipv6 = q->proxy->kind == ADDR_IPV6;
-    int domain = ipv6 ? AF_INET6 : AF_INET, error;
-    struct socks5 machine;
-
-    socks5_init(&machine, q->options, SOCKS5_ASSOCIATE, ipv6 ? &any_ipv6 : &any_ipv4);
-    error = tunnel_connect(control, 0, domain, q->proxy, &machine, &q->limits);
-    if (error == -EINTR || error == -EINPROGRESS)
-        return -EINTR;
-    if (error)
-        return refused(t, q->proxy, &machine, error);
-    error = relay_address(socks5_bound(&machine), q->proxy, relay);
-    if (error) {
-        log_once(LOG_UDP, "UDP: the proxy names no port for its relay");
-        return -ECONNREFUSED;
-    }
-    return 0;
 }
 
 OWN_FRAME static void say(const struct addr *relay)
@@ -133,24 +96,49 @@ OWN_FRAME static void say(const struct addr *relay)
     log_line(CONF_LOG_INFO, "UDP association: the relay is %s", text);
 }
 
-int assoc_control_open(struct assoc_table *t, struct assoc *a, const struct assoc_request *q,
-                       struct assoc_address *relay)
+OWN_FRAME static void prepare(struct assoc_making *m, int control, const struct socks5_options *options)
 {
-    int domain = q->proxy->kind == ADDR_IPV6 ? AF_INET6 : AF_INET, error;
-    int control = real_socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    static const struct addr any_ipv4 = { .kind = ADDR_IPV4 }, any_ipv6 = { .kind = ADDR_IPV6 };
+    int patience = (int)m->limits.step_ms + LATE_MS;
+
+    real.setsockopt(control, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+    socks5_init(&m->machine, options, SOCKS5_ASSOCIATE, m->proxy.kind == ADDR_IPV6 ? &any_ipv6 : &any_ipv4);
+}
+
+int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const struct socks5_options *options)
+{
+    int domain = m->proxy.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, error;
+    int first = real_socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), control;
+
+    if (first < 0)
+        return first;
+    control = assoc_number_high(first);
+    if (control >= 0)
+        real_close(first);
+    else
+        control = first;
+    atomic_store(&m->a->control_cookie, real_cookie(control));
+    atomic_store(&m->a->control, control);
+    prepare(m, control, options);
+    error = bind_as(control, domain, m->socket);
+    if (!error)
+        error = tunnel_dial(control, domain, &m->proxy, true);
+    m->connecting = true;
+    return error && error != -EINPROGRESS ? assoc_control_failed(t, m, error) : 0;
+}
+
+int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay)
+{
+    int none = 0, error;
     struct addr at;
 
-    if (control < 0)
-        return control;
-    control = move_high(control);
-    /* From here on it is closed whatever becomes of this thread. */
-    atomic_store(&a->control_cookie, real_cookie(control));
-    atomic_store(&a->control, control);
-    error = bind_as(control, domain, q->fd);
-    if (!error)
-        error = ask(t, control, q, &at);
-    if (!error)
-        error = fit(a, q, &at, relay);
+    real.setsockopt(atomic_load(&m->a->control), IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof none);
+    error = relay_address(socks5_bound(&m->machine), &m->proxy, &at);
+    if (error) {
+        log_once(LOG_UDP, "UDP: the proxy names no port for its relay");
+        return -ECONNREFUSED;
+    }
+    error = fit(m, &at, relay);
     if (!error)
         say(&at);
     return error;

@@ -1,96 +1,214 @@
 /* SPDX-License-Identifier: ISC */
-/* assoc_make.c - one thread makes an association, the others wait for it */
+/* assoc_make.c - an association is made, step by step */
 #include <errno.h>
-#include <linux/futex.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "../core/frame.h"
-#include "assoc.h"
+#include "assoc_making.h"
 #include "clock.h"
 #include "real.h"
 
-enum {
-    STEPS = 4,          /* dial, method, authentication, reply: each has its limit */
-    SPARE_MS = 1000,
-    WAIT_MS = 20
-};
-
-static bool is_gone(uint32_t tid)
+struct assoc_making *assoc_making_of(const struct assoc *a)
 {
-    return real.syscall(SYS_tgkill, (long)getpid(), (long)tid, 0L) != 0 && errno == ESRCH;
+    return atomic_load_explicit(&a->making, memory_order_acquire);
 }
 
-/* Become the one that makes the association.  Returns 0; 1 when it stands; -EAGAIN, with *who the one that is at it; or
- * what stands in the way. */
-OWN_FRAME static int claim(struct assoc_table *t, struct assoc *a, int64_t until, uint32_t *who)
+static void unlist(struct assoc_table *t, const struct assoc_making *m)
 {
-    uint32_t tid = (uint32_t)real.syscall(SYS_gettid);
-    struct assoc_facts f;
-    struct lock_hold hold;
-    int result = 0;
-
-    if (lock_take(&t->lock, t->space, &hold) != 0)
-        return -EDEADLK;
-    *who = atomic_load(&a->maker);
-    if (assoc_facts(a, false, &f) && f.relay.len && f.alive)
-        result = 1;
-    else if (*who && !is_gone(*who) && clock_ms() < atomic_load(&a->maker_until))
-        result = *who == tid ? -EDEADLK : -EAGAIN;
-    if (result == 0) {
-        /* Of one that was cancelled, too, and of one that has come to its end. */
-        assoc_control_close(t, a, false);
-        atomic_store(&a->maker, tid);
-        atomic_store(&a->maker_until, until);
+    for (struct assoc_making **p = &t->making; *p; p = &(*p)->next) {
+        if (*p != m)
+            continue;
+        *p = m->next;
+        atomic_fetch_sub(&t->made_now, 1);
+        return;
     }
-    assoc_control_tidy(t, clock_ms());
-    lock_give(&t->lock, &hold);
-    return result;
 }
 
-OWN_FRAME static void finish(struct assoc_table *t, struct assoc *a, const struct assoc_address *relay)
+/* The number may be another file's by now: programs close what they do not know. */
+static void let_go(struct assoc_making *m)
+{
+    if (real_cookie(m->socket) == atomic_load(&m->a->cookie))
+        real_close(m->socket);
+    munmap(m, sizeof *m);
+}
+
+static void end(struct assoc_table *t, struct assoc_making *m, int error)
 {
     struct assoc_facts f = { .domain = 0 };
-    struct lock_hold hold;
-    bool held = lock_take(&t->lock, t->space, &hold) == 0;
+    struct assoc *a = m->a;
 
-    if (held && relay && assoc_facts(a, true, &f)) {
-        f.relay = *relay;
+    assoc_watch_update(t, m, 0, false);
+    atomic_fetch_add(&a->unsent, m->count);
+    if (!error && !assoc_facts(a, true, &f))
+        error = -EDEADLK;
+    if (error) {
+        assoc_control_close(t, a, false);
+    } else {
+        f.relay = m->relay;
         f.alive = 1;
         assoc_publish(a, &f);
         atomic_store(&a->looked, clock_ms());
-    } else if (held) {
-        assoc_control_close(t, a, false);
     }
-    atomic_store(&a->maker, 0);
+    atomic_store(&a->ended, error);
+    if (error && m->accepted) {
+        atomic_store(&a->failed, error);
+        assoc_wake(m);
+    }
+    unlist(t, m);
+    atomic_store_explicit(&a->making, NULL, memory_order_release);
+    let_go(m);
     /* The socket was closed meanwhile. */
-    if (held && atomic_load(&a->numbers) == 0)
+    if (atomic_load(&a->numbers) == 0)
         assoc_retire(t, a);
-    real.syscall(SYS_futex, &a->maker, (long)FUTEX_WAKE, (long)INT32_MAX, NULL, NULL, 0L);
-    if (held)
-        lock_give(&t->lock, &hold);
 }
 
-int assoc_make(struct assoc_table *t, struct assoc *a, const struct assoc_request *q)
+void assoc_making_abort(struct assoc_table *t, struct assoc_making *m)
 {
-    struct timespec slice = { 0, WAIT_MS * 1000000L };
-    struct assoc_address relay;
-    uint32_t who;
+    m->accepted = false;
+    end(t, m, -ECANCELED);
+}
+
+void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)
+{
+    unlist(t, m);
+    atomic_store(&m->a->making, NULL);
+    assoc_control_close(t, m->a, false);
+    let_go(m);
+}
+
+static void limit(struct assoc_table *t, struct assoc_making *m, uint32_t ms)
+{
+    int64_t next = atomic_load_explicit(&t->next_deadline, memory_order_relaxed);
+
+    m->deadline = clock_ms() + ms;
+    if (next == 0 || m->deadline < next)
+        atomic_store_explicit(&t->next_deadline, m->deadline, memory_order_relaxed);
+}
+
+/* Begin.  The lock is held; *made is set when it lasts. */
+OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct assoc_request *q,
+                           struct assoc_making **made)
+{
+    struct assoc_making *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int error;
 
-    for (;;) {
-        if (atomic_load(&t->refused))
-            return -EACCES;
-        error = claim(t, a, clock_ms() + STEPS * (int64_t)q->limits.step_ms + SPARE_MS, &who);
-        if (error != -EAGAIN)
-            break;
-        if (real.syscall(SYS_futex, &a->maker, (long)FUTEX_WAIT, (long)who, &slice, NULL, 0L) != 0 &&
-            errno == EINTR && !tunnel_restarts())
-            return -EINTR;
+    if (m == MAP_FAILED)
+        return -ENOBUFS;
+    /* Of one that has come to its end. */
+    assoc_control_close(t, a, false);
+    m->a = a;
+    m->proxy = *q->proxy;
+    m->limits = q->limits;
+    m->socket = assoc_number_high(q->fd);
+    error = m->socket < 0 ? m->socket : assoc_control_begin(t, m, q->options);
+    if (error) {
+        assoc_control_close(t, a, false);
+        let_go(m);
+        return error;
     }
+    m->next = t->making;
+    t->making = m;
+    atomic_store_explicit(&a->making, m, memory_order_release);
+    atomic_fetch_add(&t->made_now, 1);
+    m->step = UINT8_MAX;
+    limit(t, m, m->limits.step_ms);
+    *made = m;
+    return 0;
+}
+
+static short ready(int fd, short events)
+{
+    struct pollfd p = { .fd = fd, .events = events };
+    struct timespec none = { 0, 0 };
+
+    return real.syscall(SYS_ppoll, &p, 1L, &none, NULL, 0L) == 1 ? p.revents : 0;
+}
+
+static int connected(struct assoc_making *m, int control)
+{
+    short got = ready(control, POLLOUT);
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (got & (POLLERR | POLLHUP | POLLNVAL))
+        return real.getsockopt(control, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error ? -error : -ECONNREFUSED;
+    if (!(got & POLLOUT))
+        return -EAGAIN;
+    m->connecting = false;
+    return 0;
+}
+
+/* The handshake lasts: each step of it has its limit. */
+static int patience(struct assoc_table *t, struct assoc_making *m)
+{
+    uint8_t step = UINT8_MAX;
+    uint32_t ms = m->connecting ? m->limits.step_ms : tunnel_patience(&m->machine, &m->limits, &step);
+
+    if (step != m->step)
+        limit(t, m, ms);
+    m->step = step;
+    return clock_ms() < m->deadline ? -EAGAIN : tunnel_timeout(&m->machine);
+}
+
+OWN_FRAME static int shake_hands(struct assoc_table *t, struct assoc_making *m)
+{
+    int control = atomic_load(&m->a->control), error = 0;
+
+    if (real_cookie(control) != atomic_load(&m->a->control_cookie) ||
+        real_cookie(m->socket) != atomic_load(&m->a->cookie))
+        error = -EBADF;
+    if (!error && m->connecting)
+        error = connected(m, control);
+    if (!error)
+        error = tunnel_step(control, &m->machine);
+    if (error == -EAGAIN)
+        error = patience(t, m);
     if (error)
-        return error == 1 ? 0 : error == -EDEADLK ? -EAGAIN : error;
-    error = assoc_control_open(t, a, q, &relay);
-    finish(t, a, error ? NULL : &relay);
+        return error == -EAGAIN ? error : assoc_control_failed(t, m, error);
+    error = assoc_control_relay(m, &m->relay);
+    if (!error)
+        limit(t, m, m->limits.step_ms);
     return error;
+}
+
+int assoc_making_step(struct assoc_table *t, struct assoc_making *m)
+{
+    int error = m->relay.len ? 0 : shake_hands(t, m);
+
+    /* Before it is published: nobody overtakes what is queued. */
+    if (!error && assoc_queue_flush(m) != 0 && clock_ms() < m->deadline)
+        error = -EAGAIN;
+    if (error != -EAGAIN)
+        end(t, m, error);
+    else if (m->relay.len)
+        assoc_watch_update(t, m, 0, true);
+    else
+        assoc_watch_update(t, m, m->connecting ? POLLOUT : tunnel_events(&m->machine), false);
+    return error;
+}
+
+int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_request *q)
+{
+    struct assoc_making *m;
+    struct assoc_facts f;
+    struct lock_hold hold;
+    int error = 0;
+
+    if (atomic_load(&t->refused))
+        return -EACCES;
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return -EAGAIN;
+    assoc_control_tidy(t, clock_ms());
+    m = assoc_making_of(a);
+    if (!m && !(assoc_facts(a, false, &f) && f.relay.len && f.alive))
+        error = begin(t, a, q, &m);
+    if (!error && m)
+        error = assoc_making_step(t, m);
+    lock_give(&t->lock, &hold);
+    return error == -EAGAIN ? -EINPROGRESS : error;
 }

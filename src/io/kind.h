@@ -11,7 +11,8 @@ enum kind {
     KIND_OTHER = 4,      /* AF_INET or AF_INET6 that SOCKS cannot carry (RAW, ICMP, SCTP, UDP-Lite, DCCP): direct
                             destinations only */
     KIND_LOCAL = 5,      /* AF_VSOCK: may be made, but not connected */
-    KIND_REFUSED = 6     /* may not be made: packet sockets and domains that reach other hosts in their own way */
+    KIND_REFUSED = 6,    /* may not be made: packet sockets and domains that reach other hosts in their own way */
+    KIND_OWN = 7         /* no socket: the epoll set of io/assoc; never judged, a word of fdtab alone */
 };
 
 /* Judge the arguments of socket().  type: with or without SOCK_NONBLOCK and SOCK_CLOEXEC.  Pure. */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC */
+/* assoc_queue.c - datagrams that wait for their association
+ *
+ * They lie one behind the other in the memory of the association under way: control messages, header, payload, each
+ * datagram on a boundary of 8 bytes.  What goes beyond the bound is lost, as on any network: a program that was told to
+ * try again would do so at once, since its socket stays writable.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "assoc_making.h"
+#include "real.h"
+#include "vector.h"
+
+static uint32_t round_up(uint32_t n)
+{
+    return (n + 7) & ~(uint32_t)7;
+}
+
+/* Returns the datagram that the next bytes belong to, or NULL when there is no room. */
+static struct assoc_queued *place(struct assoc_making *m, const struct msghdr *h, size_t size, bool begins)
+{
+    uint32_t at = round_up(m->used), control = round_up((uint32_t)h->msg_controllen);
+    struct assoc_queued *q;
+
+    if (!begins) {
+        q = m->count ? &m->queued[m->count - 1] : NULL;
+        return q && q->open && m->used + size <= QUEUE_BYTES ? q : NULL;
+    }
+    if (m->count == QUEUE_DATAGRAMS || at + control + size > QUEUE_BYTES)
+        return NULL;
+    q = &m->queued[m->count++];
+    *q = (struct assoc_queued){ .control = (uint32_t)h->msg_controllen };
+    if (q->control)
+        memcpy(m->room + at, h->msg_control, q->control);
+    m->used = at + control;
+    return q;
+}
+
+static void put(struct assoc_making *m, const void *header, size_t header_len, const struct msghdr *h, int flags,
+                bool more)
+{
+    size_t size = vector_size(h->msg_iov, h->msg_iovlen);
+    struct assoc_queued *q = place(m, h, header_len + size, header_len != 0);
+
+    m->accepted = true;
+    if (!q) {
+        /* Of a datagram in pieces that has lost its beginning nothing more is counted. */
+        if (header_len)
+            atomic_fetch_add(&m->a->unsent, 1);
+        return;
+    }
+    if (header_len)
+        memcpy(m->room + m->used, header, header_len);
+    vector_gather(h->msg_iov, h->msg_iovlen, m->room + m->used + header_len, size);
+    m->used += (uint32_t)(header_len + size);
+    q->size += (uint32_t)(header_len + size);
+    q->flags = flags & (MSG_CONFIRM | MSG_DONTROUTE);
+    q->open = more;
+}
+
+bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, size_t header_len, const struct msghdr *m,
+                 int flags, bool more)
+{
+    struct assoc_making *making;
+    struct lock_hold hold;
+
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return false;
+    making = assoc_making_of(a);
+    if (making)
+        put(making, header, header_len, m, flags, more);
+    lock_give(&t->lock, &hold);
+    return making != NULL;
+}
+
+static long send_queued(struct assoc_making *m, const struct assoc_queued *q, uint32_t at)
+{
+    struct iovec piece = { m->room + at + round_up(q->control), q->size };
+    struct msghdr h = { .msg_name = &m->relay.sa, .msg_namelen = m->relay.len, .msg_iov = &piece, .msg_iovlen = 1,
+                        .msg_control = q->control ? m->room + at : NULL, .msg_controllen = q->control };
+    int flags = q->flags | MSG_DONTWAIT | MSG_NOSIGNAL | (q->open ? MSG_MORE : 0);
+
+    return real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)flags) < 0 ? -errno : 0;
+}
+
+int assoc_queue_flush(struct assoc_making *m)
+{
+    uint32_t at = 0;
+    unsigned sent = 0;
+
+    for (; sent < m->count; sent++) {
+        const struct assoc_queued *q = &m->queued[sent];
+        long error = send_queued(m, q, at);
+
+        if (error == -EAGAIN)
+            break;
+        if (error)
+            atomic_fetch_add(&m->a->unsent, 1);
+        at += round_up(q->control) + (sent + 1 < m->count ? round_up(q->size) : q->size);
+    }
+    if (sent) {
+        atomic_store(&m->a->owed, true);
+        m->count -= sent;
+        m->used -= at;
+        memmove(m->queued, m->queued + sent, m->count * sizeof m->queued[0]);
+        memmove(m->room, m->room + at, m->used);
+    }
+    return m->count ? -EAGAIN : 0;
+}
+
+/* Nothing that a relay or a peer sends begins so: RSV is not 0. */
+static const uint8_t wake_mark[8] = { 0xff, 's', 'o', 'c', 'k', 's', 0xff, 0x0a };
+
+struct wake {
+    uint8_t mark[sizeof wake_mark];
+    uint64_t cookie;
+};
+
+bool assoc_is_wake(const void *head, size_t len, uint64_t cookie)
+{
+    struct wake w;
+
+    if (len != sizeof w || memcmp(head, wake_mark, sizeof wake_mark) != 0)
+        return false;
+    memcpy(&w, head, sizeof w);
+    return w.cookie == cookie;
+}
+
+static bool wake_at(const struct assoc_making *m, const struct addr *at, int domain)
+{
+    struct wake w = { .cookie = atomic_load(&m->a->cookie) };
+    struct sockaddr_storage sa;
+    socklen_t len;
+
+    memcpy(w.mark, wake_mark, sizeof w.mark);
+    return addr_to_sockaddr(at, domain, &sa, &len) == 0 &&
+           real.syscall(SYS_sendto, (long)m->socket, &w, (long)sizeof w, (long)(MSG_DONTWAIT | MSG_NOSIGNAL), &sa,
+                        (long)len) >= 0;
+}
+
+void assoc_wake(const struct assoc_making *m)
+{
+    struct addr own, loopback = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 } };
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    if (real.getsockname(m->socket, (struct sockaddr *)&sa, &len) != 0 ||
+        addr_from_sockaddr((struct sockaddr *)&sa, len, &own) != 0 || own.port == 0)
+        return;
+    loopback.port = own.port;
+    if (!addr_is_any(&own)) {
+        wake_at(m, &own, sa.ss_family);
+    } else if (!wake_at(m, &loopback, sa.ss_family)) {
+        loopback = (struct addr){ .kind = ADDR_IPV6, .port = own.port, .ip = { [15] = 1 } };
+        wake_at(m, &loopback, sa.ss_family);
+    }
+}
+
+void assoc_sweep(const struct assoc *a, int fd)
+{
+    uint8_t head[sizeof(struct wake) + 1];
+    ssize_t n = real_recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n > 0 && assoc_is_wake(head, (size_t)n, atomic_load(&a->cookie)))
+        real_recv(fd, head, sizeof head, MSG_DONTWAIT);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/* assoc_wait.c - who brings an association on: waits, calls that sleep for it, and the end of a program */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "assoc_making.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "real.h"
+
+enum {
+    SLICE_MS = 20,       /* between two looks at what another thread may have ended */
+    DRAIN_MS = 3000,
+    LINGER_MS = 100      /* what was sent at the very end is still to be read by the relay */
+};
+
+bool assoc_tend(struct assoc_table *t)
+{
+    int saved_errno = errno;
+    struct assoc_making *next;
+    struct lock_hold hold;
+    int64_t deadline = 0;
+    bool ended = false;
+
+    if (!assoc_any(t) || lock_take(&t->lock, t->space, &hold) != 0)
+        return false;
+    for (struct assoc_making *m = t->making; m; m = next) {
+        next = m->next;
+        if (assoc_making_step(t, m) != -EAGAIN)
+            ended = true;
+        else if (!deadline || m->deadline < deadline)
+            deadline = m->deadline;
+    }
+    atomic_store_explicit(&t->next_deadline, deadline, memory_order_relaxed);
+    lock_give(&t->lock, &hold);
+    errno = saved_errno;
+    return ended;
+}
+
+int assoc_slice_ms(const struct assoc_table *t)
+{
+    int64_t left;
+
+    if (!assoc_any(t))
+        return -1;
+    left = atomic_load_explicit(&t->next_deadline, memory_order_relaxed) - clock_ms();
+    if (left > SLICE_MS && (!atomic_load(&t->watch) || atomic_load_explicit(&t->forked, memory_order_relaxed)))
+        return SLICE_MS;
+    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* Step the association of a place, or that of any which has something queued, and tell what it waits for.
+ * Returns false when there is none. */
+static bool look(struct assoc_table *t, struct assoc *a, struct pollfd *p)
+{
+    struct assoc_making *m;
+    struct lock_hold hold;
+    int error = 0;
+
+    if (a && !assoc_making_of(a))
+        return false;
+    p->fd = -1;
+    p->events = 0;
+    /* Whoever has the lock for so long brings it on. */
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return true;
+    for (m = a ? assoc_making_of(a) : t->making; m && !a && m->count == 0; m = m->next)
+        ;
+    if (m)
+        error = assoc_making_step(t, m);
+    if (error == -EAGAIN) {
+        p->fd = m->relay.len ? m->socket : atomic_load(&m->a->control);
+        p->events = m->relay.len || m->connecting ? POLLOUT : tunnel_events(&m->machine);
+    }
+    lock_give(&t->lock, &hold);
+    return error == -EAGAIN || (m && !a);
+}
+
+void assoc_poke(struct assoc_table *t, struct assoc *a)
+{
+    int saved_errno = errno;
+    struct pollfd p;
+
+    look(t, a, &p);
+    errno = saved_errno;
+}
+
+/* A call that sleeps.  Signals are let in by the kernel's own sleep alone: none is lost before it. */
+struct sleeper {
+    sigset_t signals;
+    struct cleanup cleanup;
+};
+
+static void cancelled(void *argument)
+{
+    const struct sleeper *s = argument;
+
+    sigprocmask(SIG_SETMASK, &s->signals, NULL);
+}
+
+static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limit, const sigset_t *signals)
+{
+    struct pollfd p[2] = { { .fd = -1 }, { .fd = fd, .events = POLLIN } };
+
+    while (look(t, a, &p[0])) {
+        int64_t left = limit == INT64_MAX ? SLICE_MS : limit - clock_ms();
+        struct timespec slice = { 0, (left < SLICE_MS ? left : SLICE_MS) * 1000000 };
+        int n;
+
+        if (left <= 0)
+            return -EAGAIN;
+        n = real.ppoll(p, 2, &slice, signals);
+        if (n < 0 && errno == EINTR && !tunnel_restarts())
+            return -EINTR;
+        if (n > 0 && p[1].revents)
+            return 0;
+    }
+    return 0;
+}
+
+int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit)
+{
+    struct sleeper s;
+    sigset_t all;
+    int error;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &s.signals);
+    cleanup_begin(&s.cleanup, cancelled, &s);
+    error = sleep_on(t, a, fd, limit, &s.signals);
+    cleanup_end(&s.cleanup);
+    sigprocmask(SIG_SETMASK, &s.signals, NULL);
+    return error;
+}
+
+int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_request *q)
+{
+    int error = assoc_ready(t, a, q);
+
+    if (error != -EINPROGRESS)
+        return error;
+    error = assoc_wait(t, a, -1, INT64_MAX);
+    return error ? error : atomic_load(&a->ended);
+}
+
+/* Returns true if there was something to bring on. */
+static bool drain(struct assoc_table *t, struct assoc *a)
+{
+    int64_t limit = clock_ms() + DRAIN_MS;
+    struct timespec slice = { 0, SLICE_MS * 1000000 };
+    struct pollfd p;
+    bool any = false;
+
+    while (look(t, a, &p) && clock_ms() < limit) {
+        any = true;
+        if (p.fd >= 0)
+            real.syscall(SYS_ppoll, &p, 1L, &slice, NULL, 0L);
+    }
+    return any;
+}
+
+void assoc_drain_one(struct assoc_table *t, struct assoc *a)
+{
+    int saved_errno = errno;
+    struct assoc_making *m;
+    struct lock_hold hold;
+    bool queued;
+
+    if (!assoc_making_of(a) || lock_take(&t->lock, t->space, &hold) != 0)
+        return;
+    m = assoc_making_of(a);
+    queued = m && m->count;
+    lock_give(&t->lock, &hold);
+    if (queued)
+        drain(t, a);
+    errno = saved_errno;
+}
+
+void assoc_drain(struct assoc_table *t)
+{
+    struct timespec linger = { 0, LINGER_MS * 1000000 };
+    int saved_errno = errno;
+
+    if (assoc_any(t) && drain(t, NULL))
+        real.syscall(SYS_ppoll, NULL, 0L, &linger, NULL, 0L);
+    errno = saved_errno;
+}
