@@ -18,16 +18,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "loop.h"
+#include "loop_datagram.h"
 #include "probe_text.h"
 
 enum { FEW = 5, BOUND = 64, SINK_S = 10, SHORT_MS = 30 };
 
-static int sink;
-static struct target to_sink;
+int sink;
+struct target to_sink;
 
-/* argv: CONTROL. */
-static void begin(char **argv)
+void sink_begin(char **argv)
 {
     struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
     struct timeval patience = { SINK_S, 0 };
@@ -42,13 +41,12 @@ static void begin(char **argv)
     setsockopt(sink, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 }
 
-static int datagram_socket(int type)
+int sink_socket(int type)
 {
     return net_socket(&to_sink, SOCK_DGRAM | type);
 }
 
-/* Send the numbers from first on, each as a datagram; the call must not sleep, and succeeds. */
-static void send_numbers(int fd, int first, int count, int flags)
+void sink_send(int fd, int first, int count, int flags)
 {
     char text[8];
 
@@ -60,8 +58,7 @@ static void send_numbers(int fd, int first, int count, int flags)
     }
 }
 
-/* from: gets the source of the last. */
-static void sink_has(int first, int count, struct target *from)
+void sink_has(int first, int count, struct target *from)
 {
     char text[8];
 
@@ -76,7 +73,12 @@ static void sink_has(int first, int count, struct target *from)
     }
 }
 
-static void sink_empty(void)
+void sink_waits(void)
+{
+    loop_check(loop_poll(sink, POLLIN) == POLLIN, "the sink: nothing");
+}
+
+void sink_empty(void)
 {
     char c;
 
@@ -84,7 +86,7 @@ static void sink_empty(void)
 }
 
 /* The way back, through the relay: the program sees the sink, where the datagram came from. */
-static void answer(int fd, const struct target *relay, const char *what)
+void sink_answer(int fd, const struct target *relay, const char *what)
 {
     struct target from = { .len = sizeof from.sa };
     char c = 0;
@@ -153,18 +155,18 @@ static int set_for(enum way way, int fd)
 /* Sends while the proxy holds its reply, the same wait again and again, which nothing of it may end; then the reply. */
 static void held(enum way way)
 {
-    int fd = datagram_socket(way == BY_SLEEPING_RECV ? 0 : SOCK_NONBLOCK), set = set_for(way, fd), next = FEW;
+    int fd = sink_socket(way == BY_SLEEPING_RECV ? 0 : SOCK_NONBLOCK), set = set_for(way, fd), next = FEW;
     int flags = way == BY_SLEEPING_RECV ? MSG_DONTWAIT : 0, ahead = -1;
     struct target own = { .len = sizeof own.sa }, relay;
 
-    send_numbers(fd, 0, FEW, flags);
+    sink_send(fd, 0, FEW, flags);
     if (way == BY_LATE_SET)
         loop_add(set, fd, EPOLLIN);
     getsockname(fd, (struct sockaddr *)&own.sa, &own.len);
     loop_check(((struct sockaddr_in *)&own.sa)->sin_port != 0, "%s: no port", names[way]);
     while (net_tell(loop_control, "count") < 1) {
         if (way == BY_SEND)
-            usleep(5000), send_numbers(fd, next++, 1, flags);
+            usleep(5000), sink_send(fd, next++, 1, flags);
         else
             loop_check(wait_short(way, fd, set) == 0, "%s: a wait has ended early", names[way]);
     }
@@ -173,21 +175,21 @@ static void held(enum way way)
     while (ahead <= 0) {
         /* Everything that was sent is there once the first is. */
         if (way == BY_SEND)
-            usleep(5000), send_numbers(fd, next++, 1, flags);
+            usleep(5000), sink_send(fd, next++, 1, flags);
         else
             loop_check(wait_short(way, fd, set) == 0, "%s: a wait has ended for nothing", names[way]);
         ioctl(sink, FIONREAD, &ahead);
     }
     sink_has(0, next, &relay);
     sink_empty();
-    answer(fd, &relay, names[way]);
+    sink_answer(fd, &relay, names[way]);
     close(set);
     close(fd);
 }
 
 static int held_all(char **argv)
 {
-    begin(argv);
+    sink_begin(argv);
     for (int way = 0; way < WAYS; way++)
         held((enum way)way);
     return loop_code();
@@ -200,7 +202,7 @@ static void *release_when_held(void *count)
     return NULL;
 }
 
-static pthread_t release_later(int *count)
+pthread_t loop_release_later(int *count)
 {
     pthread_t thread;
 
@@ -216,23 +218,24 @@ static int events(char **argv)
     struct target relay;
     pthread_t thread;
 
-    begin(argv);
+    sink_begin(argv);
     if (pipe(pipes) != 0)
         net_die("pipe");
-    fd = datagram_socket(SOCK_NONBLOCK);
+    fd = sink_socket(SOCK_NONBLOCK);
     loop_add(set, fd, EPOLLIN);
     loop_add(set, pipes[0], EPOLLIN);
-    send_numbers(fd, 0, FEW, 0);
+    sink_send(fd, 0, FEW, 0);
     loop_check(write(pipes[1], "x", 1) == 1, "write");
     loop_check(loop_wait(set, pipes[0]) == EPOLLIN, "no event of the pipe");
     loop_check(loop_poll(pipes[0], POLLIN) == POLLIN, "no event of the pipe by poll()");
     loop_check(read(pipes[0], &(char){ 0 }, 1) == 1, "read");
     loop_hold(set, 1);
-    thread = release_later(&one);
+    thread = loop_release_later(&one);
     /* This wait alone brings the association on; its only end is the answer. */
     pthread_join(thread, NULL);
-    send_numbers(fd, FEW, 1, 0);
+    sink_send(fd, FEW, 1, 0);
     loop_check(poll(NULL, 0, SHORT_MS) == 0, "poll() of nothing");
+    sink_waits();
     sink_has(0, FEW + 1, &relay);
     loop_check(sendto(sink, "x", 1, 0, (struct sockaddr *)&relay.sa, relay.len) == 1, "the answer");
     loop_check(loop_wait(set, fd) == EPOLLIN, "no event of the answer");
@@ -257,8 +260,8 @@ static int asleep(char **argv)
     pthread_t thread;
     int fd;
 
-    begin(argv);
-    fd = datagram_socket(SOCK_NONBLOCK);
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
     set[3] = fd;
     loop_add(set[0], fd, EPOLLIN);
     if (pthread_create(&thread, NULL, sleep_in_set, (void *)set) != 0)
@@ -266,7 +269,7 @@ static int asleep(char **argv)
     while (!set[1])
         usleep(1000);
     loop_until_asleep(set[1]);
-    send_numbers(fd, 0, FEW, 0);
+    sink_send(fd, 0, FEW, 0);
     loop_held(1);
     loop_release();
     sink_has(0, FEW, &relay);
@@ -282,15 +285,14 @@ static int bound(char **argv)
     struct target relay;
     int fd;
 
-    begin(argv);
-    fd = datagram_socket(SOCK_NONBLOCK);
-    send_numbers(fd, 0, BOUND + 6, 0);
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
+    sink_send(fd, 0, BOUND + 6, 0);
     loop_hold(fd, 1);
     loop_release();
-    while (poll(&(struct pollfd){ .fd = sink, .events = POLLIN }, 1, 10000) == 0)
-        ;
+    sink_waits();
     sink_has(0, BOUND, &relay);
-    send_numbers(fd, 1000, 1, 0);
+    sink_send(fd, 1000, 1, 0);
     sink_has(1000, 1, &relay);
     close(fd);
     return loop_code();
@@ -301,15 +303,15 @@ static int bytes(char **argv)
     static char data[8000];
     int fd;
 
-    begin(argv);
-    fd = datagram_socket(SOCK_NONBLOCK);
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
     for (int i = 0; i < 40; i++)
         loop_is(sendto(fd, data, sizeof data, 0, (struct sockaddr *)&to_sink.sa, to_sink.len), 0, "sendto");
     loop_is(sendto(fd, data, 65508, 0, (struct sockaddr *)&to_sink.sa, to_sink.len), EMSGSIZE, "the largest and one");
     loop_is(sendto(fd, (void *)8, 4, 0, (struct sockaddr *)&to_sink.sa, to_sink.len), EFAULT, "a bad pointer");
     loop_hold(fd, 1);
     loop_release();
-    loop_check(poll(&(struct pollfd){ .fd = sink, .events = POLLIN }, 1, 10000) == 1, "nothing arrives");
+    sink_waits();
     close(fd);
     return loop_code();
 }
@@ -322,8 +324,8 @@ static int pieces(char **argv)
     struct target relay;
     int fd;
 
-    begin(argv);
-    fd = datagram_socket(SOCK_NONBLOCK);
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
     loop_is(net_connect(fd, &to_sink), 0, "connect");
     loop_is(send(fd, "0", 1, 0), 0, "send");
     for (int i = 0; i < 2; i++)
@@ -335,10 +337,10 @@ static int pieces(char **argv)
     loop_is(send(fd, "4", 1, 0), 0, "the rest");
     loop_hold(fd, 1);
     loop_release();
-    loop_check(poll(&(struct pollfd){ .fd = sink, .events = POLLIN }, 1, 0) >= 0, "poll");
+    sink_waits();
     sink_has(0, 5, &relay);
     sink_empty();
-    answer(fd, &relay, "the peer");
+    sink_answer(fd, &relay, "the peer");
     return loop_code();
 }
 

@@ -11,19 +11,20 @@ lost()
     if [ "${said:-0}" = "$2" ]; then ok "$1: $2 lost"; else bad "$1: lost $said instead of $2"; fi
 }
 
-# sends NAME LOST COMMAND...: no fault, and so many datagrams lost.
-sends()
+# The target of the probe's datagrams is at 127.0.0.2.
+at_sink()
 {
     environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_LOG=info"
-    environment="$environment SOCKSIFY_CONF=$work/conf"
-    passes "$1" "$1" "$control"
-    lost "$1" "$2"
+    environment="$environment SOCKSIFY_CONF=$work/conf $*"
 }
 
 printf '[rules]\nproxy = 127.0.0.2\n' >"$work/conf"
+
 start_proxy --hold reply
+at_sink
 while read -r command lost; do
-    sends "$command" "$lost"
+    passes "$command" "$command" "$control"
+    lost "$command" "$lost"
 done <<EOT
 udp-held 0
 udp-events 0
@@ -31,5 +32,27 @@ udp-asleep 0
 udp-bound 6
 udp-bytes 8
 udp-pieces 0
+udp-closes 0
+udp-exits 0
+udp-forks 0
+udp-vfork 0
+udp-beside 0
+udp-cancels 0
+EOT
+passes udp-all-closed udp-all-closed "$control"
+
+# How the association fails, what the program is told, and what its next datagram gives.
+while read -r error again how; do
+    # shellcheck disable=SC2086
+    start_proxy $how
+    at_sink SOCKSIFY_TIMEOUT=0.5
+    passes "$how" udp-fails "$control" "$error" "$again"
+done <<EOT
+ENETUNREACH ok --hold method --refuse 3
+ECONNREFUSED ok --hold method --close method
+EACCES ok --hold method --no-method
+EACCES EACCES --hold method --no-udp 7
+ETIMEDOUT ok --hang reply
+ETIMEDOUT ok --no-accept
 EOT
 finish

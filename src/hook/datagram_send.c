@@ -69,8 +69,10 @@ static int prepare(int fd, int flags, bool to_peer, struct assoc **a, struct ass
             error = datagram_ready(fd, *a, (int)f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags));
         if (error == -EINPROGRESS)
             return DATAGRAM_QUEUED;
-        if (error)
+        if (error) {
+            failure(fd, *a);
             return error;
+        }
     }
     return -ECONNREFUSED;
 }

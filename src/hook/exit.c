@@ -7,7 +7,7 @@
 
 static void drain(void)
 {
-    if (!hook_idle(GATE_DATAGRAM) && assoc_any(&process.assoc) && !process_is_guest())
+    if (!hook_idle(GATE_DATAGRAM) && !process_is_guest())
         assoc_drain(&process.assoc);
 }
 

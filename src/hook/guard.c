@@ -105,7 +105,7 @@ void guard_drain_for_exec(void)
     unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
     int saved_errno = errno;
 
-    if (!hook_idle(GATE_DATAGRAM) && assoc_any(&process.assoc) && !process_is_guest())
+    if (!hook_idle(GATE_DATAGRAM) && !process_is_guest())
         assoc_drain(&process.assoc);
     if (hook_idle(GATE_PENDING) || !pending_any(&process.pending) || process_is_guest())
         return;

@@ -305,6 +305,8 @@ void assoc_fork_child(struct assoc_table *t, const struct lock_hold *hold)
             continue;
         atomic_store(&place[i].busy, false);
         atomic_store(&place[i].failed, 0);
+        /* The parent's control connection carries on what it has sent. */
+        atomic_store(&place[i].owed, false);
     }
     if (hold)
         sigprocmask(SIG_SETMASK, &hold->signals, NULL);

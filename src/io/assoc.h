@@ -196,8 +196,9 @@ void assoc_watch_join(struct assoc_table *t, int epfd);
 /* fd is about to be closed, and may be the number of that set. */
 void assoc_watch_forget(struct assoc_table *t, int fd);
 
-/* Bring on what has datagrams queued, for some time: the program is about to end, or to be another.  No cancellation
- * point, whatever signals come. */
+/* Bring on what has datagrams queued, for some time: the program is about to end, or to be another.  What was sent just
+ * now is given a moment more, since relays drop it with the control connection.  No cancellation point, whatever
+ * signals come. */
 void assoc_drain(struct assoc_table *t);
 
 /* Look at the association, if that was not done for a second.  fd: a number that leads here; now: clock_ms().
@@ -256,6 +257,9 @@ void assoc_drain_one(struct assoc_table *t, struct assoc *a);
 /* Close the control connection of a place, unless its number is another socket's by now.  linger: not at once.  The
  * lock is held. */
 void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
+
+/* How long the process should live on for the sake of what it has sent at last and nobody has answered: milliseconds. */
+int assoc_control_last_ms(const struct assoc_table *t);
 
 /* Close what has lingered for long enough.  The lock is held. */
 void assoc_control_tidy(struct assoc_table *t, int64_t now);

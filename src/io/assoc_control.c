@@ -17,6 +17,7 @@
 
 enum {
     LINGER_MS = 1000,
+    LAST_MS = 100,       /* the same at the end of a process, which has to wait for it */
     LATE_MS = 500        /* the kernel gives up to connect after us, for threads that no deadline of ours wakes */
 };
 
@@ -191,6 +192,24 @@ void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger)
         linger_on(t, control, cookie, now);
     else
         close_own(control, cookie);
+}
+
+int assoc_control_last_ms(const struct assoc_table *t)
+{
+    const struct assoc *place = atomic_load(&t->place);
+    int64_t left = 0, now = clock_ms();
+
+    for (unsigned i = 1; place && i < atomic_load(&t->top); i++) {
+        if (atomic_load(&place[i].handle) && atomic_load(&place[i].control) >= 0 && atomic_load(&place[i].owed))
+            return LAST_MS;
+    }
+    for (int i = 0; i < ASSOC_LINGERING; i++) {
+        const struct assoc_lingering *l = &t->lingering[i];
+
+        if (l->cookie && l->since + LAST_MS - now > left)
+            left = l->since + LAST_MS - now;
+    }
+    return (int)left;
 }
 
 void assoc_control_tidy(struct assoc_table *t, int64_t now)

@@ -13,8 +13,7 @@
 
 enum {
     SLICE_MS = 20,       /* between two looks at what another thread may have ended */
-    DRAIN_MS = 3000,
-    LINGER_MS = 100      /* what was sent at the very end is still to be read by the relay */
+    DRAIN_MS = 3000
 };
 
 bool assoc_tend(struct assoc_table *t)
@@ -146,20 +145,17 @@ int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_
     return error ? error : atomic_load(&a->ended);
 }
 
-/* Returns true if there was something to bring on. */
-static bool drain(struct assoc_table *t, struct assoc *a)
+static void drain(struct assoc_table *t, struct assoc *a)
 {
     int64_t limit = clock_ms() + DRAIN_MS;
-    struct timespec slice = { 0, SLICE_MS * 1000000 };
     struct pollfd p;
-    bool any = false;
 
     while (look(t, a, &p) && clock_ms() < limit) {
-        any = true;
+        struct timespec slice = { 0, SLICE_MS * 1000000 };    /* the kernel writes to it */
+
         if (p.fd >= 0)
             real.syscall(SYS_ppoll, &p, 1L, &slice, NULL, 0L);
     }
-    return any;
 }
 
 void assoc_drain_one(struct assoc_table *t, struct assoc *a)
@@ -181,10 +177,13 @@ void assoc_drain_one(struct assoc_table *t, struct assoc *a)
 
 void assoc_drain(struct assoc_table *t)
 {
-    struct timespec linger = { 0, LINGER_MS * 1000000 };
     int saved_errno = errno;
+    struct timespec linger = { 0, 0 };
 
-    if (assoc_any(t) && drain(t, NULL))
+    if (assoc_any(t))
+        drain(t, NULL);
+    linger.tv_nsec = assoc_control_last_ms(t) * 1000000L;
+    if (linger.tv_nsec)
         real.syscall(SYS_ppoll, NULL, 0L, &linger, NULL, 0L);
     errno = saved_errno;
 }
