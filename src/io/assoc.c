@@ -91,6 +91,7 @@ void assoc_open(struct assoc_table *t, uint64_t space)
 {
     t->space = space;
     map_places(t);
+    t->spare = assoc_making_map();
 }
 
 static struct assoc *find(struct assoc *place, unsigned top, uint64_t cookie)

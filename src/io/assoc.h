@@ -85,6 +85,7 @@ struct assoc_table {                    /* all zero at first */
     struct lock lock;
     uint64_t space;                     /* inode of the PID namespace */
     struct assoc_making *making;        /* list of those that are made now */
+    struct assoc_making *spare;         /* memory for one more, from start-up on */
     atomic_uint made_now;               /* their number */
     _Atomic int64_t next_deadline;      /* not later than any of theirs */
     _Atomic int watch;                  /* an epoll set of ours that holds what they wait for; 0: none */
@@ -258,7 +259,8 @@ void assoc_drain_one(struct assoc_table *t, struct assoc *a);
  * lock is held. */
 void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
 
-/* How long the process should live on for the sake of what it has sent at last and nobody has answered: milliseconds. */
+/* How long the process should live on for the sake of what it has sent at last and nobody has answered:
+ * milliseconds. */
 int assoc_control_last_ms(const struct assoc_table *t);
 
 /* Close what has lingered for long enough.  The lock is held. */

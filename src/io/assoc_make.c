@@ -17,6 +17,26 @@ struct assoc_making *assoc_making_of(const struct assoc *a)
     return atomic_load_explicit(&a->making, memory_order_acquire);
 }
 
+struct assoc_making *assoc_making_map(void)
+{
+    struct assoc_making *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return m == MAP_FAILED ? NULL : m;
+}
+
+/* What a program forbids to itself once it runs may be memory. */
+static struct assoc_making *take(struct assoc_table *t)
+{
+    struct assoc_making *m = t->spare;
+
+    if (!m)
+        return assoc_making_map();
+    t->spare = NULL;
+    memset(m, 0, offsetof(struct assoc_making, room));
+    return m;
+}
+
 static void unlist(struct assoc_table *t, const struct assoc_making *m)
 {
     for (struct assoc_making **p = &t->making; *p; p = &(*p)->next) {
@@ -29,11 +49,14 @@ static void unlist(struct assoc_table *t, const struct assoc_making *m)
 }
 
 /* The number may be another file's by now: programs close what they do not know. */
-static void let_go(struct assoc_making *m)
+static void let_go(struct assoc_table *t, struct assoc_making *m)
 {
     if (real_cookie(m->socket) == atomic_load(&m->a->cookie))
         real_close(m->socket);
-    munmap(m, sizeof *m);
+    if (t->spare)
+        munmap(m, sizeof *m);
+    else
+        t->spare = m;
 }
 
 static void end(struct assoc_table *t, struct assoc_making *m, int error)
@@ -60,7 +83,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     }
     unlist(t, m);
     atomic_store_explicit(&a->making, NULL, memory_order_release);
-    let_go(m);
+    let_go(t, m);
     /* The socket was closed meanwhile. */
     if (atomic_load(&a->numbers) == 0)
         assoc_retire(t, a);
@@ -77,7 +100,7 @@ void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)
     unlist(t, m);
     atomic_store(&m->a->making, NULL);
     assoc_control_close(t, m->a, false);
-    let_go(m);
+    let_go(t, m);
 }
 
 static void limit(struct assoc_table *t, struct assoc_making *m, uint32_t ms)
@@ -93,11 +116,10 @@ static void limit(struct assoc_table *t, struct assoc_making *m, uint32_t ms)
 OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct assoc_request *q,
                            struct assoc_making **made)
 {
-    struct assoc_making *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct assoc_making *m = take(t);
     int error;
 
-    if (m == MAP_FAILED)
+    if (!m)
         return -ENOBUFS;
     /* Of one that has come to its end. */
     assoc_control_close(t, a, false);
@@ -108,7 +130,7 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     error = m->socket < 0 ? m->socket : assoc_control_begin(t, m, q->options);
     if (error) {
         assoc_control_close(t, a, false);
-        let_go(m);
+        let_go(t, m);
         return error;
     }
     m->next = t->making;

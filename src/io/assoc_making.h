@@ -38,6 +38,9 @@ struct assoc_making {
     _Alignas(8) uint8_t room[QUEUE_BYTES];
 };
 
+/* Memory for one, or NULL. */
+struct assoc_making *assoc_making_map(void);
+
 /* Step one as far as it goes.  Returns -EAGAIN while it lasts; else it is gone, and the result is that of
  * assoc_ready(). */
 int assoc_making_step(struct assoc_table *t, struct assoc_making *m);
