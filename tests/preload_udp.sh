@@ -31,6 +31,9 @@ all()
         result "$1: peers, $address" "$work/expected"
         same "$1: numbers and children, $address" udp-numbers "$address"
     done
+    for address in $addresses; do
+        same "$1: many in a call, $address" udp-batches "$address" "${address%:*}:$other"
+    done
     same "$1: control messages" udp-fields "$four"
     same "$1: MSG_MORE, UDP_CORK" udp-corked "$four"
     same "$1: threads" udp-threads "$four"

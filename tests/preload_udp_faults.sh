@@ -50,6 +50,8 @@ while read -r number wrong; do
     start_proxy $wrong
     # shellcheck disable=SC2086
     same "$wrong: many" udp-many $addresses
+    # More would not fit into the receive buffer.
+    [ "$number" != 1 ] || same "$wrong: many in a call" udp-batches "$four" "127.0.0.1:$other"
     for address in $addresses; do
         at_proxy "$proxy" SOCKSIFY_LOG=info
         same "$wrong: $address" fault-heard "$address" 5

@@ -34,5 +34,6 @@ extern const struct command life_commands[];
 extern const struct command process_commands[];
 extern const struct command jail_commands[];
 extern const struct command udp_fault_commands[];
+extern const struct command udp_batch_commands[];
 
 #endif

@@ -63,7 +63,7 @@ for sanitizer; do
     fi
     LOOP=$work/loop CHAOS=$work/chaos UNFIT=$(unfit "$sanitizer")
     export LOOP CHAOS UNFIT
-    for test in preload_loop.sh preload_loop_life.sh preload_chaos.sh; do
+    for test in preload_loop.sh preload_loop_life.sh preload_udp_wait.sh preload_chaos.sh; do
         echo "== $test, $sanitizer"
         sh "$srcdir/$test" || failed=1
     done

@@ -8,9 +8,10 @@
 
 #include "addr.h"
 
-enum { UDP_HEADER_MAX = 3 + ADDR_WIRE_MAX, UDP_HEADER_IPV4 = 10 };
+enum { UDP_HEADER_MAX = 3 + ADDR_WIRE_MAX, UDP_HEADER_IPV4 = 10, UDP_HEADER_IPV6 = 22 };
 
-/* Write RSV, FRAG 0 and the destination.  out: at least UDP_HEADER_MAX bytes.  Returns the bytes written. */
+/* Write RSV, FRAG 0 and the destination.  out: at least UDP_HEADER_MAX bytes, UDP_HEADER_IPV6 for an
+ * address.  Returns the bytes written. */
 size_t udp_header_put(const struct addr *destination, uint8_t *out);
 
 /* Read a header.  in: the first len bytes of a datagram.  On success *source is who sent the payload, which begins at

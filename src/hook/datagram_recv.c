@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* datagram_recv.c - a datagram on its way from the relay to the program
- *
- * The vector is [10][the program's][252]: behind the header of the IPv4 form the payload lies in its place at once;
- * what has a longer header, or none, is moved.
- */
+/* datagram_recv.c - a datagram on its way from the relay to the program */
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +10,7 @@
 #include "../io/memory.h"
 #include "../io/vector.h"
 #include "datagram.h"
+#include "datagram_place.h"
 #include "datagram_source.h"
 
 enum {
@@ -93,53 +90,6 @@ static ssize_t take(struct receipt *r, struct msghdr *k)
     return n;
 }
 
-/* Put the payload where the program wants it.  had: bytes that lie in the vector.  Returns those in the program's. */
-static size_t place(const struct receipt *r, size_t had, size_t skip)
-{
-    size_t payload = had - skip, kept = payload < r->room ? payload : r->room;
-
-    if (skip < UDP_HEADER_IPV4) {
-        vector_move(r->piece, UDP_HEADER_IPV4, skip, kept);
-    } else if (skip > UDP_HEADER_IPV4) {
-        size_t written = had - UDP_HEADER_IPV4;
-
-        vector_move(r->piece + 1, 0, skip - UDP_HEADER_IPV4, kept);
-        /* Programs there are that clear a buffer first, and take the zero behind the payload for its end. */
-        if (written > r->room)
-            written = r->room;
-        if (written > kept)
-            vector_clear(r->piece + 1, r->m->msg_iovlen, kept, written - kept);
-    }
-    return kept;
-}
-
-/* Returns 0, or -EFAULT as the kernel does, to whom the datagram is received then. */
-static int fill(struct msghdr *m, const struct msghdr *k, const struct assoc_address *shown, bool cut)
-{
-    size_t room = m->msg_namelen < shown->len ? m->msg_namelen : shown->len;
-
-    m->msg_flags = (k->msg_flags & ~MSG_TRUNC) | (cut ? MSG_TRUNC : 0);
-    m->msg_controllen = k->msg_controllen;
-    if (!m->msg_name)
-        return 0;
-    if (!memory_writable(m->msg_name, room))
-        return -EFAULT;
-    memcpy(m->msg_name, &shown->sa, room);
-    m->msg_namelen = shown->len;
-    return 0;
-}
-
-/* What a datagram begins with, in one piece. */
-static size_t look(const struct receipt *r, size_t had, uint8_t head[UDP_HEADER_MAX])
-{
-    size_t len = had < UDP_HEADER_MAX ? had : UDP_HEADER_MAX;
-
-    if (had >= UDP_HEADER_IPV4 && r->head[3] == ADDR_IPV4)
-        len = UDP_HEADER_IPV4;
-    vector_gather(r->piece, r->m->msg_iovlen + 2, head, len);
-    return len;
-}
-
 /* Returns the length for the program, or a negative errno; -ENOMSG for a datagram that was dropped, -ENODATA for our
  * own word that an association has failed. */
 static ssize_t receive_one(struct receipt *r)
@@ -156,16 +106,17 @@ static ssize_t receive_one(struct receipt *r)
         return n;
     /* After shutdown(): the end, and not a datagram. */
     if (n == 0 && k.msg_namelen == 0)
-        return fill(r->m, &k, &shown, false);
+        return datagram_fill(r->m, &k, &shown, false);
     had = r->had = (size_t)n < r->room + UDP_HEADER_MAX ? (size_t)n : r->room + UDP_HEADER_MAX;
     if (!assoc_facts(r->a, false, &f))
         return -ENOMSG;
-    skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k.msg_namelen, head, look(r, had, head), &shown);
+    skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k.msg_namelen, head,
+                           datagram_look(r->piece, r->m->msg_iovlen, had, head), &shown);
     if (skip < 0)
         return skip == -ENODATA ? skip : -ENOMSG;
     whole = (size_t)n - (size_t)skip;
-    kept = place(r, had, (size_t)skip);
-    if (fill(r->m, &k, &shown, whole > r->room) != 0)
+    kept = datagram_place(r->piece, r->m->msg_iovlen, r->room, had, (size_t)skip);
+    if (datagram_fill(r->m, &k, &shown, whole > r->room) != 0)
         return -EFAULT;
     return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
 }

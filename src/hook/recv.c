@@ -5,7 +5,7 @@
 
 #include "../io/clock.h"
 #include "../io/memory.h"
-#include "datagram.h"
+#include "datagram_place.h"
 #include "guard.h"
 #include "number.h"
 
@@ -58,42 +58,51 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     return result;
 }
 
-/* timeout: looked at after each datagram, as the kernel does. */
-static long receive_each(int fd, struct mmsghdr *messages, unsigned count, int flags, int64_t limit)
+static long receive_one(int fd, struct mmsghdr *message, int flags)
 {
+    ssize_t result;
+
+    if (!memory_writable(message, sizeof *message))
+        return -EFAULT;
+    if (!datagram_receive(fd, &message->msg_hdr, flags & ~MSG_WAITFORONE, &result))
+        return -EAGAIN;
+    if (result >= 0)
+        message->msg_len = (unsigned)result;
+    return result < 0 ? result : 1;
+}
+
+/* timeout: looked at after each datagram, as the kernel does. */
+static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    int64_t limit = timeout ? clock_ms() + (int64_t)timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000 : INT64_MAX;
     unsigned done = 0;
-    ssize_t result = 0;
+    bool more = true;
+    long got = 0;
 
     if (count > MESSAGES_MAX)
         count = MESSAGES_MAX;
-    while (done < count) {
-        struct msghdr *m = &messages[done].msg_hdr;
-        bool last = flags & MSG_WAITFORONE && done;
+    while (more && done < count) {
+        int own = flags & MSG_WAITFORONE && done ? flags | MSG_DONTWAIT : flags;
 
-        if (!memory_writable(&messages[done], sizeof messages[done]))
-            result = -EFAULT;
-        else if (!datagram_receive(fd, m, (flags & ~MSG_WAITFORONE) | (last ? MSG_DONTWAIT : 0), &result))
-            result = -EAGAIN;
-        if (result < 0)
+        if (!datagram_receive_batch(fd, messages + done, count - done, own, timeout, &got, &more) || got == 0)
+            got = receive_one(fd, messages + done, own);
+        if (got < 0)
             break;
-        messages[done++].msg_len = (unsigned)result;
-        if (clock_ms() >= limit)
-            break;
+        done += (unsigned)got;
+        more = more && clock_ms() < limit;
     }
-    return done ? (long)done : result;
+    return done ? (long)done : got;
 }
 
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
-    int64_t limit = INT64_MAX;
     int entry_errno = errno, result;
+    struct timespec left;
 
     if (datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE)) {
-        if (timeout && !memory_readable(timeout, sizeof *timeout))
+        if (timeout && !memory_take(&left, timeout, sizeof left))
             return (int)hook_return(entry_errno, -EFAULT);
-        if (timeout)
-            limit = clock_ms() + (int64_t)timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000;
-        return (int)hook_return(entry_errno, receive_each(fd, messages, count, flags, limit));
+        return (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
     }
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;

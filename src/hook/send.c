@@ -3,10 +3,11 @@
 #include <poll.h>
 #include <string.h>
 
+#include "../core/frame.h"
 #include "../io/kind.h"
 #include "../io/log.h"
 #include "../io/memory.h"
-#include "datagram.h"
+#include "datagram_place.h"
 #include "guard.h"
 #include "stray.h"
 #include "stream.h"
@@ -209,12 +210,12 @@ static unsigned judge_batch(int fd, struct mmsghdr *messages, unsigned count, in
 }
 
 /* Returns the number of messages whose length the program was told, or -EFAULT. */
-static long tell_lengths(struct mmsghdr *messages, const struct batch *b, long count)
+static long tell_lengths(struct mmsghdr *messages, const struct mmsghdr *sent, long count)
 {
     for (long i = 0; i < count; i++) {
         if (!memory_writable(&messages[i].msg_len, sizeof messages[i].msg_len))
             return i ? i : -EFAULT;
-        messages[i].msg_len = b->message[i].msg_len;
+        messages[i].msg_len = sent[i].msg_len;
     }
     return count;
 }
@@ -240,6 +241,24 @@ static long send_first(int fd, struct batch *b, int flags, int way, const struct
     return 1;
 }
 
+/* Messages through the proxy, as far as they can go in one call.  Returns their number, 0 when there are none, or a
+ * negative errno. */
+OWN_FRAME static long send_batch(int fd, struct mmsghdr *messages, unsigned count, int flags, bool *more)
+{
+    struct datagram_batch b;
+    long sent;
+
+    if (!datagram_batch_begin(&b, fd, flags))
+        return 0;
+    while (b.count < count && datagram_batch_add(&b, &messages[b.count].msg_hdr))
+        ;
+    if (b.count < 2)
+        return 0;
+    sent = datagram_batch_send(&b, fd, flags);
+    *more = sent == (long)b.count;
+    return sent < 0 ? sent : tell_lengths(messages, b.message, sent);
+}
+
 /* Send some of the messages, at least one.  more: set to false when the rest is not to be tried.
  * Returns their number or a negative errno. */
 static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flags, bool *more)
@@ -260,7 +279,7 @@ static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flag
             return -errno;
         *more = sent == (long)good;
     }
-    return sent < 0 ? sent : tell_lengths(messages, &b, sent);
+    return sent < 0 ? sent : tell_lengths(messages, b.message, sent);
 }
 
 /* As the kernel: the messages before the first that fails go out, and the failure shows in the next call. */
@@ -277,7 +296,9 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     if (count == 0)
         return real.sendmmsg(fd, messages, count, flags);
     while (more && done < count) {
-        sent = send_some(fd, messages + done, count - done < BATCH ? count - done : BATCH, flags, &more);
+        sent = datagram_handle(fd) ? send_batch(fd, messages + done, count - done, flags, &more) : 0;
+        if (sent == 0)
+            sent = send_some(fd, messages + done, count - done < BATCH ? count - done : BATCH, flags, &more);
         if (sent < 0)
             break;
         done += (unsigned)sent;

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* datagram_batch.c - several datagrams through the proxy in one call
+ *
+ * Only what needs no room beyond the batch's own goes together: one piece each, headers of addresses.  The rest goes
+ * one by one, by datagram_send.c and datagram_recv.c, which have the reasons for each step.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "../core/frame.h"
+#include "../io/clock.h"
+#include "../io/memory.h"
+#include "../io/vector.h"
+#include "datagram_place.h"
+#include "datagram_source.h"
+
+enum {
+    LONG_PART = UDP_HEADER_IPV6 - UDP_HEADER_IPV4,
+    BATCH_IN = 28        /* as many as the stack has room for */
+};
+
+/* The association of fd, standing, if nothing is out of the ordinary with it. */
+static struct assoc *ordinary(int fd, struct assoc_facts *f)
+{
+    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+
+    if (!a || !hook_idle(GATE_DEVICE) || assoc_is_made(a) ||
+        atomic_load_explicit(&a->failed, memory_order_relaxed) ||
+        atomic_load_explicit(&a->more, memory_order_relaxed) ||
+        atomic_load_explicit(&a->corked, memory_order_relaxed) ||
+        assoc_look(&process.assoc, a, fd, clock_ms()) != 0 || !assoc_facts(a, true, f) || !f->relay.len)
+        return NULL;
+    return a;
+}
+
+bool datagram_batch_begin(struct datagram_batch *b, int fd, int flags)
+{
+    b->count = 0;
+    b->a = flags & (MSG_MORE | MSG_FASTOPEN) ? NULL : ordinary(fd, &b->facts);
+    return b->a && b->facts.alive;
+}
+
+/* What goes through the proxy, by an address, and without a word to the user.  Returns the header's length, or 0. */
+OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct sockaddr *sa, socklen_t len,
+                                  uint8_t *header)
+{
+    struct route r;
+    size_t size;
+
+    if (sa->sa_family != AF_INET && (sa->sa_family != AF_INET6 || b->facts.domain == AF_INET))
+        return 0;
+    route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
+    if (r.way != ROUTE_PROXY || r.proxy || r.target.kind == ADDR_NAME || r.target.port == 0 ||
+        resolvers_has(&process.resolvers, &r.target))
+        return 0;
+    size = udp_header_put(&r.target, header);
+    addr_from_sockaddr(sa, len, &r.target);
+    assoc_sent(b->a, &r.target, false);
+    return size;
+}
+
+static size_t header_to_peer(const struct datagram_batch *b)
+{
+    struct addr shown;
+
+    if (!b->facts.peer.len || ntohs(b->facts.peer.sa.sin6_port) == 0)
+        return 0;
+    if (b->facts.by_name && addr_from_sockaddr((struct sockaddr *)&b->facts.peer.sa, b->facts.peer.len, &shown) == 0)
+        assoc_sent(b->a, &shown, true);
+    return b->facts.header_len;
+}
+
+bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
+{
+    struct iovec *piece = b->piece[b->count];
+    struct sockaddr_in6 own;
+    struct msghdr m;
+
+    if (b->count == DATAGRAM_BATCH || !memory_take(&m, message, sizeof m) || m.msg_iovlen > 1 ||
+        (m.msg_control && m.msg_controllen) ||
+        (m.msg_iovlen && !memory_take(&piece[1], m.msg_iov, sizeof piece[1])))
+        return false;
+    piece[0].iov_base = b->facts.header;
+    if (!m.msg_name || m.msg_namelen == 0) {
+        piece[0].iov_len = header_to_peer(b);
+    } else {
+        piece[0].iov_base = b->header[b->count];
+        piece[0].iov_len = 0;
+        if (m.msg_namelen >= sizeof(struct sockaddr_in) && m.msg_namelen <= sizeof own &&
+            memory_take(&own, m.msg_name, m.msg_namelen))
+            piece[0].iov_len = header_to(b, (struct sockaddr *)&own, m.msg_namelen, piece[0].iov_base);
+    }
+    if (!piece[0].iov_len)
+        return false;
+    b->message[b->count++] = (struct mmsghdr){
+        .msg_hdr = { .msg_name = &b->facts.relay.sa, .msg_namelen = b->facts.relay.len, .msg_iov = piece,
+                     .msg_iovlen = m.msg_iovlen + 1 }
+    };
+    return true;
+}
+
+long datagram_batch_send(struct datagram_batch *b, int fd, int flags)
+{
+    long sent;
+
+    if (!atomic_load_explicit(&b->a->owed, memory_order_relaxed))
+        atomic_store_explicit(&b->a->owed, true, memory_order_relaxed);
+    sent = real.sendmmsg(fd, b->message, b->count, flags);
+    if (sent < 0) {
+        assoc_doubt(b->a);
+        return -errno;
+    }
+    for (long i = 0; i < sent; i++)
+        b->message[i].msg_len -= (unsigned)b->message[i].msg_hdr.msg_iov[0].iov_len;
+    return sent;
+}
+
+/* Messages on their way in. */
+struct arrivals {
+    struct mmsghdr message[BATCH_IN];
+    struct iovec piece[BATCH_IN][3];
+    struct sockaddr_in6 from[BATCH_IN];
+    uint8_t head[BATCH_IN][UDP_HEADER_IPV4], spare[BATCH_IN][LONG_PART];
+};
+
+/* Dropped ones make room for others, which must then fit in the same way. */
+static bool alike(const struct msghdr *m, const struct msghdr *first)
+{
+    return m == first ||
+           (m->msg_iov->iov_len == first->msg_iov->iov_len && m->msg_controllen == first->msg_controllen);
+}
+
+/* Returns the number of messages, from the first on, that can be received so. */
+static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned count)
+{
+    unsigned good = 0;
+
+    for (; good < count; good++) {
+        const struct msghdr *m = &messages[good].msg_hdr;
+
+        if (!memory_writable(&messages[good], sizeof messages[good]) || m->msg_iovlen != 1 ||
+            (m->msg_name && (int)m->msg_namelen < 0) || !memory_readable(m->msg_iov, sizeof *m->msg_iov) ||
+            m->msg_iov->iov_len > SSIZE_MAX - UDP_HEADER_MAX || !alike(m, &messages[0].msg_hdr))
+            break;
+        v->piece[good][0] = (struct iovec){ v->head[good], UDP_HEADER_IPV4 };
+        v->piece[good][1] = m->msg_iov[0];
+        v->piece[good][2] = (struct iovec){ v->spare[good], LONG_PART };
+        v->message[good].msg_hdr = (struct msghdr){
+            .msg_name = &v->from[good], .msg_namelen = sizeof v->from[good], .msg_iov = v->piece[good],
+            .msg_iovlen = 3, .msg_control = m->msg_control, .msg_controllen = m->msg_controllen
+        };
+    }
+    return good;
+}
+
+/* After shutdown(): the end, and not a datagram. */
+static int end_of(struct mmsghdr *to, const struct msghdr *k)
+{
+    const struct assoc_address nobody = { .len = 0 };
+
+    to->msg_len = 0;
+    return datagram_fill(&to->msg_hdr, k, &nobody, false);
+}
+
+/* What came with the message i goes to the program's message to, which is i unless some before it were dropped.
+ * Returns 0, or a negative errno for one that is dropped. */
+OWN_FRAME static int hand_over(struct assoc *a, const struct assoc_facts *f, struct arrivals *v, unsigned i,
+                               struct mmsghdr *to, bool moved, int flags)
+{
+    const struct msghdr *k = &v->message[i].msg_hdr;
+    size_t n = v->message[i].msg_len, room = v->piece[i][1].iov_len, whole, kept;
+    size_t had = n < room + UDP_HEADER_IPV6 ? n : room + UDP_HEADER_IPV6;
+    uint8_t head[UDP_HEADER_MAX];
+    struct assoc_address shown = { .len = 0 };
+    int skip = datagram_source(a, f, (struct sockaddr *)&v->from[i], k->msg_namelen, head,
+                               datagram_look(v->piece[i], 1, had, head), &shown);
+
+    if (n == 0 && k->msg_namelen == 0)
+        return end_of(to, k);
+    if (skip < 0) {
+        /* Nothing of it is left in the program's hands. */
+        if (had > UDP_HEADER_IPV4)
+            vector_clear(v->piece[i] + 1, 1, 0, had - UDP_HEADER_IPV4 < room ? had - UDP_HEADER_IPV4 : room);
+        return skip;
+    }
+    whole = n - (size_t)skip;
+    /* A name for a header that nobody asked for takes the end of a payload that fills its buffer. */
+    kept = datagram_place(v->piece[i], 1, room, had, (size_t)skip);
+    if (moved) {
+        memmove(to->msg_hdr.msg_iov[0].iov_base, v->piece[i][1].iov_base, kept);
+        vector_clear(v->piece[i] + 1, 1, 0, kept);
+        if (k->msg_controllen)
+            memmove(to->msg_hdr.msg_control, k->msg_control, k->msg_controllen);
+    }
+    to->msg_len = (unsigned)(flags & MSG_TRUNC ? whole : kept);
+    /* The longest header fills the rest of the vector. */
+    return datagram_fill(&to->msg_hdr, k, &shown, whole > kept || k->msg_flags & MSG_TRUNC);
+}
+
+static long sort_out(struct assoc *a, const struct assoc_facts *f, struct arrivals *v, long got,
+                     struct mmsghdr *messages, int flags)
+{
+    long kept = 0;
+
+    for (long i = 0; i < got; i++) {
+        int error = hand_over(a, f, v, (unsigned)i, &messages[kept], kept != i, flags);
+
+        if (error == -EFAULT)
+            return kept ? kept : error;
+        if (error == 0)
+            kept++;
+        else if (error != -ENODATA)
+            atomic_fetch_add_explicit(&a->dropped, 1, memory_order_relaxed);
+    }
+    return kept;
+}
+
+bool datagram_receive_batch(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout,
+                            long *got, bool *more)
+{
+    struct arrivals v;
+    struct assoc_facts f;
+    struct assoc *a = flags & (MSG_PEEK | MSG_ERRQUEUE) ? NULL : ordinary(fd, &f);
+    unsigned good = a ? prepare(&v, messages, count < BATCH_IN ? count : BATCH_IN) : 0;
+
+    long n;
+
+    if (good < 2)
+        return false;
+    n = real.recvmmsg(fd, v.message, good, flags, timeout);
+    *got = n < 0 ? -errno : 0;
+    if (n > 0 && assoc_facts(a, false, &f))
+        *got = sort_out(a, &f, &v, n, messages, flags);
+    *more = n == (long)good || *got < n;
+    return true;
+}

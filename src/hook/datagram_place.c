@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* datagram_place.c - what was received, in the program's hands */
+#include "datagram_place.h"
+
+#include <string.h>
+
+#include "../io/memory.h"
+#include "../io/vector.h"
+
+size_t datagram_place(const struct iovec *piece, size_t count, size_t room, size_t had, size_t skip)
+{
+    size_t payload = had - skip, kept = payload < room ? payload : room;
+
+    if (skip < UDP_HEADER_IPV4) {
+        vector_move(piece, UDP_HEADER_IPV4, skip, kept);
+    } else if (skip > UDP_HEADER_IPV4) {
+        size_t written = had - UDP_HEADER_IPV4;
+
+        vector_move(piece + 1, 0, skip - UDP_HEADER_IPV4, kept);
+        /* Programs there are that clear a buffer first, and take the zero behind the payload for its end. */
+        if (written > room)
+            written = room;
+        if (written > kept)
+            vector_clear(piece + 1, count, kept, written - kept);
+    }
+    return kept;
+}
+
+int datagram_fill(struct msghdr *m, const struct msghdr *k, const struct assoc_address *shown, bool cut)
+{
+    size_t room = m->msg_namelen < shown->len ? m->msg_namelen : shown->len;
+
+    m->msg_flags = (k->msg_flags & ~MSG_TRUNC) | (cut ? MSG_TRUNC : 0);
+    m->msg_controllen = k->msg_controllen;
+    if (!m->msg_name)
+        return 0;
+    if (!memory_writable(m->msg_name, room))
+        return -EFAULT;
+    memcpy(m->msg_name, &shown->sa, room);
+    m->msg_namelen = shown->len;
+    return 0;
+}
+
+size_t datagram_look(const struct iovec *piece, size_t count, size_t had, uint8_t head[UDP_HEADER_MAX])
+{
+    size_t len = had < UDP_HEADER_MAX ? had : UDP_HEADER_MAX;
+    const uint8_t *first = piece[0].iov_base;
+
+    if (had >= UDP_HEADER_IPV4 && first[3] == ADDR_IPV4)
+        len = UDP_HEADER_IPV4;
+    vector_gather(piece, count + 2, head, len);
+    return len;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/* probe_udp_batch.c - sendmmsg() and recvmmsg() with many messages */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "probe_text.h"
+#include "probe_udp.h"
+
+enum { MANY = 100, ROOM = 40 };
+
+static struct mmsghdr messages[MANY];
+static struct iovec pieces[MANY][2];
+static struct sockaddr_storage names[MANY];
+static char rooms[MANY][ROOM], controls[MANY][64];
+
+/* Message i has i % ROOM * 2 bytes, some of them in two pieces; some to the second address, if there is one. */
+static void send_all(int fd, const struct target *to, int targets, int flags)
+{
+    unsigned sent = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        size_t size = (size_t)i % ROOM * 2, half = i % 7 == 3 ? size / 2 : size;
+
+        pieces[i][0] = (struct iovec){ udp_outgoing, half };
+        pieces[i][1] = (struct iovec){ udp_outgoing + half, size - half };
+        messages[i] = (struct mmsghdr){ .msg_len = 77777,
+                                        .msg_hdr = { .msg_iov = pieces[i], .msg_iovlen = half == size ? 1 : 2 } };
+        if (targets) {
+            messages[i].msg_hdr.msg_name = (void *)&to[i % targets].sa;
+            messages[i].msg_hdr.msg_namelen = to[i % targets].len;
+        }
+    }
+    while (sent < MANY) {
+        int n = sendmmsg(fd, messages + sent, MANY - sent, flags);
+
+        printf("sendmmsg: %d\n", n);
+        if (n <= 0)
+            return;
+        for (int i = 0; i < n; i++)
+            printf(" %u", messages[sent + (unsigned)i].msg_len);
+        printf("\n");
+        sent += (unsigned)n;
+    }
+}
+
+static void tell(int i)
+{
+    const struct msghdr *m = &messages[i].msg_hdr;
+    size_t had = messages[i].msg_len < ROOM ? messages[i].msg_len : ROOM;
+    char text[TEXT_SIZE];
+
+    printf(" %u flags %x control %zu from %s, %s\n", messages[i].msg_len, m->msg_flags, (size_t)m->msg_controllen,
+           text_sockaddr(&names[i], m->msg_namelen, text),
+           memcmp(rooms[i], udp_outgoing, had) == 0 ? "as sent" : "other bytes");
+}
+
+static void receive_all(int fd, int count, int flags)
+{
+    int got = 0, n;
+
+    for (int i = 0; i < count; i++) {
+        pieces[i][0] = (struct iovec){ rooms[i], ROOM };
+        messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &names[i], .msg_namelen = sizeof names[i],
+                                                     .msg_iov = pieces[i], .msg_iovlen = 1,
+                                                     .msg_control = controls[i],
+                                                     .msg_controllen = i < MANY / 2 ? sizeof controls[i] : 0 } };
+    }
+    while (got < count && (n = recvmmsg(fd, messages + got, (unsigned)(count - got), flags, NULL)) > 0)
+        got += n;
+    printf("recvmmsg: %d\n", got);
+    for (int i = 0; i < got; i++)
+        tell(i);
+}
+
+/* argv: ADDRESS OTHER.  Many messages in a call, to one, to two, and to a peer. */
+static int batches(char **argv)
+{
+    struct target to[2] = { net_target(argv[0]), net_target(argv[1]) };
+    struct timespec short_time = { 0, 1 };
+    int fd = udp_socket(&to[0]), on = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
+    send_all(fd, to, 1, 0);
+    receive_all(fd, MANY, 0);
+    printf("empty: %d %s\n", recvmmsg(fd, messages, 5, MSG_DONTWAIT, NULL), text_errno(errno));
+    net_connect(fd, &to[1]);
+    send_all(fd, NULL, 0, 0);
+    receive_all(fd, MANY, MSG_WAITFORONE);
+    send_all(fd, NULL, 0, 0);
+    printf("by time: %d\n", recvmmsg(fd, messages, 3, 0, &short_time));
+    receive_all(fd, MANY - 1, MSG_TRUNC);
+    close(fd);
+    /* Each echo answers by itself: only the number is certain. */
+    fd = udp_socket(&to[0]);
+    send_all(fd, to, 2, 0);
+    for (int i = 0; i < MANY; i++) {
+        if (recv(fd, rooms[0], ROOM, 0) < 0)
+            printf("missing: %s\n", text_errno(errno));
+    }
+    return 0;
+}
+
+const struct command udp_batch_commands[] = {
+    { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
+    { NULL, 0, NULL, NULL }
+};
