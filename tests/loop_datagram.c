@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,40 +243,46 @@ static int events(char **argv)
     return loop_code();
 }
 
+static struct {
+    int set, fd;
+    atomic_int thread;
+    uint32_t seen;
+} sleeper;
+
 static void *sleep_in_set(void *argument)
 {
-    int *set = argument;
     struct epoll_event e;
 
-    set[1] = (int)gettid();
-    set[2] = epoll_wait(set[0], &e, 1, 10000) == 1 && e.data.u64 == (uint64_t)set[3] ? (int)e.events : 0;
-    return NULL;
+    atomic_store(&sleeper.thread, (int)gettid());
+    if (epoll_wait(sleeper.set, &e, 1, 10000) == 1 && e.data.u64 == (uint64_t)sleeper.fd)
+        sleeper.seen = e.events;
+    return argument;
 }
 
 /* A thread sleeps in epoll_wait() since before the first datagram; nobody else brings the association on. */
 static int asleep(char **argv)
 {
-    volatile int *set = (volatile int[4]){ loop_set(), 0, 0, 0 };
     struct target relay;
     pthread_t thread;
     int fd;
 
     sink_begin(argv);
     fd = sink_socket(SOCK_NONBLOCK);
-    set[3] = fd;
-    loop_add(set[0], fd, EPOLLIN);
-    if (pthread_create(&thread, NULL, sleep_in_set, (void *)set) != 0)
+    sleeper.set = loop_set();
+    sleeper.fd = fd;
+    loop_add(sleeper.set, fd, EPOLLIN);
+    if (pthread_create(&thread, NULL, sleep_in_set, NULL) != 0)
         net_die("pthread_create");
-    while (!set[1])
+    while (!atomic_load(&sleeper.thread))
         usleep(1000);
-    loop_until_asleep(set[1]);
+    loop_until_asleep(atomic_load(&sleeper.thread));
     sink_send(fd, 0, FEW, 0);
     loop_held(1);
     loop_release();
     sink_has(0, FEW, &relay);
     loop_check(sendto(sink, "x", 1, 0, (struct sockaddr *)&relay.sa, relay.len) == 1, "the answer");
     pthread_join(thread, NULL);
-    loop_check(set[2] == EPOLLIN, "the sleeper: %x", (unsigned)set[2]);
+    loop_check(sleeper.seen == EPOLLIN, "the sleeper: %x", sleeper.seen);
     return loop_code();
 }
 

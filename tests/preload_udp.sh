@@ -4,6 +4,7 @@
 . "${srcdir:-.}/alone.sh"
 . "${srcdir:-.}/preload.sh"
 
+ip addr add 192.0.2.7/32 dev lo || exit 99
 start "$work/second" "$PROBE" serve
 # shellcheck disable=SC2086
 set -- $ready
@@ -34,6 +35,13 @@ all()
     for address in $addresses; do
         same "$1: many in a call, $address" udp-batches "$address" "${address%:*}:$other"
     done
+    same "$1: bound to an address" udp-bound "$four" 192.0.2.7:0 192.0.2.8:0
+    gives "$1: IP_MTU" udp-mtu "$four" <<EOT
+none: -1 ENOTCONN
+connect: 0
+mtu: 0
+ 65525, 4
+EOT
     same "$1: control messages" udp-fields "$four"
     same "$1: MSG_MORE, UDP_CORK" udp-corked "$four"
     same "$1: threads" udp-threads "$four"

@@ -105,7 +105,58 @@ static int batches(char **argv)
     return 0;
 }
 
+static void tell_name(const char *what, int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    char text[TEXT_SIZE];
+
+    memset(&sa, 0, sizeof sa);
+    say(what, getsockname(fd, (struct sockaddr *)&sa, &len));
+    printf(" port: %s", ((struct sockaddr_in *)&sa)->sin_port ? "some" : "none");
+    ((struct sockaddr_in *)&sa)->sin_port = 0;
+    printf(" %s\n", text_sockaddr(&sa, len, text));
+}
+
+/* argv: ADDRESS OWN ABSENT.  bind() to an address of this machine and to one that is none, any port. */
+static int bound(char **argv)
+{
+    struct target to = net_target(argv[0]), own = net_target(argv[1]), absent = net_target(argv[2]);
+    int fd = udp_socket(&to);
+
+    say("absent", bind(fd, (struct sockaddr *)&absent.sa, absent.len));
+    tell_name("before", fd);
+    say("too short", bind(fd, (struct sockaddr *)&own.sa, 4));
+    say("bind", bind(fd, (struct sockaddr *)&own.sa, own.len));
+    tell_name("bound", fd);
+    say("again", bind(fd, (struct sockaddr *)&own.sa, own.len));
+    udp_exchange(fd, &to);
+    tell_name("sent", fd);
+    say("connect", net_connect(fd, &to));
+    tell_name("connected", fd);
+    udp_exchange(fd, NULL);
+    close(fd);
+    return 0;
+}
+
+/* argv: ADDRESS.  What a datagram to the peer may have. */
+static int mtu(char **argv)
+{
+    struct target to = net_target(argv[0]);
+    bool ipv6 = to.sa.ss_family == AF_INET6;
+    int fd = udp_socket(&to), value = 0;
+    socklen_t len = sizeof value;
+
+    say("none", getsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_MTU : IP_MTU, &value, &len));
+    say("connect", net_connect(fd, &to));
+    say("mtu", getsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_MTU : IP_MTU, &value, &len));
+    printf(" %d, %u\n", value, len);
+    return 0;
+}
+
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
+    { "udp-bound", 3, bound, "ADDRESS OWN ABSENT: bind() to an address and any port" },
+    { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
     { NULL, 0, NULL, NULL }
 };

@@ -120,17 +120,12 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps)
     return sleeps ? assoc_ready_wait(&process.assoc, a, &q) : assoc_ready(&process.assoc, a, &q);
 }
 
-static bool kernel_name(int fd, struct addr *own, struct assoc_address *as)
+void datagram_open_to_relay(int fd, int domain)
 {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof sa;
+    int off = 0;
 
-    if (real.getsockname(fd, (struct sockaddr *)&sa, &len) != 0 || len > sizeof as->sa ||
-        addr_from_sockaddr((struct sockaddr *)&sa, len, own) != 0)
-        return false;
-    memcpy(&as->sa, &sa, len);
-    as->len = len;
-    return true;
+    if (domain == AF_INET6 && process.proxies.of[0].address[0].kind == ADDR_IPV4)
+        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 }
 
 /* connect() would give the socket a port; whoever asks for it, or only receives, must find one. */
@@ -138,14 +133,11 @@ void datagram_give_port(int fd, int domain)
 {
     struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
     struct assoc_address as;
-    int off = 0;
     struct addr own;
 
-    if (!kernel_name(fd, &own, &as) || own.port != 0)
+    if (!datagram_kernel_name(fd, &own, &as) || own.port != 0)
         return;
-    /* Once bound it could not be opened to an IPv4 relay. */
-    if (domain == AF_INET6 && process.proxies.of[0].address[0].kind == ADDR_IPV4)
-        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    datagram_open_to_relay(fd, domain);
     any.sin6_family = (sa_family_t)domain;
     real.syscall(SYS_bind, (long)fd, &any, domain == AF_INET6 ? (long)sizeof any : (long)sizeof(struct sockaddr_in));
 }
@@ -196,55 +188,6 @@ int datagram_disconnect(int fd)
     if (!a || process_is_guest() || !assoc_facts(a, false, &f) || !f.peer.len)
         return DATAGRAM_NOT_OURS;
     return assoc_peer(&process.assoc, a, NULL, NULL);
-}
-
-int datagram_peer_name(int fd, struct assoc_address *out)
-{
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
-    struct assoc_facts f;
-
-    /* No data path: the socket itself is looked at each time. */
-    if (a)
-        assoc_doubt(a);
-    if (!a || assoc_look(&process.assoc, a, fd, clock_ms()) != 0 || !assoc_facts(a, false, &f) || !f.peer.len)
-        return DATAGRAM_NOT_OURS;
-    *out = f.peer;
-    return 0;
-}
-
-/* The address that the kernel would send from to the proxy: what a socket connected to it says. */
-static bool address_towards(int domain, struct addr *own)
-{
-    struct sockaddr_storage sa;
-    struct assoc_address as;
-    struct addr proxy;
-    socklen_t len;
-    int fd;
-    bool good;
-
-    if (process_proxy(0, domain, &proxy) != 0 || addr_to_sockaddr(&proxy, domain, &sa, &len) != 0)
-        return false;
-    fd = real_socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    good = real_connect(fd, (struct sockaddr *)&sa, len) == 0 && kernel_name(fd, own, &as);
-    real_close(fd);
-    return good;
-}
-
-int datagram_own_name(int fd, struct assoc_address *out)
-{
-    struct assoc_address peer, as;
-    struct addr own, towards;
-    int domain;
-
-    if (datagram_peer_name(fd, &peer) != 0 || !kernel_name(fd, &own, &as) || !addr_is_any(&own))
-        return DATAGRAM_NOT_OURS;
-    domain = as.sa.sin6_family;
-    if (!address_towards(domain, &towards))
-        return DATAGRAM_NOT_OURS;
-    towards.port = own.port;
-    return assoc_address_set(out, domain, &towards) ? 0 : DATAGRAM_NOT_OURS;
 }
 
 enum {

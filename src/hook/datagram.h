@@ -108,6 +108,21 @@ bool datagram_waiting(int fd, int *value);
 int datagram_peer_name(int fd, struct assoc_address *out);
 int datagram_own_name(int fd, struct assoc_address *out);
 
+/* The kernel's own name of a socket, in both forms.  Returns false when it has none of AF_INET or AF_INET6. */
+bool datagram_kernel_name(int fd, struct addr *own, struct assoc_address *as);
+
+/* bind() of a datagram socket.  sa: taken from the program, len readable bytes.  One of this machine's addresses with
+ * any port is taken for the name that the socket is to show; the kernel gets the any-address.
+ * Returns DATAGRAM_NOT_OURS when the kernel's own call is to be made, else 0 or a negative errno. */
+int datagram_bind(int fd, const struct sockaddr *sa, socklen_t len);
+
+/* A socket of IPv6 alone is made for both families if the relay wants IPv4: once bound it could not be. */
+void datagram_open_to_relay(int fd, int domain);
+
+/* IP_MTU and IPV6_MTU of a socket with a peer: what a datagram may have, without the header.
+ * Returns DATAGRAM_NOT_OURS when the kernel knows, else 0 with *value or a negative errno. */
+int datagram_mtu(int fd, int level, int option, int *value);
+
 /* An option is about to be set.  Returns 0, or the negative errno of one that would bypass us. */
 int datagram_option(int fd, int level, int option, const void *value, socklen_t len);
 

@@ -181,10 +181,40 @@ static int peer_name(int fd, void *value, socklen_t *len)
     return result;
 }
 
+int bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    int entry_errno = errno, way = DATAGRAM_NOT_OURS;
+    struct sockaddr_storage own;
+
+    hook_enter();
+    if (memory_address(sa, len, &own) == (struct sockaddr *)&own &&
+        (own.ss_family == AF_INET || own.ss_family == AF_INET6))
+        way = datagram_bind(fd, (struct sockaddr *)&own, len);
+    errno = entry_errno;
+    return way == DATAGRAM_NOT_OURS ? real.bind(fd, sa, len) : (int)hook_return(entry_errno, way);
+}
+
+static bool asks_mtu(int fd, int level, int option, const void *value, const socklen_t *len, int *mtu)
+{
+    return ((level == IPPROTO_IP && option == IP_MTU) || (level == IPPROTO_IPV6 && option == IPV6_MTU)) &&
+           datagram_handle(fd) && memory_readable(len, sizeof *len) && *len >= sizeof(int) &&
+           memory_readable(value, sizeof(int)) && datagram_mtu(fd, level, option, mtu) == 0;
+}
+
 int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
+    int entry_errno = errno, mtu;
+
     if (level == SOL_SOCKET && option == SO_PEERNAME)
         return peer_name(fd, value, len);
+    if (!hook_idle(GATE_DATAGRAM) && asks_mtu(fd, level, option, value, len, &mtu)) {
+        if (!memory_writable(value, sizeof mtu) || !memory_writable(len, sizeof *len))
+            return (int)hook_return(entry_errno, -EFAULT);
+        memcpy(value, &mtu, sizeof mtu);
+        *len = sizeof mtu;
+        return (int)hook_return(entry_errno, 0);
+    }
+    errno = entry_errno;
     if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !memory_readable(len, sizeof *len) ||
         *len < sizeof(int)) {
         hook_enter();

@@ -123,6 +123,7 @@ static assoc_handle occupy(struct assoc_table *t, unsigned index, int fd, int do
     atomic_store(&a->owed, false);
     atomic_store(&a->more, false);
     atomic_store(&a->named, false);
+    atomic_store(&a->bound, false);
     atomic_store(&a->busy, false);
     memset(&a->sources, 0, sizeof a->sources);
     if (real.getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &len) == 0)

@@ -75,6 +75,8 @@ struct assoc {
     atomic_bool corked;                 /* UDP_CORK */
     atomic_bool named;                  /* sources holds names */
     atomic_bool busy;                   /* somebody reads or writes sources */
+    atomic_bool bound;                  /* own is what bind() was given; never cleared while the socket lives */
+    struct assoc_address own;
     struct sources sources;
 };
 
