@@ -24,7 +24,6 @@ compile_object()
 {
     rm -f "$work"/*.o
     for file in "$top_srcdir"/src/core/*.c "$top_srcdir"/src/io/*.c "$top_srcdir"/src/hook/*.c; do
-        # The sanitizer itself asks for its functions by dlsym() before anything of ours can run.
         case $file in
         */hook/plugin.c) continue ;;
         esac
