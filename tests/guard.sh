@@ -11,7 +11,7 @@ LC_ALL=C
 export LC_ALL
 
 : "${top_srcdir:=..}" "${top_builddir:=..}" "${OBJECT:=$top_builddir/src/.libs/libsocksify.so}"
-: "${NM:=nm}" "${READELF:=readelf}" "${CPP:=cc -E}"
+: "${OBJECT32:=}" "${NM:=nm}" "${READELF:=readelf}" "${CPP:=cc -E}"
 
 failed=0
 work=$(mktemp -d) || exit 99
@@ -49,6 +49,16 @@ need_file()
     [ -r "$1" ] && return
     fault "no $1"
     exit 1
+}
+
+# each_object FUNCTION: called with the object, and with the one for 32-bit programs where there is one.
+each_object()
+{
+    need_file "$OBJECT"
+    "$1" "$OBJECT"
+    [ -n "$OBJECT32" ] || return 0
+    need_file "$OBJECT32"
+    "$1" "$OBJECT32"
 }
 
 # The names in the table: table HOOK FACE ...

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# No libc of this machine exports a function that we hook under another name too: what imports that would get past us.
+# No libc of this machine exports a function that we hook under another name too, or in a form for 64-bit files or times
+# (as 32-bit libcs do): what imports that would get past us.
 . "${srcdir:-.}/guard.sh"
 
 : "${CC:=cc}"
@@ -28,6 +29,25 @@ other_names()
         }' | sort
 }
 
+# wide_names LIBRARY: "name, for hook", for each function that is named as the 64-bit form of one that we export.
+wide_names()
+{
+    $NM -D --defined-only "$1" | awk -v table="$work/table" '
+        BEGIN { while ((getline name <table) > 0) hooked[name] = 1 }
+        $2 ~ /^[TtWwVi]$/ {
+            name = $3
+            sub(/@.*/, "", name)
+            plain = name
+            if (name in hooked || (sub(/(64|_time64)(_chk)?$/, "", plain) == 0))
+                next
+            sub(/64$/, "", plain)
+            unmarked = plain
+            sub(/^__/, "", unmarked)
+            if (plain in hooked || unmarked in hooked)
+                print name ", for " (plain in hooked ? plain : unmarked)
+        }' | sort -u
+}
+
 looked=0
 for library in libc.so.6 libresolv.so.2 libpthread.so.0 libanl.so.1 librt.so.1 /lib32/libc.so.6 /lib32/libresolv.so.2 \
     /lib/ld-musl-*.so.1; do
@@ -39,6 +59,8 @@ for library in libc.so.6 libresolv.so.2 libpthread.so.0 libanl.so.1 librt.so.1 /
     looked=$((looked + 1))
     other_names "$file" >"$work/other"
     faults "exported by $file, not in the table" <"$work/other"
+    wide_names "$file" >"$work/wide"
+    faults "exported by $file, not in the table" <"$work/wide"
 done
 [ "$looked" -gt 0 ] || fault "no libc found"
 finish

@@ -6,23 +6,27 @@
 
 need_tool "${NM%% *}"
 need_tool "${READELF%% *}"
-need_file "$OBJECT"
 
 table HOOK FACE >"$work/table"
-$NM -D --defined-only "$OBJECT" | sed 's/.* //; s/@.*//' | sort >"$work/exported"
-
 [ -s "$work/table" ] || fault "the table is empty"
 uniq -d "$work/table" >"$work/twice"
 faults "twice in the table" <"$work/twice"
-comm -23 "$work/table" "$work/exported" >"$work/missing"
-faults "in the table, not exported" <"$work/missing"
-comm -13 "$work/table" "$work/exported" >"$work/extra"
-faults "exported, not in the table" <"$work/extra"
 
-$READELF -VW "$OBJECT" >"$work/versions"
-if grep -q 'Version definition section' "$work/versions"; then
-    fault "the exported names have a version"
-fi
-$READELF --dyn-syms -W "$OBJECT" | awk '$7 != "UND" && $5 == "GLOBAL" && $4 != "FUNC" { print $8 }' >"$work/data"
-faults "exported, not a function" <"$work/data"
+examine()
+{
+    $NM -D --defined-only "$1" | sed 's/.* //; s/@.*//' | sort >"$work/exported"
+    comm -23 "$work/table" "$work/exported" >"$work/missing"
+    faults "in the table, not exported by $1" <"$work/missing"
+    comm -13 "$work/table" "$work/exported" >"$work/extra"
+    faults "exported by $1, not in the table" <"$work/extra"
+
+    $READELF -VW "$1" >"$work/versions"
+    if grep -q 'Version definition section' "$work/versions"; then
+        fault "the names exported by $1 have a version"
+    fi
+    $READELF --dyn-syms -W "$1" | awk '$7 != "UND" && $5 == "GLOBAL" && $4 != "FUNC" { print $8 }' >"$work/data"
+    faults "exported by $1, not a function" <"$work/data"
+}
+
+each_object examine
 finish

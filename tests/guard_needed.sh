@@ -5,27 +5,31 @@
 . "${srcdir:-.}/guard.sh"
 
 need_tool "${READELF%% *}"
-need_file "$OBJECT"
 
-$READELF -dW "$OBJECT" >"$work/dynamic"
-$READELF -lW "$OBJECT" >"$work/segments"
-sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' "$work/dynamic" >"$work/needed"
+: >"$work/expected"
 [ -z "${DL_LIBS:-}" ] || echo libdl.so.2 >"$work/expected"
-[ -f "$work/expected" ] || : >"$work/expected"
 
-comm -13 "$work/expected" "$work/needed" >"$work/extra"
-faults "needs" <"$work/extra"
-comm -23 "$work/expected" "$work/needed" >"$work/missing"
-faults "does not name" <"$work/missing"
+examine()
+{
+    $READELF -dW "$1" >"$work/dynamic"
+    $READELF -lW "$1" >"$work/segments"
+    sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' "$work/dynamic" >"$work/needed"
+    comm -13 "$work/expected" "$work/needed" >"$work/extra"
+    faults "$1 needs" <"$work/extra"
+    comm -23 "$work/expected" "$work/needed" >"$work/missing"
+    faults "$1 does not name" <"$work/missing"
 
-grep -Eq 'BIND_NOW|FLAGS_1.*NOW' "$work/dynamic" || fault "not bound at load"
-grep -q 'GNU_RELRO' "$work/segments" || fault "no read-only relocations"
-for bad in TEXTREL RPATH RUNPATH; do
-    if grep -q "$bad" "$work/dynamic"; then
-        fault "has $bad"
+    grep -Eq 'BIND_NOW|FLAGS_1.*NOW' "$work/dynamic" || fault "$1 is not bound at load"
+    grep -q 'GNU_RELRO' "$work/segments" || fault "$1 has no read-only relocations"
+    for bad in TEXTREL RPATH RUNPATH; do
+        if grep -q "$bad" "$work/dynamic"; then
+            fault "$1 has $bad"
+        fi
+    done
+    if grep 'GNU_STACK' "$work/segments" | grep -q 'RWE'; then
+        fault "$1 has an executable stack"
     fi
-done
-if grep 'GNU_STACK' "$work/segments" | grep -q 'RWE'; then
-    fault "has an executable stack"
-fi
+}
+
+each_object examine
 finish

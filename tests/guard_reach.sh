@@ -31,25 +31,40 @@ int main(void)
 }
 END
 
-# reaches COMPILER ...: a program of that compiler, bare and with the object.
+# reaches OBJECT COMPILER ...: a program of that compiler, bare and with the object.
 reaches()
 {
+    object=$1
+    shift
     "$@" -O2 -o "$work/reach" "$work/reach.c" 2>"$work/errors" || {
         fault "$*: $(cat "$work/errors")"
         return
     }
     said=$("$work/reach")
     [ "$said" = 'Connection refused' ] || fault "$*, bare: $said"
-    said=$(LD_PRELOAD=$OBJECT SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_BLOCK=127.0.0.2 SOCKSIFY_LOG=quiet \
+    said=$(LD_PRELOAD=$object SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_BLOCK=127.0.0.2 SOCKSIFY_LOG=quiet \
         "$work/reach" 2>&1)
     [ "$said" = 'refused by rule' ] || fault "$*, preloaded: $said"
 }
 
+reached()
+{
+    # The makefile's compiler may be several words.
+    case $1 in
+    "$OBJECT") reaching="$1 $CC" ;;
+    *) reaching="$1 $CC -m32" ;;
+    esac
+    # shellcheck disable=SC2086
+    {
+        reaches $reaching
+        reaches $reaching -D_FORTIFY_SOURCE=2
+        reaches $reaching -Wl,-z,now
+    }
+}
+
+each_object reached
+# With 64-bit times and offsets the same call has other names.
 # shellcheck disable=SC2086
-reaches $CC
-# shellcheck disable=SC2086
-reaches $CC -D_FORTIFY_SOURCE=2
-# shellcheck disable=SC2086
-reaches $CC -Wl,-z,now
-! command -v musl-gcc >/dev/null || reaches musl-gcc
+[ -z "$OBJECT32" ] || reaches "$OBJECT32" $CC -m32 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+! command -v musl-gcc >/dev/null || reaches "$OBJECT" musl-gcc
 finish

@@ -5,20 +5,25 @@
 . "${srcdir:-.}/guard.sh"
 
 need_tool "${NM%% *}"
-need_file "$OBJECT"
 need_file "$srcdir/undefined.list"
 
 sed -n 's/^strong //p' "$srcdir/undefined.list" | sort >"$work/strong"
 sed -n 's/^weak //p' "$srcdir/undefined.list" | sort >"$work/weak"
-$NM -D --undefined-only "$OBJECT" | awk '$1 == "U" { print $2 }' | sed 's/@.*//' | sort >"$work/wanted"
-$NM -D --undefined-only "$OBJECT" | awk '$1 != "U" { print $2 }' | sed 's/@.*//' | sort >"$work/wished"
 
-comm -13 "$work/strong" "$work/wanted" >"$work/extra"
-faults "undefined, not listed as strong" <"$work/extra"
-sort -u "$work/strong" "$work/weak" | comm -13 - "$work/wished" >"$work/extra"
-faults "undefined and weak, not listed" <"$work/extra"
-$NM -D --undefined-only "$OBJECT" | grep '@' >"$work/versioned"
-faults "bound to a version" <"$work/versioned"
+examine()
+{
+    $NM -D --undefined-only "$1" | awk '$1 == "U" { print $2 }' | sed 's/@.*//' | sort >"$work/wanted"
+    $NM -D --undefined-only "$1" | awk '$1 != "U" { print $2 }' | sed 's/@.*//' | sort >"$work/wished"
+
+    comm -13 "$work/strong" "$work/wanted" >"$work/extra"
+    faults "undefined in $1, not listed as strong" <"$work/extra"
+    sort -u "$work/strong" "$work/weak" | comm -13 - "$work/wished" >"$work/extra"
+    faults "undefined and weak in $1, not listed" <"$work/extra"
+    $NM -D --undefined-only "$1" | grep '@' >"$work/versioned"
+    faults "bound to a version in $1" <"$work/versioned"
+}
+
+each_object examine
 
 # The list itself, against the libraries of this machine where it has them.
 for libc in /lib/ld-musl-*.so.1 /usr/lib/*-linux-musl/libc.so; do

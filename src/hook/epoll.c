@@ -207,3 +207,25 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct tim
     w = (struct wait){ epfd, events, max, wait_end_of(timeout), mask };
     return wait_on(&w, n);
 }
+
+/* What 32-bit programs with 64-bit time call. */
+int __epoll_pwait2_time64(int epfd, struct epoll_event *events, int max, const struct time64 *timeout,
+                          const sigset_t *mask)
+{
+    bool idle = guard_idle();
+    const struct timespec *t;
+    struct timespec room;
+    struct wait w;
+    int n = 0;
+
+    if (!HOOK_HAVE(__epoll_pwait2_time64))
+        return (int)hook_return(0, -ENOSYS);
+    if (idle || !wait_is_time(wait_narrow(timeout, &room))) {
+        n = real.__epoll_pwait2_time64(epfd, events, max, timeout, mask);
+        if (HOOK_LIKELY(!has_token(events, n)))
+            return n;
+    }
+    t = wait_narrow(timeout, &room);
+    w = (struct wait){ epfd, events, max, wait_end_of(t), mask };
+    return wait_on(&w, n);
+}

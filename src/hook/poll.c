@@ -65,3 +65,33 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
         return real.__ppoll_chk(fds, count, timeout, mask, size);
     return do_ppoll(fds, count, timeout, mask);
 }
+
+/* What 32-bit programs with 64-bit time call. */
+static int do_ppoll64(struct pollfd *fds, nfds_t count, const struct time64 *timeout, const sigset_t *mask)
+{
+    struct timespec room;
+    const struct timespec *t;
+
+    if (!concerns_us(fds, count))
+        return real.__ppoll64(fds, count, timeout, mask);
+    t = wait_narrow(timeout, &room);
+    return wait_is_time(t) ? wait_poll(fds, count, wait_end_of(t), mask) : real.__ppoll64(fds, count, timeout, mask);
+}
+
+int __ppoll64(struct pollfd *fds, nfds_t count, const struct time64 *timeout, const sigset_t *mask)
+{
+    bool idle = guard_idle();
+
+    if (!HOOK_HAVE(__ppoll64))
+        return (int)hook_return(0, -ENOSYS);
+    return idle ? real.__ppoll64(fds, count, timeout, mask) : do_ppoll64(fds, count, timeout, mask);
+}
+
+int __ppoll64_chk(struct pollfd *fds, nfds_t count, const struct time64 *timeout, const sigset_t *mask, size_t size)
+{
+    bool idle = guard_idle();
+
+    if (HOOK_HAVE(__ppoll64_chk) && (idle || size / sizeof *fds < count))
+        return real.__ppoll64_chk(fds, count, timeout, mask, size);
+    return HOOK_HAVE(__ppoll64) ? do_ppoll64(fds, count, timeout, mask) : (int)hook_return(0, -ENOSYS);
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* raw.c - system calls by number, and io_uring
+/* raw.c - system calls by number
  *
  * libuv, glib, libev, Java and others make socket calls through libc's syscall(); they are led to the hooks of this
  * object (it is linked with -Bsymbolic-functions, so that the names below are ours whatever the program defines).
@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <sys/syscall.h>
 
-#include "../io/log.h"
 #include "guard.h"
 
 /* Calls that this architecture lacks get a number that no call has. */
@@ -46,23 +45,31 @@
 #ifndef SYS_pwritev2
 #define SYS_pwritev2 (-1009)
 #endif
-/* i386's is another call: one argument, in memory. */
-#if !defined SYS_select || defined __i386__
+/* Where there is a newer one the old one may be another call (i386: one argument, in memory). */
+#ifdef SYS__newselect
 #undef SYS_select
+#define SYS_select SYS__newselect
+#endif
+#ifndef SYS_select
 #define SYS_select (-1010)
 #endif
 #ifndef SYS_socketcall
 #define SYS_socketcall (-1004)
 #endif
+/* Of 32-bit machines alone. */
+#ifndef SYS_fcntl64
+#define SYS_fcntl64 (-1011)
+#endif
+#if !defined SYS_ppoll_time64 || __SIZEOF_LONG__ == 8
+#undef SYS_ppoll_time64
+#undef SYS_pselect6_time64
+#undef SYS_recvmmsg_time64
+#define SYS_ppoll_time64 (-1012)
+#define SYS_pselect6_time64 (-1013)
+#define SYS_recvmmsg_time64 (-1014)
+#endif
 
 enum { ARGUMENTS = 6, SIGNAL_SET_SIZE = _NSIG / 8 };
-
-static long no_io_uring(void)
-{
-    hook_enter();
-    log_line(CONF_LOG_INFO, "io_uring refused: its network calls cannot be seen; programs fall back");
-    return -ENOSYS;
-}
 
 static int descriptor_call(long number, const long a[ARGUMENTS], long *result)
 {
@@ -87,6 +94,9 @@ static int descriptor_call(long number, const long a[ARGUMENTS], long *result)
         return 1;
     case SYS_fcntl:
         *result = fcntl((int)a[0], (int)a[1], a[2]);
+        return 1;
+    case SYS_fcntl64:
+        *result = fcntl64((int)a[0], (int)a[1], a[2]);
         return 1;
     default:
         return 0;
@@ -220,7 +230,7 @@ static int data_call(long number, const long a[ARGUMENTS], long *result)
 /* The kernel's signal sets are shorter than libc's; the hooks hand them on and never look inside. */
 static int wait_call(long number, const long a[ARGUMENTS], long *result)
 {
-    int mask = number == SYS_ppoll ? 3 : number == SYS_epoll_pwait || number == SYS_epoll_pwait2 ? 4 : 0;
+    int mask = number == SYS_ppoll ? 3 : number == SYS_epoll_pwait ? 4 : 0;
 
     /* A set of another size is the kernel's to refuse. */
     if (mask && a[mask] && a[mask + 1] != SIGNAL_SET_SIZE)
@@ -241,9 +251,31 @@ static int wait_call(long number, const long a[ARGUMENTS], long *result)
     case SYS_epoll_pwait:
         *result = epoll_pwait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3], (const sigset_t *)a[4]);
         return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Calls whose times have 64 bits everywhere. */
+static int wide_call(long number, const long a[ARGUMENTS], long *result)
+{
+    int mask = number == SYS_epoll_pwait2 ? 4 : number == SYS_ppoll_time64 ? 3 : 0;
+
+    if (mask && a[mask] && a[mask + 1] != SIGNAL_SET_SIZE)
+        return 0;
+    switch (number) {
     case SYS_epoll_pwait2:
-        *result = epoll_pwait2((int)a[0], (struct epoll_event *)a[1], (int)a[2], (const struct timespec *)a[3],
-                               (const sigset_t *)a[4]);
+        *result = sizeof(long) < sizeof(int64_t)
+                      ? __epoll_pwait2_time64((int)a[0], (struct epoll_event *)a[1], (int)a[2],
+                                              (const struct time64 *)a[3], (const sigset_t *)a[4])
+                      : epoll_pwait2((int)a[0], (struct epoll_event *)a[1], (int)a[2],
+                                     (const struct timespec *)a[3], (const sigset_t *)a[4]);
+        return 1;
+    case SYS_ppoll_time64:
+        *result = __ppoll64((struct pollfd *)a[0], (nfds_t)a[1], (const struct time64 *)a[2], (const sigset_t *)a[3]);
+        return 1;
+    case SYS_recvmmsg_time64:
+        *result = __recvmmsg64((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3], (struct time64 *)a[4]);
         return 1;
     default:
         return 0;
@@ -254,18 +286,25 @@ static int wait_call(long number, const long a[ARGUMENTS], long *result)
  * points to the mask and its size. */
 static int select_call(long number, const long a[ARGUMENTS], long *result)
 {
-    if ((number != SYS_select && number != SYS_pselect6) || guard_idle())
+    fd_set *in = (fd_set *)a[1], *out = (fd_set *)a[2], *except = (fd_set *)a[3];
+    bool sized = number == SYS_pselect6 || number == SYS_pselect6_time64;
+    const sigset_t *mask;
+
+    if ((number != SYS_select && !sized) || guard_idle())
         return 0;
-    *result = number == SYS_select
-                  ? select((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], (struct timeval *)a[4])
-                  : pselect((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], (const struct timespec *)a[4],
-                            a[5] ? *(const sigset_t *const *)a[5] : NULL);
+    mask = sized && a[5] ? *(const sigset_t *const *)a[5] : NULL;
+    if (number == SYS_select)
+        *result = select((int)a[0], in, out, except, (struct timeval *)a[4]);
+    else if (number == SYS_pselect6)
+        *result = pselect((int)a[0], in, out, except, (const struct timespec *)a[4], mask);
+    else
+        *result = __pselect64((int)a[0], in, out, except, (const struct time64 *)a[4], mask);
     return 1;
 }
 
 /* Each leads the numbers of its topic: true when it did, with what the hook returned. */
 static int (*const led[])(long number, const long a[ARGUMENTS], long *result) = {
-    data_call, wait_call, select_call, message_call, socket_call, descriptor_call, exec_call
+    data_call, wait_call, wide_call, select_call, message_call, socket_call, descriptor_call, exec_call
 };
 
 long syscall(long number, ...)
@@ -279,7 +318,7 @@ long syscall(long number, ...)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
     if (number == SYS_io_uring_setup)
-        return hook_return(errno, no_io_uring());
+        return hook_return(errno, io_uring_setup(0, NULL));
     /* All socket calls of some 32-bit programs behind one number: refused rather than let through unseen. */
     if (number == SYS_socketcall)
         return hook_return(errno, -ENOSYS);
@@ -288,28 +327,4 @@ long syscall(long number, ...)
             return result;
     }
     return real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-int io_uring_setup(unsigned entries, void *parameters)
-{
-    (void)entries, (void)parameters;
-    return (int)no_io_uring();
-}
-
-int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
-{
-    (void)entries, (void)ring, (void)flags;
-    return (int)no_io_uring();
-}
-
-int io_uring_queue_init_params(unsigned entries, void *ring, void *parameters)
-{
-    (void)entries, (void)ring, (void)parameters;
-    return (int)no_io_uring();
-}
-
-int io_uring_queue_init_mem(unsigned entries, void *ring, void *parameters, void *buf, size_t size)
-{
-    (void)entries, (void)ring, (void)parameters, (void)buf, (void)size;
-    return (int)no_io_uring();
 }

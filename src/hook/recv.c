@@ -8,6 +8,7 @@
 #include "datagram_place.h"
 #include "guard.h"
 #include "number.h"
+#include "wait.h"
 
 enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
 
@@ -94,12 +95,26 @@ static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int f
     return done ? (long)done : got;
 }
 
+static void forget_all_passed(struct mmsghdr *messages, int count)
+{
+    if (hook_idle(GATE_FACTS))
+        return;
+    for (int i = 0; i < count; i++)
+        forget_passed(&messages[i].msg_hdr);
+}
+
+/* True if the socket's datagrams come from the relay. */
+static bool is_relayed(int fd, const struct mmsghdr *messages, int flags)
+{
+    return datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE);
+}
+
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
     int entry_errno = errno, result;
     struct timespec left;
 
-    if (datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE)) {
+    if (is_relayed(fd, messages, flags)) {
         if (timeout && !memory_take(&left, timeout, sizeof left))
             return (int)hook_return(entry_errno, -EFAULT);
         return (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
@@ -107,9 +122,28 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
     result = (int)guard_result(fd, real.recvmmsg(fd, messages, count, flags, timeout));
-    if (!hook_idle(GATE_FACTS)) {
-        for (int i = 0; i < result; i++)
-            forget_passed(&messages[i].msg_hdr);
+    forget_all_passed(messages, result);
+    return result;
+}
+
+/* What 32-bit programs with 64-bit time call. */
+int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, struct time64 *timeout)
+{
+    int entry_errno = errno, result;
+    struct timespec left;
+    struct time64 taken;
+
+    if (is_relayed(fd, messages, flags)) {
+        if (timeout && !memory_take(&taken, timeout, sizeof taken))
+            return (int)hook_return(entry_errno, -EFAULT);
+        wait_narrow(timeout ? &taken : NULL, &left);
+        return (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
     }
+    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+        return -1;
+    if (!HOOK_HAVE(__recvmmsg64))
+        return (int)hook_return(entry_errno, -ENOSYS);
+    result = (int)guard_result(fd, real.__recvmmsg64(fd, messages, count, flags, timeout));
+    forget_all_passed(messages, result);
     return result;
 }

@@ -148,13 +148,12 @@ static int select_slowly(int n, fd_set *in, fd_set *out, fd_set *except, int64_t
 }
 
 /* As Linux does: what is left of the time is written back. */
-static void write_back(struct timeval *timeout, int64_t end)
+static struct timeval left_until(int64_t end)
 {
     int64_t left = end - clock_ms();
 
     left = left < 0 ? 0 : left;
-    timeout->tv_sec = left / 1000;
-    timeout->tv_usec = left % 1000 * 1000;
+    return (struct timeval){ .tv_sec = (time_t)(left / 1000), .tv_usec = left % 1000 * 1000 };
 }
 
 int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
@@ -169,7 +168,7 @@ int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeo
         end = wait_end(timeout->tv_sec, (timeout->tv_usec + 999) / 1000);
     result = select_slowly(n, in, out, except, end, NULL);
     if (timeout && end != INT64_MAX)
-        write_back(timeout, end);
+        *timeout = left_until(end);
     return result;
 }
 
@@ -178,4 +177,41 @@ int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespe
     if (guard_idle() || !select_concerns_us(n, in, out, except) || !wait_is_time(timeout))
         return real.pselect(n, in, out, except, timeout, mask);
     return select_slowly(n, in, out, except, wait_end_of(timeout), mask);
+}
+
+/* What 32-bit programs with 64-bit time call. */
+int __select64(int n, fd_set *in, fd_set *out, fd_set *except, struct interval64 *timeout)
+{
+    int64_t end = INT64_MAX;
+    bool idle = guard_idle();
+    int result;
+
+    if (!HOOK_HAVE(__select64))
+        return (int)hook_return(0, -ENOSYS);
+    if (idle || !select_concerns_us(n, in, out, except) || (timeout && (timeout->s < 0 || timeout->us < 0)))
+        return real.__select64(n, in, out, except, timeout);
+    if (timeout && timeout->s <= INT_MAX && timeout->us <= INT_MAX)
+        end = wait_end(timeout->s, (timeout->us + 999) / 1000);
+    result = select_slowly(n, in, out, except, end, NULL);
+    if (timeout && end != INT64_MAX) {
+        struct timeval left = left_until(end);
+
+        *timeout = (struct interval64){ left.tv_sec, left.tv_usec };
+    }
+    return result;
+}
+
+int __pselect64(int n, fd_set *in, fd_set *out, fd_set *except, const struct time64 *timeout, const sigset_t *mask)
+{
+    const struct timespec *t;
+    struct timespec room;
+    bool idle = guard_idle();
+
+    if (!HOOK_HAVE(__pselect64))
+        return (int)hook_return(0, -ENOSYS);
+    if (idle || !select_concerns_us(n, in, out, except))
+        return real.__pselect64(n, in, out, except, timeout, mask);
+    t = wait_narrow(timeout, &room);
+    return wait_is_time(t) ? select_slowly(n, in, out, except, wait_end_of(t), mask)
+                           : real.__pselect64(n, in, out, except, timeout, mask);
 }

@@ -202,6 +202,15 @@ int64_t wait_end_of(const struct timespec *t)
     return wait_end(t->tv_sec, (t->tv_nsec + 999999) / 1000000);
 }
 
+const struct timespec *wait_narrow(const struct time64 *t, struct timespec *out)
+{
+    if (!t)
+        return NULL;
+    out->tv_sec = (time_t)(t->s < 0 ? -1 : t->s > INT_MAX ? INT_MAX : t->s);
+    out->tv_nsec = t->ns;
+    return out;
+}
+
 bool wait_is_time(const struct timespec *t)
 {
     return !t || (t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < 1000000000);

@@ -54,4 +54,8 @@ int64_t wait_end_of(const struct timespec *t);
 /* True if the kernel would take it for a time. */
 bool wait_is_time(const struct timespec *t);
 
+/* A time of 64 bits in the form that this object has; what is beyond it, 68 years, becomes the longest
+ * there is.  Returns out, or NULL for NULL. */
+const struct timespec *wait_narrow(const struct time64 *t, struct timespec *out);
+
 #endif

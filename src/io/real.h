@@ -54,6 +54,19 @@
 #undef aio_write64
 #undef lio_listio64
 
+/* timespec and timeval in the calls of 32-bit programs with 64-bit time; where long has 64 bits they are the usual
+ * ones. */
+struct time64 {
+    int64_t s;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && __SIZEOF_LONG__ == 4
+    int32_t unused;
+#endif
+    long ns;
+};
+struct interval64 {
+    int64_t s, us;
+};
+
 struct gaicb;
 struct mmsghdr;
 struct sigevent;
@@ -81,6 +94,14 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room);
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask);
+int __ppoll64(struct pollfd *fds, nfds_t count, const struct time64 *timeout, const sigset_t *mask);
+int __ppoll64_chk(struct pollfd *fds, nfds_t count, const struct time64 *timeout, const sigset_t *mask, size_t room);
+int __select64(int count, fd_set *reads, fd_set *writes, fd_set *errors, struct interval64 *timeout);
+int __pselect64(int count, fd_set *reads, fd_set *writes, fd_set *errors, const struct time64 *timeout,
+                const sigset_t *mask);
+int __epoll_pwait2_time64(int epfd, struct epoll_event *events, int max, const struct time64 *timeout,
+                          const sigset_t *mask);
+int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, struct time64 *timeout);
 void *dlmopen(long namespace, const char *file, int mode);
 void *dlvsym(void *handle, const char *name, const char *version);
 int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags);
