@@ -8,6 +8,12 @@
 #include "envlist.h"
 
 #define OBJECT "/usr/lib/socksify/libsocksify.so"
+#define OBJECT32 "/usr/lib/socksify/libsocksify32.so"
+
+/* What must not stand beside an object: itself does. */
+static const char *const all[] = { OBJECT, OBJECT32 };
+
+#define PRELOAD(object) (&(const struct envlist_preload){ (object), all, sizeof all / sizeof all[0] })
 
 /* The process ends with the test: what stays reachable until then is no leak. */
 static void *keep(void *p)
@@ -132,6 +138,16 @@ static const struct { const char *object, *env, *joined; } joins[] = {
       "LD_PRELOAD=" OBJECT ":/a.so|SOCKSIFY_A=1|SOCKSIFY_B=2" },
     { OBJECT, "LD_PRELOAD=/a.so|LD_PRELOAD=/b.so:" OBJECT "|SOCKSIFY_A=1|SOCKSIFY_B=2",
       "LD_PRELOAD=/b.so:" OBJECT "|SOCKSIFY_A=1|SOCKSIFY_B=2" },
+    /* an object for other programs gives way */
+    { OBJECT32, "LD_PRELOAD=" OBJECT "|SOCKSIFY_A=1|SOCKSIFY_B=2",
+      "LD_PRELOAD=" OBJECT32 "|SOCKSIFY_A=1|SOCKSIFY_B=2" },
+    { OBJECT, "LD_PRELOAD=" OBJECT32 "|X=1|SOCKSIFY_A=1|SOCKSIFY_B=2",
+      "LD_PRELOAD=" OBJECT "|X=1|SOCKSIFY_A=1|SOCKSIFY_B=2" },
+    { OBJECT32, "SOCKSIFY_A=1|LD_PRELOAD=/a.so:" OBJECT " /b.so:|SOCKSIFY_B=2",
+      "LD_PRELOAD=" OBJECT32 ":/a.so:/b.so|SOCKSIFY_A=1|SOCKSIFY_B=2" },
+    { OBJECT, "LD_PRELOAD=/a.so:" OBJECT ":" OBJECT32 "|SOCKSIFY_A=1|SOCKSIFY_B=2",
+      "LD_PRELOAD=/a.so:" OBJECT "|SOCKSIFY_A=1|SOCKSIFY_B=2" },
+    { NULL, "LD_PRELOAD=" OBJECT32 "|SOCKSIFY_A=1|SOCKSIFY_B=2", NULL },
 };
 
 START_TEST(join_adds_what_is_missing)
@@ -141,7 +157,7 @@ START_TEST(join_adds_what_is_missing)
     struct envlist_plan plan;
     size_t kept, count = 0;
 
-    ck_assert_int_eq(envlist_plan(&l, joins[_i].object, env, &plan), 0);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(joins[_i].object), env, &plan), 0);
     if (!joins[_i].joined) {
         ck_assert_uint_eq(plan.slots, 0);
         ck_assert_uint_eq(plan.text, 0);
@@ -149,7 +165,7 @@ START_TEST(join_adds_what_is_missing)
     }
     slots = malloc(plan.slots * sizeof *slots);
     text = malloc(plan.text);
-    kept = envlist_join(&l, joins[_i].object, env, slots, text);
+    kept = envlist_join(&l, PRELOAD(joins[_i].object), env, slots, text);
     while (slots[count])
         count++;
     expect(slots, count, joins[_i].joined);
@@ -157,7 +173,7 @@ START_TEST(join_adds_what_is_missing)
     ck_assert_uint_le(kept, count);
     for (size_t i = kept; i < count; i++)
         ck_assert(slots[i] == l.vars[0] || slots[i] == l.vars[1]);
-    ck_assert_int_eq(envlist_plan(&l, joins[_i].object, slots, &plan), 0);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(joins[_i].object), slots, &plan), 0);
     ck_assert_uint_eq(plan.slots, 0);
     free(slots);
     free(text);
@@ -170,10 +186,10 @@ START_TEST(join_with_no_array_is_as_with_an_empty_one)
     char *slots[3], text[sizeof "LD_PRELOAD=" OBJECT];
     struct envlist_plan plan;
 
-    ck_assert_int_eq(envlist_plan(&l, OBJECT, NULL, &plan), 0);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(OBJECT), NULL, &plan), 0);
     ck_assert_uint_eq(plan.slots, 3);
     ck_assert_uint_eq(plan.text, sizeof text);
-    ck_assert_uint_eq(envlist_join(&l, OBJECT, NULL, slots, text), 1);
+    ck_assert_uint_eq(envlist_join(&l, PRELOAD(OBJECT), NULL, slots, text), 1);
     expect(slots, 2, "LD_PRELOAD=" OBJECT "|SOCKSIFY_A=1");
     ck_assert_ptr_null(envlist_value(NULL, "PATH"));
 }
@@ -187,10 +203,10 @@ START_TEST(plan_at_the_limit_of_variables_is_made_and_beyond_refused)
 
     for (int i = 0; i < ENVLIST_MAX + 1; i++)
         env[i] = (char *)"X=1";
-    ck_assert_int_eq(envlist_plan(&l, OBJECT, env, &plan), -E2BIG);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(OBJECT), env, &plan), -E2BIG);
     ck_assert_uint_eq(plan.slots, 77);
     env[ENVLIST_MAX] = NULL;
-    ck_assert_int_eq(envlist_plan(&l, OBJECT, env, &plan), 0);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(OBJECT), env, &plan), 0);
     ck_assert_uint_eq(plan.slots, ENVLIST_MAX + 3);
 }
 END_TEST
@@ -206,7 +222,7 @@ START_TEST(plan_of_complete_environment_has_no_limit)
         env[i] = (char *)"X=1";
     env[ENVLIST_MAX + 97] = (char *)"SOCKSIFY_A=2";
     env[ENVLIST_MAX + 98] = (char *)"LD_PRELOAD=" OBJECT;
-    ck_assert_int_eq(envlist_plan(&l, OBJECT, env, &plan), 0);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(OBJECT), env, &plan), 0);
     ck_assert_uint_eq(plan.slots, 0);
 }
 END_TEST
@@ -222,9 +238,9 @@ START_TEST(plan_at_the_limit_of_preload_is_made_and_beyond_refused)
     memset(preload, 'x', sizeof preload);
     memcpy(preload, "LD_PRELOAD=", 11);
     preload[ENVLIST_PRELOAD_MAX - ours] = '\0';
-    ck_assert_int_eq(envlist_plan(&l, OBJECT, env, &plan), -E2BIG);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(OBJECT), env, &plan), -E2BIG);
     preload[ENVLIST_PRELOAD_MAX - ours - 1] = '\0';
-    ck_assert_int_eq(envlist_plan(&l, OBJECT, env, &plan), 0);
+    ck_assert_int_eq(envlist_plan(&l, PRELOAD(OBJECT), env, &plan), 0);
     ck_assert_uint_eq(plan.text, ENVLIST_PRELOAD_MAX);
 }
 END_TEST

@@ -9,12 +9,12 @@
 
 #include "conf.h"
 
-static const char preload[] = "LD_PRELOAD=";
+static const char preload_name[] = "LD_PRELOAD=";
 static const char own[] = "SOCKSIFY_";
 static const char state_name[] = "SOCKSIFY_STATE=";
 static const char conf_name[] = "SOCKSIFY_CONF=";
 
-enum { PRELOAD_LEN = sizeof preload - 1, OWN_LEN = sizeof own - 1 };
+enum { PRELOAD_LEN = sizeof preload_name - 1, OWN_LEN = sizeof own - 1 };
 
 static char *const nothing[] = { NULL };
 
@@ -185,18 +185,42 @@ void envlist_collect(struct envlist *l, char *const env[], const struct envlist_
 }
 
 /* The loader splits at blanks and colons. */
+static const char separators[] = ": ";
+
+static bool is_path(const char *entry, size_t len, const char *path)
+{
+    return len == strlen(path) && memcmp(entry, path, len) == 0;
+}
+
 static bool lists(const char *list, const char *object)
 {
-    size_t len = strlen(object);
-
     while (*list) {
-        size_t entry = strcspn(list, ": ");
+        size_t len = strcspn(list, separators);
 
-        if (entry == len && memcmp(list, object, len) == 0)
+        if (is_path(list, len, object))
             return true;
-        list += entry;
-        list += strspn(list, ": ");
+        list += len;
+        list += strspn(list, separators);
     }
+    return false;
+}
+
+/* An object that does not fit the program: the loader would say so on standard error. */
+static bool is_other(const struct envlist_preload *p, const char *entry, size_t len)
+{
+    if (is_path(entry, len, p->object))
+        return false;
+    for (size_t i = 0; i < p->count; i++)
+        if (is_path(entry, len, p->others[i]))
+            return true;
+    return false;
+}
+
+static bool lists_other(const char *list, const struct envlist_preload *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->others[i], p->object) != 0 && lists(list, p->others[i]))
+            return true;
     return false;
 }
 
@@ -211,7 +235,7 @@ static struct standing survey(char *const envp[])
     struct standing s = { .value = NULL };
 
     for (char *const *e = array_of(envp); *e; e++, s.variables++) {
-        if (strncmp(*e, preload, PRELOAD_LEN) != 0)
+        if (strncmp(*e, preload_name, PRELOAD_LEN) != 0)
             continue;
         s.value = *e + PRELOAD_LEN;
         s.preloads++;
@@ -219,26 +243,51 @@ static struct standing survey(char *const envp[])
     return s;
 }
 
-/* Is there exactly one LD_PRELOAD, with object in it, or nothing to be put into one? */
-static bool is_right(const struct standing *s, const char *object)
+/* Is there exactly one LD_PRELOAD, with object in it and no other, or nothing to be put into one? */
+static bool is_right(const struct standing *s, const struct envlist_preload *p)
 {
-    return !object || (s->preloads == 1 && lists(s->value, object));
+    return !p->object || (s->preloads == 1 && lists(s->value, p->object) && !lists_other(s->value, p));
 }
 
-/* With one entry less to add when the last of several LD_PRELOADs already has object. */
-static size_t preload_size(const struct standing *s, const char *object)
+/* Append to a text, or only count where there is none.  Returns its new length. */
+static size_t append(char *text, size_t len, const char *from, size_t count)
 {
-    size_t value = s->value ? strlen(s->value) : 0;
-
-    if (s->value && lists(s->value, object))
-        return PRELOAD_LEN + value + 1;
-    return PRELOAD_LEN + strlen(object) + (value ? 1 : 0) + value + 1;
+    if (text)
+        memcpy(text + len, from, count);
+    return len + count;
 }
 
-int envlist_plan(const struct envlist *l, const char *object, char *const envp[], struct envlist_plan *plan)
+static size_t append_entry(char *text, size_t len, const char *entry, size_t count)
+{
+    if (len > PRELOAD_LEN)
+        len = append(text, len, ":", 1);
+    return append(text, len, entry, count);
+}
+
+/* The variable as it must be.  text: NULL to learn how many bytes it takes. */
+static size_t write_preload(char *text, const struct standing *s, const struct envlist_preload *p)
+{
+    const char *list = s->value ? s->value : "";
+    size_t len = append(text, 0, preload_name, PRELOAD_LEN);
+
+    if (!lists(list, p->object))
+        len = append_entry(text, len, p->object, strlen(p->object));
+    while (*list) {
+        size_t count = strcspn(list, separators);
+
+        if (count && !is_other(p, list, count))
+            len = append_entry(text, len, list, count);
+        list += count;
+        list += strspn(list, separators);
+    }
+    return append(text, len, "", 1);
+}
+
+int envlist_plan(const struct envlist *l, const struct envlist_preload *preload, char *const envp[],
+                 struct envlist_plan *plan)
 {
     struct standing s = survey(envp);
-    struct envlist_plan p = { .text = is_right(&s, object) ? 0 : preload_size(&s, object) };
+    struct envlist_plan p = { .text = is_right(&s, preload) ? 0 : write_preload(NULL, &s, preload) };
     size_t missing = 0;
 
     for (size_t i = 0; i < l->count; i++)
@@ -252,31 +301,19 @@ int envlist_plan(const struct envlist *l, const char *object, char *const envp[]
     return 0;
 }
 
-static void write_preload(char *text, const struct standing *s, const char *object)
-{
-    const char *value = s->value ? s->value : "";
-
-    text = put(text, preload, PRELOAD_LEN);
-    if (!lists(value, object)) {
-        text = put(text, object, strlen(object));
-        if (*value)
-            *text++ = ':';
-    }
-    put(text, value, strlen(value) + 1);
-}
-
-size_t envlist_join(const struct envlist *l, const char *object, char *const envp[], char **slots, char *text)
+size_t envlist_join(const struct envlist *l, const struct envlist_preload *preload, char *const envp[], char **slots,
+                    char *text)
 {
     struct standing s = survey(envp);
-    bool right = is_right(&s, object);
+    bool right = is_right(&s, preload);
     size_t n = 0, kept;
 
     if (!right) {
-        write_preload(text, &s, object);
+        write_preload(text, &s, preload);
         slots[n++] = text;
     }
     for (char *const *e = array_of(envp); *e; e++)
-        if (right || strncmp(*e, preload, PRELOAD_LEN) != 0)
+        if (right || strncmp(*e, preload_name, PRELOAD_LEN) != 0)
             slots[n++] = *e;
     kept = n;
     for (size_t i = 0; i < l->count; i++)

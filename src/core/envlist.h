@@ -20,6 +20,14 @@ struct envlist {
     size_t count;
 };
 
+/* What LD_PRELOAD must hold.  Paths without blank or colon. */
+struct envlist_preload {
+    const char *object;         /* NULL: LD_PRELOAD is left as it is */
+    const char *const *others;  /* count of them: objects for other kinds of programs, which are taken out; object
+                                 * itself may be among them */
+    size_t count;
+};
+
 /* What envlist_join() needs. */
 struct envlist_plan {
     size_t slots;               /* pointers of the joined environment with its NULL; 0: nothing is missing */
@@ -42,18 +50,19 @@ size_t envlist_size(char *const env[], const struct envlist_found *found);
  * memory: envlist_size() bytes, aligned for a pointer; kept by l. */
 void envlist_collect(struct envlist *l, char *const env[], const struct envlist_found *found, void *memory);
 
-/* What would have to be added to envp?  object: what LD_PRELOAD must hold, a path without blank or colon; NULL: leave
- * LD_PRELOAD as it is.
+/* What would have to be changed in envp?
  * Returns 0, or -E2BIG when envp, which lacks something, has more than ENVLIST_MAX variables, or its LD_PRELOAD would
  * grow beyond ENVLIST_PRELOAD_MAX (plan untouched). */
-int envlist_plan(const struct envlist *l, const char *object, char *const envp[], struct envlist_plan *plan);
+int envlist_plan(const struct envlist *l, const struct envlist_preload *preload, char *const envp[],
+                 struct envlist_plan *plan);
 
 /* The joined environment: the variables of envp in their order, then those of l that envp lacks.  A variable that envp
  * has stays as it is, except LD_PRELOAD: one of it, the last of envp's (which the loader goes by), with object before
  * its other entries if it was not among them.
- * l, object, envp: as planned.  slots: plan->slots of them; text: plan->text bytes, kept by slots.
+ * l, preload, envp: as planned.  slots: plan->slots of them; text: plan->text bytes, kept by slots.
  * Returns the number of variables before those taken from l. */
-size_t envlist_join(const struct envlist *l, const char *object, char *const envp[], char **slots, char *text);
+size_t envlist_join(const struct envlist *l, const struct envlist_preload *preload, char *const envp[], char **slots,
+                    char *text);
 
 /* The value of the first variable of this name, or NULL.  name: NUL-terminated, without '='. */
 const char *envlist_value(char *const env[], const char *name);

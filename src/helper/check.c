@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../io/program.h"
+#include "../io/objects.h"
 #include "../io/program_elf.h"
 #include "../io/real.h"
 
@@ -39,39 +39,46 @@ static int refuse(const char *name, const struct program_finding *f)
     return say(EXIT_CANNOT_RUN, "%s refused: it %s; %s", name, phrase, remedy);
 }
 
-/* The library is built with this helper, for the same machine and for both libcs. */
-static struct program_object library(void)
+static struct program_object objects[OBJECTS_MAX];
+
+/* What lies where the launcher's object is; a file that cannot be read is the launcher's to tell. */
+static size_t find_objects(const char *path)
 {
-    return (struct program_object) { .target = program_own_target(), .libcs = ELF_GLIBC | ELF_MUSL };
+    static char text[(OBJECTS_MAX - 1) * (PATH_SIZE + OBJECTS_NAME_SIZE)];
+
+    if (strlen(path) >= PATH_SIZE || objects_look(path, &objects[0]) != 0)
+        objects[0] = (struct program_object){ program_own_target(), ELF_GLIBC | ELF_MUSL, NULL };
+    return objects_complete(objects, text);
 }
 
-static void judge(const char *path, char *const argv[], struct program_finding *out)
+static void judge(const char *path, char *const argv[], size_t count, struct program_finding *out)
 {
-    const struct program_object object = library();
     const struct program_query query = {
-        .dir = AT_FDCWD, .path = path, .argv = argv, .search = getenv("PATH"), .objects = { &object, 1 }
+        .dir = AT_FDCWD, .path = path, .argv = argv, .search = getenv("PATH"), .objects = { objects, count }
     };
 
     program_judge(&query, out);
 }
 
-int check_command(char **arguments)
+int check_command(char **arguments, const char **object)
 {
     const char *bypass = getenv("SOCKSIFY_BYPASS");
     struct program_finding finding;
     char path[PATH_SIZE];
     int r;
 
-    if (!arguments[0])
+    *object = NULL;
+    if (!arguments[0] || !arguments[1])
         return say(EXIT_OWN, "no command to check");
     real_init();
-    r = program_find(arguments[0], getenv("PATH"), path, sizeof path);
+    r = program_find(arguments[1], getenv("PATH"), path, sizeof path);
     if (r == -EACCES)
-        return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[0], strerror(EACCES));
+        return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[1], strerror(EACCES));
     if (r != 0)
-        return say(EXIT_NOT_FOUND, "%s: command not found", arguments[0]);
+        return say(EXIT_NOT_FOUND, "%s: command not found", arguments[1]);
+    judge(path, arguments + 1, find_objects(arguments[0]), &finding);
+    *object = finding.object ? finding.object->path : NULL;
     if (bypass && strcmp(bypass, "allow") == 0)
         return 0;
-    judge(path, arguments, &finding);
     return program_bypasses(finding.reason) ? refuse(path, &finding) : 0;
 }

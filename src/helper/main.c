@@ -76,11 +76,24 @@ static int show(char **arguments)
     return status;
 }
 
+static int check(char **arguments)
+{
+    const char *object;
+
+    return check_command(arguments, &object);
+}
+
+/* The launcher reads what to preload. */
 static int check_launch(char **arguments)
 {
+    const char *object = NULL;
     int status = check_conf(arguments);
 
-    return status ? status : check_command(arguments + 1);
+    if (!status)
+        status = check_command(arguments + 1, &object);
+    if (!status && object)
+        puts(object);
+    return status;
 }
 
 static const struct command {
@@ -91,8 +104,9 @@ static const struct command {
     { "conf", check_conf, "conf GIVEN                       check the configuration; GIVEN: letters of options" },
     { "proxy", diagnose, "proxy GIVEN                      ask the proxy what it can do" },
     { "show", show, "show GIVEN                       write the configuration" },
-    { "check", check_command, "check COMMAND [ARGUMENT]         check that the command would use the proxy" },
-    { "launch", check_launch, "launch GIVEN COMMAND [ARGUMENT]  both" },
+    { "check", check, "check OBJECT COMMAND [ARGUMENT]  check that the command would use the proxy" },
+    { "launch", check_launch, "launch GIVEN OBJECT COMMAND [ARGUMENT]\n"
+                              "                                   both, and write which object to preload" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

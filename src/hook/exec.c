@@ -44,12 +44,13 @@ static int call_execveat(const struct launch *l, char *const argv[], char *const
 /* Both leave errno.  A success does not return. */
 enum outcome { OUTCOME_FAILED, OUTCOME_REFUSED };
 
-static enum outcome become(call *function, const struct launch *l, char *const argv[], char *const envp[])
+static enum outcome become(call *function, const struct launch *l, const char *object, char *const argv[],
+                           char *const envp[])
 {
     void *memory = NULL;
     bool map = false;
     size_t size = 0;
-    int r = launch_measure(envp, &size);
+    int r = launch_measure(object, envp, &size);
 
     if (r == 0 && size > LAUNCH_ON_STACK && !process_is_guest()) {
         map = true;
@@ -64,7 +65,7 @@ static enum outcome become(call *function, const struct launch *l, char *const a
         memory = alloca(size);
     /* Handshakes are this image's: the next one would find a socket in the middle of one. */
     guard_drain_for_exec();
-    function(l, argv, launch_join(envp, size, memory));
+    function(l, argv, launch_join(object, envp, size, memory));
     if (map)
         launch_unmap(memory, size);
     return OUTCOME_FAILED;
@@ -72,15 +73,16 @@ static enum outcome become(call *function, const struct launch *l, char *const a
 
 static enum outcome judged(call *function, const struct launch *l, char *const argv[], char *const envp[])
 {
+    const char *object;
     int r;
 
     if (launch_idle()) {
         function(l, argv, envp);
         return OUTCOME_FAILED;
     }
-    r = launch_judge(l, argv, envp);
+    r = launch_judge(l, argv, envp, &object);
     if (r == 0)
-        return become(function, l, argv, envp);
+        return become(function, l, object, argv, envp);
     errno = -r;
     return OUTCOME_REFUSED;
 }

@@ -25,17 +25,16 @@ static void tell(const struct launch *l, const struct program_finding *finding)
 
 /* The loader starts a program without an object it cannot read: after chroot(), setuid(), or when the file was
  * removed. */
-static bool can_be_preloaded(void)
+static bool can_be_preloaded(const struct program_object *object)
 {
-    const char *path = process.carry.object_count ? process.carry.objects[0].path : NULL;
-    int fd = path ? file_open(path, O_RDONLY, 0) : -ENOENT;
+    int fd = object && object->path ? file_open(object->path, O_RDONLY, 0) : -ENOENT;
 
     if (fd >= 0)
         real_close(fd);
     return fd >= 0;
 }
 
-int launch_judge(const struct launch *l, char *const argv[], char *const envp[])
+static void judge(const struct launch *l, char *const argv[], char *const envp[], struct program_finding *out)
 {
     struct program_query query = {
         .dir = l->dir, .path = l->path, .argv = argv,
@@ -43,14 +42,23 @@ int launch_judge(const struct launch *l, char *const argv[], char *const envp[])
         .search = envlist_value(envp, "PATH"),
         .objects = { process.carry.objects, process.carry.object_count }
     };
+
+    program_judge(&query, out);
+}
+
+int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object)
+{
     struct program_finding finding;
 
-    if (process.conf.bypass == CONF_BYPASS_ALLOW || !l->path)
+    *object = process.carry.objects[0].path;
+    if (!l->path || (!l->path[0] && !(l->flags & AT_EMPTY_PATH)))
+        return 0;    /* EFAULT or ENOENT, which the kernel will say */
+    judge(l, argv, envp, &finding);
+    if (finding.object && finding.object->path)
+        *object = finding.object->path;
+    if (process.conf.bypass == CONF_BYPASS_ALLOW)
         return 0;
-    if (!l->path[0] && !(l->flags & AT_EMPTY_PATH))
-        return 0;    /* ENOENT, which the kernel will say */
-    program_judge(&query, &finding);
-    if (!program_bypasses(finding.reason) && finding.reason == PROGRAM_CARRIED && !can_be_preloaded()) {
+    if (finding.reason == PROGRAM_CARRIED && !can_be_preloaded(finding.object)) {
         log_line(CONF_LOG_WARN, "%s refused: the object that carries it to the proxy cannot be read from here any more;"
                  " SOCKSIFY_BYPASS=allow runs it without the proxy", l->path[0] ? l->path : "program in an open file");
         return -EACCES;
@@ -61,11 +69,16 @@ int launch_judge(const struct launch *l, char *const argv[], char *const envp[])
     return -EACCES;
 }
 
-int launch_measure(char *const envp[], size_t *size)
+struct envlist_preload launch_preload(const char *object)
 {
-    const struct carry *c = &process.carry;
+    return (struct envlist_preload){ object, process.carry.paths, process.carry.path_count };
+}
+
+int launch_measure(const char *object, char *const envp[], size_t *size)
+{
+    const struct envlist_preload preload = launch_preload(object);
     struct envlist_plan plan;
-    int r = envlist_plan(&c->list, c->objects[0].path, envp, &plan);
+    int r = envlist_plan(&process.carry.list, &preload, envp, &plan);
 
     if (r != 0) {
         log_line(CONF_LOG_WARN, "exec refused: variables of ours are missing, and there are too many others to add them"
@@ -76,14 +89,15 @@ int launch_measure(char *const envp[], size_t *size)
     return 0;
 }
 
-char **launch_join(char *const envp[], size_t size, void *memory)
+char **launch_join(const char *object, char *const envp[], size_t size, void *memory)
 {
-    const struct carry *c = &process.carry;
+    const struct envlist_preload preload = launch_preload(object);
+    const struct envlist *list = &process.carry.list;
     struct envlist_plan plan;
 
-    if (size == 0 || envlist_plan(&c->list, c->objects[0].path, envp, &plan) != 0)
+    if (size == 0 || envlist_plan(list, &preload, envp, &plan) != 0)
         return (char **)envp;
-    envlist_join(&c->list, c->objects[0].path, envp, memory, (char *)memory + plan.slots * sizeof(char *));
+    envlist_join(list, &preload, envp, memory, (char *)memory + plan.slots * sizeof(char *));
     return memory;
 }
 

@@ -25,18 +25,22 @@ static inline bool launch_idle(void)
     return process.conf.state == CONF_NONE;
 }
 
-/* May this program be started?  argv, envp: as it will get them, either may be NULL; envp gives the PATH of
- * `env NAME`.
- * Returns 0, or -EACCES after a line that names program, reason and remedy. */
-int launch_judge(const struct launch *l, char *const argv[], char *const envp[]);
+/* May this program be started, and with which object?  argv, envp: as it will get them, either may be NULL; envp gives
+ * the PATH of `env NAME`.
+ * Returns 0, with the path for launch_measure() in *object (NULL: none); or -EACCES after a line that names program,
+ * reason and remedy. */
+int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object);
 
 /* How much is missing from this environment?
  * Returns 0 with the bytes that launch_join() needs, 0: nothing is missing; -E2BIG after a line (size untouched). */
-int launch_measure(char *const envp[], size_t *size);
+int launch_measure(const char *object, char *const envp[], size_t *size);
 
-/* The environment to start the program with.  memory: size bytes as measured, on the caller's stack; they are kept by
- * the result.  envp itself when size is 0. */
-char **launch_join(char *const envp[], size_t size, void *memory);
+/* The environment to start the program with.  object, envp, size: as measured.  memory: size bytes, on the caller's
+ * stack; they are kept by the result.  envp itself when size is 0. */
+char **launch_join(const char *object, char *const envp[], size_t size, void *memory);
+
+/* The same in steps: what LD_PRELOAD must be. */
+struct envlist_preload launch_preload(const char *object);
 
 /* A joined environment that is larger than this goes into mapped memory: threads have stacks of 16 KiB. */
 enum { LAUNCH_ON_STACK = 4096 };

@@ -25,11 +25,12 @@ static int start(spawn *function, const struct launch *l, pid_t *pid, const char
 {
     int entry_errno = errno;
     void *memory = NULL;
+    const char *object;
     size_t size = 0;
-    int r = launch_judge(l, argv, envp);
+    int r = launch_judge(l, argv, envp, &object);
 
     if (r == 0)
-        r = launch_measure(envp, &size);
+        r = launch_measure(object, envp, &size);
     if (r == 0 && size > LAUNCH_ON_STACK) {
         memory = launch_map(size);
         r = memory ? 0 : -ENOMEM;
@@ -39,7 +40,7 @@ static int start(spawn *function, const struct launch *l, pid_t *pid, const char
         return -r;
     if (size && !memory)
         memory = alloca(size);
-    r = function(pid, name, actions, attributes, argv, launch_join(envp, size, memory));
+    r = function(pid, name, actions, attributes, argv, launch_join(object, envp, size, memory));
     if (size > LAUNCH_ON_STACK)
         launch_unmap(memory, size);
     return r;
@@ -126,12 +127,12 @@ static size_t list_size(const struct envlist *l)
 
 /* Is this what was made last time, for the same environment?  A program may put its own array into environ again
  * before each call. */
-static bool serves_again(char **vars, size_t slots)
+static bool serves_again(const char *object, char **vars, size_t slots)
 {
     char **env = environ;
     size_t size, count = 0;
 
-    if (!vars || launch_measure(vars, &size) != 0 || size != 0)
+    if (!vars || launch_measure(object, vars, &size) != 0 || size != 0)
         return false;
     while (vars[count])
         count++;
@@ -143,22 +144,24 @@ static bool serves_again(char **vars, size_t slots)
     return true;
 }
 
-static int restore_environ(void)
+/* object: for the shell. */
+static int restore_environ(const char *object)
 {
-    const struct carry *c = &process.carry;
+    const struct envlist_preload preload = launch_preload(object);
+    const struct envlist *list = &process.carry.list;
     char **vars = atomic_load(&process.restored);
     struct envlist_plan plan;
     size_t size, kept;
-    int r = launch_measure(environ, &size);
+    int r = launch_measure(object, environ, &size);
 
     if (r != 0 || size == 0)
         return r;
-    envlist_plan(&c->list, c->objects[0].path, environ, &plan);
-    if (!serves_again(vars, plan.slots)) {
-        vars = launch_map(size + list_size(&c->list));
+    envlist_plan(list, &preload, environ, &plan);
+    if (!serves_again(object, vars, plan.slots)) {
+        vars = launch_map(size + list_size(list));
         if (!vars)
             return -ENOMEM;
-        kept = envlist_join(&c->list, c->objects[0].path, environ, vars, (char *)(vars + plan.slots));
+        kept = envlist_join(list, &preload, environ, vars, (char *)(vars + plan.slots));
         own_strings(vars + kept, (char *)vars + size);
         atomic_store(&process.restored, vars);
     }
@@ -169,10 +172,11 @@ static int restore_environ(void)
 static int prepare_shell(void)
 {
     static const struct launch shell = { .dir = AT_FDCWD, .path = "/bin/sh" };
-    int entry_errno = errno, r = launch_judge(&shell, NULL, environ);
+    const char *object;
+    int entry_errno = errno, r = launch_judge(&shell, NULL, environ, &object);
 
     if (r == 0)
-        r = restore_environ();
+        r = restore_environ(object);
     errno = entry_errno;
     return r;
 }

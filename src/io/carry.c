@@ -76,30 +76,38 @@ static int visit(struct dl_phdr_info *info, size_t size, void *context)
     return 1;
 }
 
+/* In 32 bits the two libcs have calls of their own. */
 static unsigned served(const struct loaded *l)
 {
-    if (!l->needs)
+    if (!l->needs && sizeof(long) == sizeof(int64_t))
         return ELF_GLIBC | ELF_MUSL;
     return gnu_get_libc_version ? ELF_GLIBC : ELF_MUSL;
+}
+
+static void find_objects(struct carry *c, const struct loaded *l, const char *path, char *text)
+{
+    c->objects[0] = (struct program_object){ .target = program_own_target(), .libcs = served(l), .path = path };
+    c->object_count = objects_complete(c->objects, text);
+    for (size_t i = 0; i < c->object_count; i++)
+        if (c->objects[i].path)
+            c->paths[c->path_count++] = c->objects[i].path;
 }
 
 int carry_init(struct carry *c, char *const env[], const struct envlist_found *found)
 {
     struct loaded l = { .path = "" };
-    size_t list = envlist_size(env, found), size;
+    size_t list = envlist_size(env, found), path_size, size;
     char *memory;
 
     dl_iterate_phdr(visit, &l);
-    size = list + strlen(l.path) + 1;
+    path_size = strlen(l.path) + 1;
+    size = list + path_size + (OBJECTS_MAX - 1) * (path_size + OBJECTS_NAME_SIZE);
     memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return -ENOMEM;
     envlist_collect(&c->list, env, found, memory);
     strcpy(memory + list, l.path);
+    find_objects(c, &l, l.path[0] ? memory + list : NULL, memory + list + path_size);
     mprotect(memory, size, PROT_READ);
-    c->objects[0].target = program_own_target();
-    c->objects[0].libcs = served(&l);
-    c->objects[0].path = l.path[0] ? memory + list : NULL;
-    c->object_count = CARRY_OBJECTS;
     return 0;
 }
