@@ -13,7 +13,7 @@
 #include "probe_odd.h"
 #include "probe_text.h"
 
-enum { LEFT = 4 };    /* bytes that can be read before a page that cannot */
+enum { LEFT = 3 };    /* bytes that can be read before a page that cannot */
 
 static const char *place_name;
 
