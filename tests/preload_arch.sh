@@ -4,6 +4,8 @@
 # 32 bits, and those of event loops with one whose times have 64.
 set -u
 
+: "${srcdir:=.}"
+
 [ -n "${OBJECT32:-}" ] || {
     echo 'skipped: configure found no compiler for 32-bit programs' >&2
     exit 77

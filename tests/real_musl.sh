@@ -11,7 +11,6 @@ mkdir "$work/www"
 start_httpd
 start_leak $proxy4 1080
 
-
 # made COMPILER: its two programs.
 made()
 {
