@@ -8,9 +8,9 @@
 #
 # A test ends with `finish`; a program it lacks is named by `have`, and then a test without faults counts as skipped.
 
-# No test lasts longer than this, whatever hangs.
+# No test lasts longer than this, whatever hangs; one that must sets real_limit, in seconds.
 if [ -z "${real_timed:-}" ]; then
-    real_timed=1 exec timeout -k 10 115 bash "$0" "$@"
+    real_timed=1 exec timeout -k 10 "${real_limit:-115}" bash "$0" "$@"
 fi
 
 . "${srcdir:-.}/guard.sh"
