@@ -29,12 +29,12 @@ worked()
 }
 
 have make curl danted git || finish
-git -C "$top_srcdir" rev-parse -q --verify HEAD >/dev/null 2>&1 || skip 'no repository to clone'
+git -c safe.directory='*' -C "$top_srcdir" rev-parse -q --verify HEAD >/dev/null 2>&1 || skip 'no repository to clone'
 network
 start_httpd
 start_leak $proxy4 1081
 start_danted username
-git clone -q "$top_srcdir" "$clone" 2>"$work/err" || skip "cannot clone: $(cat "$work/err")"
+git -c safe.directory='*' clone -q "$top_srcdir" "$clone" 2>"$work/err" || skip "cannot clone: $(cat "$work/err")"
 
 # The two commands to set it up, as README has them.
 sed -n 's/^    \$ \(scripts\/[a-z]*\)$/\1/p' "$clone/README" | sed '/bootstrap/d' >"$work/commands"
@@ -45,8 +45,8 @@ as_new "$(sed -n 1p "$work/commands")"
 worked demo $? '^hello from the target, asked as demo.example' '^hello from the target, asked as 127.0.0.1' \
     '^  request CONNECT name demo.example' '^  request CONNECT ipv4 127.0.0.1'
 
-# All its tests would run this one again.
-as_new CHECK_ONLY='check_addr guard_size.sh launcher.sh preload_connect.sh' "$(sed -n 2p "$work/commands")" --quick
+# All its tests would run this one again.  Without optimization it is built in half the time.
+as_new CFLAGS=-O0 CHECK_ONLY='check_addr guard_size.sh launcher.sh preload_connect.sh' "$(sed -n 2p "$work/commands")" --quick
 worked check $? '^4 passed, 0 failed, 0 skipped$'
 
 mark_leak
