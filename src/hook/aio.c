@@ -43,7 +43,7 @@ int aio_write64(struct aiocb64 *control)
     return HOOK_HAVE(aio_write64) ? real.aio_write64(control) : absent();
 }
 
-int lio_listio(int mode, struct aiocb *const list[], int count, struct sigevent *event)
+int lio_listio(int mode, aio_list list, int count, struct sigevent *event)
 {
     hook_enter();
     for (int i = 0; i < count; i++) {

@@ -232,7 +232,7 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
 }
 
 /* While a handshake is pending its replies may lie in the socket; the program's bytes are none. */
-int ioctl(int fd, unsigned long request, ...)
+int ioctl(int fd, ioctl_request request, ...)
 {
     int entry_errno = errno, waiting;
     va_list arguments;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* datagram_recv.c - a datagram on its way from the relay to the program */
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,6 +9,7 @@
 #include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/memory.h"
+#include "../io/message.h"
 #include "../io/vector.h"
 #include "datagram.h"
 #include "datagram_place.h"
@@ -199,6 +201,7 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
     r.a = assoc_of(&process.assoc, datagram_handle(fd));
     if (!r.a || flags & MSG_ERRQUEUE)
         return false;
+    message_trim(m);
     r.fd = fd;
     r.flags = flags;
     r.m = m;

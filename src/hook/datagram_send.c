@@ -6,6 +6,7 @@
 
 #include "../io/clock.h"
 #include "../io/memory.h"
+#include "../io/message.h"
 #include "../io/vector.h"
 #include "datagram.h"
 #include "stray.h"
@@ -21,11 +22,10 @@ enum {
 /* The kernel would cut a large one into several, of which only the first had a header. */
 static bool asks_for_segments(const struct msghdr *m)
 {
-    struct msghdr *message = (struct msghdr *)m;
+    struct cmsghdr *c = NULL;
+    size_t len = 0;
 
-    if (!m->msg_control || m->msg_controllen == 0)
-        return false;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    while ((c = message_control(m, c, &len))) {
         if (c->cmsg_level == LEVEL_UDP && c->cmsg_type == MESSAGE_SEGMENT)
             return true;
     }

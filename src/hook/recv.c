@@ -5,6 +5,7 @@
 
 #include "../io/clock.h"
 #include "../io/memory.h"
+#include "../io/message.h"
 #include "datagram_place.h"
 #include "guard.h"
 #include "number.h"
@@ -15,10 +16,13 @@ enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
 /* The numbers that came with SCM_RIGHTS were made anew: what was known of them is over. */
 static void forget_passed(struct msghdr *message)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    struct cmsghdr *c = NULL;
+    size_t len = 0;
+
+    while ((c = message_control(message, c, &len))) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
-        for (size_t used = CMSG_LEN(0); used + sizeof(int) <= c->cmsg_len; used += sizeof(int)) {
+        for (size_t used = CMSG_LEN(0); used + sizeof(int) <= len; used += sizeof(int)) {
             int fd;
 
             memcpy(&fd, (unsigned char *)c + used, sizeof fd);
@@ -109,7 +113,7 @@ static bool is_relayed(int fd, const struct mmsghdr *messages, int flags)
     return datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE);
 }
 
-int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags, struct timespec *timeout)
 {
     int entry_errno = errno, result;
     struct timespec left;

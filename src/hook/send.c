@@ -7,6 +7,7 @@
 #include "../io/kind.h"
 #include "../io/log.h"
 #include "../io/memory.h"
+#include "../io/message.h"
 #include "datagram_place.h"
 #include "guard.h"
 #include "stray.h"
@@ -121,10 +122,13 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
 /* Who gets a socket in the middle of its handshake has nobody to go on with it. */
 static void drain_passed(struct msghdr *m)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+    struct cmsghdr *c = NULL;
+    size_t len = 0;
+
+    while ((c = message_control(m, c, &len))) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
-        for (size_t used = CMSG_LEN(0); used + sizeof(int) <= c->cmsg_len; used += sizeof(int)) {
+        for (size_t used = CMSG_LEN(0); used + sizeof(int) <= len; used += sizeof(int)) {
             int fd;
 
             memcpy(&fd, (unsigned char *)c + used, sizeof fd);
@@ -158,6 +162,7 @@ static int judge_message(int fd, const struct msghdr *message, int flags, struct
 
     if (!memory_take(taken, message, sizeof *taken))
         return -EFAULT;
+    message_trim(taken);
     /* Here the kernel cuts the length, where sendto() says EINVAL. */
     if ((int)taken->msg_namelen > (int)sizeof *name)
         taken->msg_namelen = sizeof *name;
@@ -283,7 +288,7 @@ static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flag
 }
 
 /* As the kernel: the messages before the first that fails go out, and the failure shows in the next call. */
-int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags)
 {
     int entry_errno = errno;
     unsigned done = 0;

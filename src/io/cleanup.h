@@ -11,22 +11,24 @@ struct cleanup {
     void *room[8];
 };
 
-void _pthread_cleanup_push(struct cleanup *buffer, void (*routine)(void *), void *argument) __attribute__((weak));
-void _pthread_cleanup_pop(struct cleanup *buffer, int execute) __attribute__((weak));
+/* Under names of our own, since musl's headers declare them with its own type. */
+void cleanup_push(struct cleanup *buffer, void (*routine)(void *), void *argument)
+    __asm__("_pthread_cleanup_push") __attribute__((weak));
+void cleanup_pop(struct cleanup *buffer, int execute) __asm__("_pthread_cleanup_pop") __attribute__((weak));
 
 /* Have routine(argument) run when this thread is cancelled before cleanup_end().  buffer: of a frame that lives until
  * then. */
 static inline void cleanup_begin(struct cleanup *buffer, void (*routine)(void *), void *argument)
 {
-    if (_pthread_cleanup_push && _pthread_cleanup_pop)
-        _pthread_cleanup_push(buffer, routine, argument);
+    if (cleanup_push && cleanup_pop)
+        cleanup_push(buffer, routine, argument);
 }
 
 /* The call has returned; the routine is not run.  In the reverse order of cleanup_begin(). */
 static inline void cleanup_end(struct cleanup *buffer)
 {
-    if (_pthread_cleanup_push && _pthread_cleanup_pop)
-        _pthread_cleanup_pop(buffer, 0);
+    if (cleanup_push && cleanup_pop)
+        cleanup_pop(buffer, 0);
 }
 
 #endif

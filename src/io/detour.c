@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "message.h"
 #include "real.h"
 
 /* Numbers that some headers lack, or keep where they cannot be included. */
@@ -173,9 +174,9 @@ static bool is_route(const struct cmsghdr *c)
     }
 }
 
-static enum detour of_message(const struct cmsghdr *c)
+static enum detour of_message(const struct cmsghdr *c, size_t len)
 {
-    size_t size = c->cmsg_len > CMSG_LEN(0) ? c->cmsg_len - CMSG_LEN(0) : 0;
+    size_t size = len > CMSG_LEN(0) ? len - CMSG_LEN(0) : 0;
     struct in6_pktinfo six;
     struct in_pktinfo four;
 
@@ -195,11 +196,12 @@ static enum detour of_message(const struct cmsghdr *c)
 
 unsigned detour_control(const struct msghdr *m)
 {
-    struct msghdr *message = (struct msghdr *)m;
     unsigned found = DETOUR_NONE;
+    struct cmsghdr *c = NULL;
+    size_t len = 0;
 
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
-        found |= of_message(c);
+    while ((c = message_control(m, c, &len)))
+        found |= of_message(c, len);
     return found;
 }
 

@@ -67,6 +67,17 @@ struct interval64 {
     int64_t s, us;
 };
 
+/* What the two libcs declare in different ways. */
+#ifdef __GLIBC__
+typedef unsigned long ioctl_request;
+typedef int mmsg_flags;
+typedef struct aiocb *const *aio_list;
+#else
+typedef int ioctl_request;
+typedef unsigned mmsg_flags;
+typedef struct aiocb *__restrict const *aio_list;
+#endif
+
 struct gaicb;
 struct mmsghdr;
 struct sigevent;
