@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # Programs made for musl work with the same object as those for glibc: by name and by address, with blocking and with
-# non-blocking sockets, and what they start in turn.
+# non-blocking sockets, and what they start in turn.  So they do with one that musl-gcc has built.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+# It builds all of src.
+export real_limit=300
 . "${srcdir:-.}/real.sh"
 
 need_tool musl-gcc
 network
 mkdir "$work/www"
 start_httpd
-start_leak $proxy4 1080
+start_leak $proxy4 1080 $proxy4 1024-65535
 
 # made COMPILER: its two programs.
 made()
@@ -28,6 +30,33 @@ fetched()
     same "$what" "$want" "$(through "$@" 2>&1)"
     same "$what: the proxy" "$request" "$(grep ^request "$work/seen")"
     no_leak "$what"
+}
+
+# What musl leaves to chance in its headers is none of a message.
+headers()
+{
+    musl-gcc -std=gnu11 -O2 -o "$work/headers" "$srcdir/real_headers.c" 2>"$work/err" ||
+        fault "real_headers.c: $(cat "$work/err")"
+    same "$1: message headers" 'a datagram sent: 5
+and received: 5
+a descriptor sent: 1
+and received: 1' "$(through "$work/headers" $target4 7 2>&1)"
+    no_leak "$1: message headers"
+}
+
+# Sets OBJECT to one of musl's own, built as README has it.
+build_by_musl()
+{
+    local top
+    top=$(cd "$top_srcdir" && pwd)
+    [ ! -e "$top/config.status" ] || { echo 'not tried: a build in the source tree is in the way' >&2; return 1; }
+    mkdir "$work/build" && cd "$work/build" || return
+    if ! { "$top/configure" -q CC=musl-gcc CFLAGS=-O0 --enable-werror --without-check && make -s -C src; } \
+        >"$work/built" 2>&1; then
+        fault "built by musl-gcc: $(tail -n 12 "$work/built")"
+        return 1
+    fi
+    OBJECT=$work/build/src/.libs/libsocksify.so
 }
 
 by_musl()
@@ -58,6 +87,14 @@ command -v gcc >/dev/null || glibc=cc
 made musl-gcc musl
 made $glibc linux
 start_proxyd
+start "$target" echo $python "$srcdir/real_echo.py" 7
+listening "$target" 7 echo u
 mark_leak
 by_musl
+headers 'the object of both'
+if build_by_musl; then
+    fetched "an object of musl's" "four.example: hello 203.0.113.1 at $target4 as four.example" \
+        'request CONNECT name four.example:80' "$work/fetch-musl-gcc" four.example 80 nonblocking
+    headers "an object of musl's"
+fi
 finish
