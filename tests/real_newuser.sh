@@ -4,7 +4,7 @@
 # curl through danted with user and password.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # It builds twice, on a machine that has other things to do.
-export real_limit=600
+export real_limit=900
 . "${srcdir:-.}/real.sh"
 . "${srcdir:-.}/installed.sh"
 
