@@ -54,7 +54,7 @@ static bool is_known(const struct program_object *table, size_t count, const str
     return false;
 }
 
-size_t objects_complete(struct program_object table[OBJECTS_MAX], char *text)
+size_t objects_complete(struct program_object *table, char *text)
 {
     const char *own = table[0].path, *slash = own ? strrchr(own, '/') : NULL;
     size_t count = 1, directory = slash ? (size_t)(slash + 1 - own) : 0;

@@ -24,6 +24,6 @@ int objects_look(const char *path, struct program_object *out);
  * table: room for OBJECTS_MAX, of which the first is filled; nothing is added when its path is NULL.
  * text: (OBJECTS_MAX - 1) * (strlen(path) + OBJECTS_NAME_SIZE) bytes, kept by the table.
  * Returns the number of objects in the table. */
-size_t objects_complete(struct program_object table[OBJECTS_MAX], char *text);
+size_t objects_complete(struct program_object *table, char *text);
 
 #endif
