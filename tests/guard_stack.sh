@@ -8,7 +8,7 @@
 
 handler_max=6656    # bytes
 other_max=8704      # for what POSIX lets no signal handler call
-others='^(__res_|res_|gethostby|getaddrinfo|getnameinfo|(__)?sendmmsg|recvmmsg|syscall|posix_spawn|popen|system)'
+others='^(__res_|res_|gethostby|getaddrinfo|getnameinfo|(__)?sendmmsg|(__)?recvmmsg|syscall|posix_spawn|popen|system)'
 
 : "${OBJDUMP:=objdump}"
 need_tool "$OBJDUMP"
