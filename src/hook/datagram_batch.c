@@ -4,12 +4,14 @@
  * Only what needs no room beyond the batch's own goes together: one piece each, headers of addresses.  The rest goes
  * one by one, by datagram_send.c and datagram_recv.c, which have the reasons for each step.
  */
+#include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/memory.h"
+#include "../io/message.h"
 #include "../io/vector.h"
 #include "datagram_place.h"
 #include "datagram_source.h"
@@ -76,8 +78,10 @@ bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
     struct sockaddr_in6 own;
     struct msghdr m;
 
-    if (b->count == DATAGRAM_BATCH || !memory_take(&m, message, sizeof m) || m.msg_iovlen > 1 ||
-        (m.msg_control && m.msg_controllen) ||
+    if (b->count == DATAGRAM_BATCH || !memory_take(&m, message, sizeof m))
+        return false;
+    message_trim(&m);
+    if (m.msg_iovlen > 1 || (m.msg_control && m.msg_controllen) ||
         (m.msg_iovlen && !memory_take(&piece[1], m.msg_iov, sizeof piece[1])))
         return false;
     piece[0].iov_base = b->facts.header;
@@ -136,10 +140,13 @@ static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned c
     unsigned good = 0;
 
     for (; good < count; good++) {
-        const struct msghdr *m = &messages[good].msg_hdr;
+        struct msghdr *m = &messages[good].msg_hdr;
 
-        if (!memory_writable(&messages[good], sizeof messages[good]) || m->msg_iovlen != 1 ||
-            (m->msg_name && (int)m->msg_namelen < 0) || !memory_readable(m->msg_iov, sizeof *m->msg_iov) ||
+        if (!memory_writable(&messages[good], sizeof messages[good]))
+            break;
+        message_trim(m);
+        if (m->msg_iovlen != 1 || (m->msg_name && (int)m->msg_namelen < 0) ||
+            !memory_readable(m->msg_iov, sizeof *m->msg_iov) ||
             m->msg_iov->iov_len > SSIZE_MAX - UDP_HEADER_MAX || !alike(m, &messages[0].msg_hdr))
             break;
         v->piece[good][0] = (struct iovec){ v->head[good], UDP_HEADER_IPV4 };

@@ -45,7 +45,7 @@ void datagram_joined(int epfd)
 
 static bool readable(const struct msghdr *m)
 {
-    for (size_t i = 0; i < m->msg_iovlen; i++) {
+    for (size_t i = 0; i < (size_t)m->msg_iovlen; i++) {
         if (!memory_readable(m->msg_iov[i].iov_base, m->msg_iov[i].iov_len))
             return false;
     }
