@@ -9,15 +9,23 @@ unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
 for command in refused-calls flip cut-short duplicates many-duplicates over sets together forks vforks timeouts signals \
-    cancelled other-calls streams; do
+    cancelled other-calls streams guests; do
     passes "$command" $command "$at" "$control"
 done
 passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"
 
-bare give-up "127.0.0.1:$full" - >"$work/expected"
-under give-up "$at" "$control"
-result "shutdown() and AF_UNSPEC" "$work/expected"
-clean "shutdown() and AF_UNSPEC"
+# like_bare NAME COMMAND: what it prints is what it prints bare, of a connection whose SYN is held.
+like_bare()
+{
+    bare "$2" "127.0.0.1:$full" - >"$work/expected" || bad "bare: $2"
+    under "$2" "$at" "$control"
+    result "$1" "$work/expected"
+    clean "$1"
+}
+like_bare "shutdown() and AF_UNSPEC" give-up
+like_bare "any bit in poll()'s events" marks
+like_bare "bad pointers and counts" bad-pointers
+like_bare "select() with a large count" far
 kill "$proxy_pid"
 
 start_proxy --hold reply --refuse 4

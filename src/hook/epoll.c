@@ -12,6 +12,7 @@
 #include "../io/clock.h"
 #include "../io/epollset.h"
 #include "../io/kind.h"
+#include "../io/memory.h"
 #include "datagram.h"
 #include "wait.h"
 
@@ -24,6 +25,7 @@ static bool followed(uint32_t word)
 static int control(int epfd, int op, int fd, struct epoll_event *event)
 {
     int entry_errno = errno, error;
+    struct epoll_event own;
     uint32_t word;
 
     hook_enter();
@@ -40,7 +42,9 @@ static int control(int epfd, int op, int fd, struct epoll_event *event)
     word = fdtab_get(&process.fdtab, fd);
     if (!followed(word) || !process.pending.arena || process_is_guest())
         return real.epoll_ctl(epfd, op, fd, event);
-    error = pending_control(&process.pending, fdtab_handle(word), epfd, op, fd, event);
+    if (op != EPOLL_CTL_DEL && !memory_take(&own, event, sizeof own))
+        return real.epoll_ctl(epfd, op, fd, MEMORY_NOWHERE);
+    error = pending_control(&process.pending, fdtab_handle(word), epfd, op, fd, op == EPOLL_CTL_DEL ? event : &own);
     if (!error && op != EPOLL_CTL_DEL) {
         fdtab_change(&process.fdtab, fd, 0, FDTAB_REGISTERED);
         fdtab_change(&process.fdtab, epfd, 0, FDTAB_SET);
@@ -192,6 +196,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, cons
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
 {
     bool idle = guard_idle();
+    struct timespec own;
     struct wait w;
     int n = 0;
 
@@ -199,7 +204,9 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct tim
         errno = ENOSYS;
         return -1;
     }
-    if (idle || !wait_is_time(timeout)) {
+    if (!idle && timeout)
+        timeout = memory_take(&own, timeout, sizeof own) ? &own : MEMORY_NOWHERE;
+    if (idle || timeout == MEMORY_NOWHERE || !wait_is_time(timeout)) {
         n = real.epoll_pwait2(epfd, events, max, timeout, mask);
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;

@@ -31,6 +31,13 @@ bool guard_idle_now(void)
            (hook_idle(GATE_DATAGRAM) || !assoc_any(&process.assoc));
 }
 
+pending_handle guard_handle_of(int fd, uint32_t word)
+{
+    pending_handle handle = fdtab_handle(word);
+
+    return process_is_guest() && !pending_is_of(&process.pending, fd, handle) ? 0 : handle;
+}
+
 bool guard_step(int fd, pending_handle handle)
 {
     uint32_t word;

@@ -23,6 +23,9 @@ static inline bool guard_idle(void)
     return hook_idle(GATE_PENDING | GATE_DATAGRAM) || guard_idle_now();
 }
 
+/* The handle in the word of fd.  0 in a process whose table is another's, when its fd is another socket by now. */
+pending_handle guard_handle_of(int fd, uint32_t word);
+
 /* The handle of fd's pending handshake, or 0. */
 static inline pending_handle guard_handle(int fd)
 {
@@ -32,7 +35,7 @@ static inline pending_handle guard_handle(int fd)
         return 0;
     word = fdtab_get(&process.fdtab, fd);
     /* A datagram socket's handle is that of an association. */
-    return (word & FDTAB_KIND) == KIND_DATAGRAM ? 0 : fdtab_handle(word);
+    return (word & FDTAB_KIND) == KIND_DATAGRAM || !fdtab_handle(word) ? 0 : guard_handle_of(fd, word);
 }
 
 /* Step the handshake of fd once.  Returns true while it lasts.  Async-signal-safe. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* poll.c - poll(), while handshakes are pending */
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -8,10 +9,14 @@
 #include "../io/memory.h"
 #include "wait.h"
 
-static bool concerns_us(const struct pollfd *fds, nfds_t count)
+/* What is wrong with the array the kernel knows best.  A count beyond what it takes fits no memory, or is refused when
+ * we ask it for as many. */
+static bool concerns_us(struct pollfd *fds, nfds_t count)
 {
+    if (count > UINT_MAX || !memory_writable(fds, count * sizeof *fds))
+        return false;
     if (assoc_any(&process.assoc))
-        return memory_readable(fds, count * sizeof *fds);
+        return true;
     for (nfds_t i = 0; i < count; i++) {
         if (wait_concerns(fds[i].fd))
             return true;

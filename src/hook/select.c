@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "../io/clock.h"
@@ -45,15 +46,68 @@ static void clear_set(fd_set *set, int n)
         memset(set, 0, ((size_t)n + bits - 1) / bits * sizeof(unsigned long));
 }
 
-static bool readable(const fd_set *set, int n)
+/* Does the kernel look at the bit of fd?  Its number must be open, or that is EBADF; a bit beyond the table of open
+ * files stays as it is.  zeros: bits enough, and zero. */
+static bool looks_at(int fd, unsigned long *zeros)
 {
-    return !set || memory_readable(set, (size_t)(n + 7) / 8);
+    unsigned bits = CHAR_BIT * sizeof *zeros;
+    unsigned long *word = &zeros[(unsigned)fd / bits], bit = 1ul << (unsigned)fd % bits;
+    struct timespec none = { 0, 0 };
+    bool looks;
+    long n;
+
+    do {
+        *word = bit;
+        n = real.syscall(SYS_pselect6, (long)fd + 1, NULL, NULL, zeros, &none, NULL);
+    } while (n < 0 && errno == EINTR);
+    looks = n != 0 || !(*word & bit);
+    *word = 0;
+    return looks;
 }
 
-static bool select_concerns_us(int n, const fd_set *in, const fd_set *out, const fd_set *except)
+/* The sets end where the kernel's table of open files does, whatever n says: programs pass getdtablesize() with sets
+ * for 1024.  The table has whole words, one at least.  Keeps errno. */
+static int end_of_sets(int n)
 {
+    enum { BITS = CHAR_BIT * sizeof(unsigned long) };
+    int low = 1, high = n / BITS + (n % BITS != 0), saved_errno = errno;
+    struct room zeros;
+
+    if (high <= 1 || room_make(&zeros, (size_t)high * sizeof(long) / sizeof *zeros.array + 1) != 0)
+        return n;
+    if (!zeros.bytes)
+        memset(zeros.stack, 0, sizeof zeros.stack);
+    if (looks_at(n - 1, (unsigned long *)zeros.array))
+        low = high;
+    else
+        high--;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (looks_at(middle * BITS, (unsigned long *)zeros.array))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    room_free(&zeros);
+    errno = saved_errno;
+    return (long)low * BITS < n ? low * BITS : n;
+}
+
+/* Bad pointers are the kernel's to find. */
+static bool is_good(fd_set *set, int n)
+{
+    size_t bits = CHAR_BIT * sizeof(unsigned long);
+
+    return !set || memory_writable(set, ((size_t)n + bits - 1) / bits * sizeof(unsigned long));
+}
+
+static bool select_concerns_us(int n, fd_set *in, fd_set *out, fd_set *except)
+{
+    if (n < 0 || !is_good(in, n) || !is_good(out, n) || !is_good(except, n))
+        return false;
     if (assoc_any(&process.assoc))
-        return n >= 0 && readable(in, n) && readable(out, n) && readable(except, n);
+        return true;
     for (int fd = 0; fd < n; fd++) {
         if ((in_set(in, fd) || in_set(out, fd) || in_set(except, fd)) &&
             wait_concerns(fd))
@@ -158,15 +212,16 @@ static struct timeval left_until(int64_t end)
 
 int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
+    bool idle = guard_idle();
     int64_t end = INT64_MAX;
-    int result;
+    int result, bits = idle ? n : end_of_sets(n);
 
-    if (guard_idle() || !select_concerns_us(n, in, out, except) ||
+    if (idle || !select_concerns_us(bits, in, out, except) ||
         (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
         return real.select(n, in, out, except, timeout);
     if (timeout && timeout->tv_sec <= INT_MAX)
         end = wait_end(timeout->tv_sec, (timeout->tv_usec + 999) / 1000);
-    result = select_slowly(n, in, out, except, end, NULL);
+    result = select_slowly(bits, in, out, except, end, NULL);
     if (timeout && end != INT64_MAX)
         *timeout = left_until(end);
     return result;
@@ -174,9 +229,12 @@ int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeo
 
 int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
 {
-    if (guard_idle() || !select_concerns_us(n, in, out, except) || !wait_is_time(timeout))
+    bool idle = guard_idle();
+    int bits = idle ? n : end_of_sets(n);
+
+    if (idle || !select_concerns_us(bits, in, out, except) || !wait_is_time(timeout))
         return real.pselect(n, in, out, except, timeout, mask);
-    return select_slowly(n, in, out, except, wait_end_of(timeout), mask);
+    return select_slowly(bits, in, out, except, wait_end_of(timeout), mask);
 }
 
 /* What 32-bit programs with 64-bit time call. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* sock.c - sockets made, and what they say of their peers */
+#include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -216,7 +217,7 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
     }
     errno = entry_errno;
     if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !memory_readable(len, sizeof *len) ||
-        *len < sizeof(int)) {
+        *len < sizeof(int) || *len > INT_MAX) {
         hook_enter();
         return real.getsockopt(fd, level, option, value, len);
     }

@@ -15,7 +15,8 @@
 #include "datagram.h"
 
 enum {
-    HANDSHAKE = POLLMSG    /* marks what is asked for a handshake; a flag that no file ever has */
+    HANDSHAKE = POLLERR    /* marks what is asked for a handshake; taken out of what the program asks, to which the
+                              kernel adds it anyway */
 };
 
 static bool holds_pending(int fd)
@@ -110,8 +111,7 @@ static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
     for (nfds_t i = 0; i < count; i++) {
         short wants = pending_wants(&process.pending, guard_handle(fds[i].fd));
 
-        ask[i] = fds[i];
-        ask[i].revents = 0;
+        ask[i] = (struct pollfd){ .fd = fds[i].fd, .events = fds[i].events & ~HANDSHAKE };
         if (wants) {
             ask[i].events = wants | HANDSHAKE;
             pending = true;

@@ -146,6 +146,13 @@ bool pending_is_live(const struct pending *p, pending_handle handle)
     return handle && p->arena && arena_slot_of(p->arena, handle);
 }
 
+bool pending_is_of(const struct pending *p, int fd, pending_handle handle)
+{
+    const struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
+
+    return s && s->cookie == real_cookie(fd);
+}
+
 short pending_wants(const struct pending *p, pending_handle handle)
 {
     const struct arena_slot *s = p->arena ? arena_slot_of(p->arena, handle) : NULL;

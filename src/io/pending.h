@@ -74,6 +74,9 @@ int pending_poke(struct pending *p, int fd, pending_handle handle);
 /* True if handle is that of a handshake that lasts, by a look without lock. */
 bool pending_is_live(const struct pending *p, pending_handle handle);
 
+/* True if it is that of fd's own socket, by a look without lock.  A system call. */
+bool pending_is_of(const struct pending *p, int fd, pending_handle handle);
+
 /* The poll() events a handshake waits for; 0 when it is over. */
 short pending_wants(const struct pending *p, pending_handle handle);
 

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: ISC */
+/* loop_odd.c - odd arguments of the waits, and odd processes, while a handshake is pending
+ *
+ * Those that print are run bare as well, against a listener that takes no connection: CONTROL is then "-".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "probe_text.h"
+
+enum { LIMIT = 1 << 16, BEHIND = LIMIT / 8 };
+
+/* Volatile, so that no compiler sees what is wrong. */
+static void *volatile nowhere = (void *)8;
+static void *volatile null = NULL;
+static nfds_t volatile too_many = LIMIT + 1;
+static int volatile minus = -1;
+
+static bool is_bare(void)
+{
+    return strcmp(loop_control, "-") == 0;
+}
+
+/* A connect() that is under way, with an end to the whole should a wait never return. */
+static int begin(char **argv)
+{
+    int fd;
+
+    alarm(20);
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    if (!is_bare())
+        loop_hold(fd, 1);
+    return fd;
+}
+
+static void show(const char *what, long result)
+{
+    printf("%s: %ld %s\n", what, result, result == -1 ? text_errno(errno) : "");
+}
+
+#define SHOW(call) show(#call, call)
+
+/* Any bit may stand in the events of another descriptor. */
+static int marks(char **argv)
+{
+    int fd = begin(argv), pipes[2];
+
+    if (pipe(pipes) != 0 || write(pipes[1], "x", 1) != 1)
+        net_die("pipe");
+    for (int bit = 0; bit < 16; bit++) {
+        struct pollfd p[2] = { { .fd = fd, .events = POLLIN | POLLOUT },
+                               { .fd = pipes[0], .events = (short)(POLLIN | 1 << bit) } };
+        int n = poll(p, 2, -1);
+
+        printf("%x: %d %x %x\n", 1u << bit, n, (unsigned)p[0].revents, (unsigned)p[1].revents);
+        p[1].events = (short)(1 << bit);
+        n = poll(p, 2, 0);
+        printf("alone: %d %x %x\n", n, (unsigned)p[0].revents, (unsigned)p[1].revents);
+    }
+    close(pipes[1]);
+    for (int bit = 0; bit < 16; bit++) {
+        struct pollfd p[2] = { { .fd = fd }, { .fd = pipes[0], .events = (short)(1 << bit) } };
+        int n = poll(p, 2, -1);
+
+        printf("closed, %x: %d %x %x\n", 1u << bit, n, (unsigned)p[0].revents, (unsigned)p[1].revents);
+    }
+    return loop_code();
+}
+
+static void bad_sets(int set, int fd)
+{
+    struct epoll_event e = { .events = EPOLLIN };
+    int fresh = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+
+    SHOW(epoll_ctl(set, EPOLL_CTL_ADD, fresh, nowhere));
+    SHOW(epoll_ctl(set, EPOLL_CTL_ADD, fresh, NULL));
+    SHOW(epoll_ctl(set, 99, fresh, nowhere));
+    SHOW(epoll_ctl(set, EPOLL_CTL_ADD, fd, nowhere));
+    SHOW(epoll_ctl(set, EPOLL_CTL_ADD, fd, NULL));
+    SHOW(epoll_ctl(set, EPOLL_CTL_ADD, fd, &e));
+    SHOW(epoll_ctl(set, EPOLL_CTL_MOD, fd, nowhere));
+    SHOW(epoll_ctl(set, EPOLL_CTL_MOD, fd, NULL));
+    SHOW(epoll_ctl(-1, EPOLL_CTL_MOD, fd, nowhere));
+    SHOW(epoll_ctl(set, 99, fd, nowhere));
+    SHOW(epoll_ctl(set, 99, fd, &e));
+    SHOW(epoll_wait(set, nowhere, 1, 0));
+    SHOW(epoll_wait(set, &e, 0, 0));
+    SHOW(epoll_wait(set, &e, minus, 0));
+    SHOW(epoll_wait(fd, &e, 1, 0));
+    SHOW(epoll_wait(-1, &e, 1, 0));
+    SHOW(epoll_pwait(set, &e, 1, 0, nowhere));
+    SHOW(epoll_pwait2(set, &e, 1, nowhere, NULL));
+    SHOW(epoll_pwait2(set, &e, 1, &(struct timespec){ 0, -1 }, NULL));
+    SHOW(epoll_ctl(set, EPOLL_CTL_DEL, fd, nowhere));
+    SHOW(epoll_ctl(set, EPOLL_CTL_DEL, fd, nowhere));
+}
+
+static void bad_arrays(int fd)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 3 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct pollfd p = { .fd = fd, .events = POLLIN }, *last = (struct pollfd *)(void *)(pages + size) - 1;
+    struct pollfd *constant = (struct pollfd *)(void *)(pages + 2 * size);
+    struct timespec none = { 0, 0 };
+    volatile nfds_t two = 2;
+
+    if (pages == MAP_FAILED || mprotect(pages + size, size, PROT_NONE) != 0)
+        net_die("mmap");
+    *last = *constant = p;
+    mprotect(constant, size, PROT_READ);
+    SHOW(poll(nowhere, 1, 0));
+    SHOW(poll(null, 1, 0));
+    SHOW(poll(null, 0, 0));
+    SHOW(poll(&p, -too_many, 0));
+    SHOW(poll(&p, too_many, 0));
+    SHOW(poll(last, 1, 0));
+    SHOW(poll(last, two, 0));
+    SHOW(ppoll(&p, 1, &none, nowhere));
+    SHOW(ppoll(nowhere, 1, &none, NULL));
+    SHOW(poll(constant, 1, 0));
+}
+
+static void bad_values(int fd)
+{
+    struct timeval none = { 0, 0 };
+    int value = 77;
+    fd_set set;
+
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    SHOW(select(fd + 1, nowhere, NULL, NULL, &none));
+    SHOW(select(fd + 1, NULL, &set, nowhere, &none));
+    SHOW(select(-1, &set, NULL, NULL, &none));
+    SHOW(select(0, nowhere, NULL, NULL, &none));
+    SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, nowhere, &(socklen_t){ sizeof value }));
+    SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, nowhere));
+    SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &(socklen_t){ (socklen_t)-1 }));
+    SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &(socklen_t){ 0 }));
+    SHOW(value);
+    SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &(socklen_t){ sizeof value + 1 }));
+    SHOW(value);
+}
+
+static int bad_pointers(char **argv)
+{
+    struct rlimit limit = { LIMIT, LIMIT };
+    int fd;
+
+    setrlimit(RLIMIT_NOFILE, &limit);
+    fd = begin(argv);
+    bad_sets(loop_set(), fd);
+    bad_arrays(fd);
+    bad_values(fd);
+    return loop_code();
+}
+
+/* Sets for 1,024 numbers with a count of as many as the process may have: nothing behind them is read or written, and
+ * what the kernel does not look at is no bad number. */
+static void far_sets(int fd, int other, int count)
+{
+    static struct {
+        fd_set set;
+        unsigned char behind[BEHIND];
+    } s;
+    struct timeval none = { 0, 0 };
+    struct timespec nothing = { 0, 0 };
+    int changed = 0;
+
+    memset(s.behind, 0x5a, sizeof s.behind);
+    FD_ZERO(&s.set);
+    FD_SET(fd, &s.set);
+    FD_SET(other, &s.set);
+    show("select", select(count, NULL, &s.set, NULL, &none));
+    printf("%d %d\n", FD_ISSET(fd, &s.set) != 0, FD_ISSET(other, &s.set) != 0);
+    FD_SET(fd, &s.set);
+    show("pselect", pselect(count, NULL, NULL, &s.set, &nothing, NULL));
+    printf("%d %d\n", FD_ISSET(fd, &s.set) != 0, FD_ISSET(other, &s.set) != 0);
+    for (int i = 0; i < BEHIND; i++)
+        changed += s.behind[i] != 0x5a;
+    printf("%d bytes changed\n", changed);
+    /* Within the table a number must be open, beyond it need not. */
+    for (int i = 50; i < 1024; i++) {
+        FD_ZERO(&s.set);
+        FD_SET(fd, &s.set);
+        FD_SET(i, &s.set);
+        if (fcntl(i, F_GETFD) == -1)
+            printf("%d: %d\n", i, select(count, &s.set, NULL, NULL, &none));
+    }
+}
+
+static int far(char **argv)
+{
+    struct rlimit limit = { LIMIT, LIMIT };
+    int fd, pipes[2];
+
+    setrlimit(RLIMIT_NOFILE, &limit);
+    fd = begin(argv);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    far_sets(fd, pipes[1], getdtablesize());
+    far_sets(fd, pipes[1], 1000);
+    far_sets(fd, pipes[1], 65);
+    far_sets(fd, pipes[1], 64);
+    far_sets(fd, pipes[1], pipes[1] + 1);
+    /* The table grows. */
+    if (fcntl(fd, F_DUPFD, 600) < 0)
+        net_die("F_DUPFD");
+    far_sets(fd, pipes[1], getdtablesize());
+    return loop_code();
+}
+
+/* A child that no fork handler was told of uses the number again: the handshake is not its own. */
+static int guests(char **argv)
+{
+    int fd = begin(argv), pipes[2];
+    struct pollfd p;
+    fd_set set;
+    pid_t pid = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+
+    if (pid < 0)
+        net_die("clone");
+    if (pid == 0) {
+        alarm(10);
+        close(fd);
+        if (pipe(pipes) != 0 || write(pipes[1], "abc", 3) != 3)
+            net_die("pipe");
+        loop_check(pipes[0] == fd, "the number is not used again");
+        p = (struct pollfd){ .fd = fd, .events = POLLIN };
+        loop_check(poll(&p, 1, -1) == 1 && p.revents == POLLIN, "poll: %x", (unsigned)p.revents);
+        FD_ZERO(&set);
+        FD_SET(fd, &set);
+        loop_check(select(fd + 1, &set, NULL, NULL, NULL) == 1, "select");
+        loop_check(read(fd, &set, 3) == 3, "read");
+        _exit(loop_code());
+    }
+    loop_reap(pid, "the child");
+    loop_is(write(fd, "abc", 3), EAGAIN, "write");
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    loop_good(fd, "after a child");
+    return loop_code();
+}
+
+const struct loop_command odd_commands[] = {
+    { "marks", 2, marks, "ADDRESS CONTROL: any bit in poll()'s events" },
+    { "bad-pointers", 2, bad_pointers, "ADDRESS CONTROL: wrong arguments" },
+    { "far", 2, far, "ADDRESS CONTROL: select() with a large count" },
+    { "guests", 2, guests, "ADDRESS CONTROL: a child of clone()" },
+    { NULL, 0, NULL, NULL },
+};
