@@ -170,11 +170,123 @@ static int sets(char **argv)
     return loop_code();
 }
 
+/* The number of a registration is closed while a duplicate lives: no event while the proxy holds, and its own after. */
+static int last_number(char **argv)
+{
+    int set = loop_set(), fd, copy;
+    struct epoll_event e;
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT | EPOLLET);
+    copy = dup(fd);
+    loop_hold(fd, 1);
+    close(fd);
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event while it is held");
+    loop_is(write(copy, "abc", 3), EAGAIN, "write to the duplicate");
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event while it is held, after a write");
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "no event");
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event too many");
+    loop_good(copy, "the duplicate");
+    close(copy);
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event of what is gone");
+    return loop_code();
+}
+
+static void modify(int set, int fd, uint64_t data)
+{
+    struct epoll_event e = { .events = EPOLLOUT, .data.u64 = data };
+
+    loop_is(epoll_ctl(set, EPOLL_CTL_MOD, fd, &e), 0, "MOD");
+}
+
+/* A set with two numbers.  pending: whether it is changed by the second while the handshake lasts, or before. */
+static void change_by_copy(bool pending)
+{
+    int set = loop_set(), copy = dup(set), fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = 1 };
+
+    loop_add(set, fd, EPOLLIN);
+    if (!pending)
+        modify(copy, fd, (uint64_t)fd);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(set, 1);
+    loop_is(epoll_ctl(copy, EPOLL_CTL_ADD, fd, &e), EEXIST, "ADD again");
+    if (pending)
+        modify(copy, fd, (uint64_t)fd);
+    loop_check(epoll_wait(copy, &e, 1, 0) == 0, "an event while it is held");
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "not the changed registration");
+    loop_good(fd, "in a set with two numbers");
+    close(fd);
+    close(copy);
+    close(set);
+}
+
+static int set_numbers(char **argv)
+{
+    int set = loop_set(), copy = dup(set), fd;
+    struct epoll_event e;
+
+    loop_arguments(argv);
+    change_by_copy(true);
+    change_by_copy(false);
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT);
+    loop_hold(set, 1);
+    loop_is(epoll_ctl(copy, EPOLL_CTL_DEL, fd, NULL), 0, "DEL");
+    loop_is(epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL), ENOENT, "DEL again");
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event of what was taken out");
+    return loop_code();
+}
+
+/* A socket that is connected once more: its registration in set lasts through all. */
+static void once_more(int set, int fd)
+{
+    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    struct epoll_event e;
+
+    loop_is(connect(fd, &nowhere, sizeof nowhere), 0, "connect to nowhere");
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect once more");
+    loop_hold(fd, 1);
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event while it is held");
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "no event");
+    loop_good(fd, "once more");
+}
+
+static int again(char **argv)
+{
+    int set = loop_set(), other = loop_set(), fd;
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    loop_add(set, fd, EPOLLOUT);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(set, 1);
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "no event");
+    loop_good(fd, "at first");
+    once_more(set, fd);
+    once_more(set, fd);
+    /* A registration of a socket that stands, in a set that had none. */
+    loop_is(epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL), 0, "DEL");
+    loop_add(other, fd, EPOLLOUT);
+    once_more(other, fd);
+    return loop_code();
+}
+
 const struct loop_command number_commands[] = {
     { "duplicates", 2, duplicates, "ADDRESS CONTROL" },
     { "many-duplicates", 2, many_duplicates, "ADDRESS CONTROL" },
     { "over", 2, over, "ADDRESS CONTROL: dup2() over a pending socket" },
     { "numbers", 2, numbers, "ADDRESS CONTROL: numbers used again; nothing is held" },
     { "sets", 2, sets, "ADDRESS CONTROL: several epoll sets" },
+    { "last-number", 2, last_number, "ADDRESS CONTROL: the number of a registration is closed before a duplicate" },
+    { "set-numbers", 2, set_numbers, "ADDRESS CONTROL: an epoll set with two numbers" },
+    { "again", 2, again, "ADDRESS CONTROL: a socket connected once more" },
     { NULL, 0, NULL, NULL },
 };

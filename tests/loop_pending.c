@@ -291,6 +291,28 @@ static int low_water(char **argv)
     return loop_code();
 }
 
+/* The same when it is set meanwhile. */
+static int low_water_later(char **argv)
+{
+    int fd, value = 500;
+    socklen_t len = sizeof value;
+
+    loop_arguments(argv);
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_hold(fd, 1);
+    loop_is(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, 1), EINVAL, "SO_RCVLOWAT of one byte");
+    loop_is(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value), 0, "SO_RCVLOWAT");
+    value = 0;
+    loop_is(getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len), 0, "SO_RCVLOWAT asked");
+    loop_check(value == 500 && len == sizeof value, "SO_RCVLOWAT is %d while it is held", value);
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    value = 0;
+    getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len);
+    loop_check(value == 500, "SO_RCVLOWAT is %d", value);
+    return loop_code();
+}
+
 const struct loop_command pending_commands[] = {
     { "refused-calls", 2, refused_calls, "ADDRESS CONTROL: I/O while the proxy holds" },
     { "flip", 2, flip, "ADDRESS CONTROL: O_NONBLOCK cleared meanwhile" },
@@ -301,5 +323,6 @@ const struct loop_command pending_commands[] = {
     { "registered", 3, registered, "ADDRESS CONTROL UNREACHABLE: a blocking connect() of a registered socket" },
     { "to-itself", 0, to_itself, ": a program that accepts what it connects" },
     { "low-water", 2, low_water, "ADDRESS CONTROL: SO_RCVLOWAT" },
+    { "low-water-later", 2, low_water_later, "ADDRESS CONTROL: the same, set while the proxy holds" },
     { NULL, 0, NULL, NULL },
 };

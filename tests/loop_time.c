@@ -200,9 +200,31 @@ static int hangs(char **argv)
     return loop_code();
 }
 
+/* A program that looks too late finds what has come in time. */
+static int late(char **argv)
+{
+    int set = loop_set(), fd[4];
+    long limit = atol(argv[1]), began;
+
+    loop_target = net_target(argv[0]);
+    for (int i = 0; i < 4; i++)
+        fd[i] = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, fd[3], EPOLLOUT);
+    for (began = net_clock(); net_clock() - began < limit;)
+        poll(NULL, 0, (int)limit);
+    loop_check(loop_poll(fd[0], POLLOUT) == POLLOUT, "not writable");
+    for (int i = 1; i < 3; i++)
+        loop_check(loop_poll(fd[i], POLLOUT) == POLLOUT, "%d: not writable", i);
+    loop_check(loop_wait(set, fd[3]) == EPOLLOUT, "not writable in a set");
+    for (int i = 0; i < 4; i++)
+        loop_good(fd[i], "late");
+    return loop_code();
+}
+
 const struct loop_command time_commands[] = {
     { "timeouts", 2, timeouts, "ADDRESS CONTROL" },
     { "signals", 2, signals, "ADDRESS CONTROL" },
     { "hangs", 2, hangs, "ADDRESS MS: through a proxy that never answers, and whose deadline that is" },
+    { "late", 2, late, "ADDRESS MS: looks again after that time, which is beyond the deadline" },
     { NULL, 0, NULL, NULL },
 };

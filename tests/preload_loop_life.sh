@@ -9,7 +9,8 @@ unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
 for command in refused-calls flip cut-short duplicates many-duplicates over sets together forks vforks timeouts signals \
-    cancelled other-calls streams guests; do
+    cancelled other-calls streams guests \
+    last-number set-numbers again low-water-later; do
     passes "$command" $command "$at" "$control"
 done
 passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"
@@ -40,6 +41,11 @@ passes "numbers used again" numbers "$at" "$control"
 passes "threads that wait since before" waiters "$at" "$control"
 passes "exec" execs "$at" "$control"
 passes "SCM_RIGHTS" passes "$at" "$control"
+kill "$proxy_pid"
+
+start_proxy
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
+passes "a program that looks too late" late "$at" 700
 kill "$proxy_pid"
 
 start_proxy

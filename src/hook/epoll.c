@@ -16,6 +16,17 @@
 #include "datagram.h"
 #include "wait.h"
 
+/* A set with sockets that may be connected once more is looked for them then. */
+static int control_unfollowed(int epfd, int op, int fd, struct epoll_event *event, uint32_t word)
+{
+    int result = real.epoll_ctl(epfd, op, fd, event);
+
+    if (result == 0 && op != EPOLL_CTL_DEL && (word & FDTAB_KIND) == KIND_STREAM && !process_is_guest() &&
+        !(fdtab_get(&process.fdtab, epfd) & FDTAB_SET))
+        fdtab_change(&process.fdtab, epfd, 0, FDTAB_SET);
+    return result;
+}
+
 /* Registrations matter from the moment a socket may yet be connected through the proxy. */
 static bool followed(uint32_t word)
 {
@@ -41,7 +52,7 @@ static int control(int epfd, int op, int fd, struct epoll_event *event)
         guard_settle(fd);
     word = fdtab_get(&process.fdtab, fd);
     if (!followed(word) || !process.pending.arena || process_is_guest())
-        return real.epoll_ctl(epfd, op, fd, event);
+        return control_unfollowed(epfd, op, fd, event, word);
     if (op != EPOLL_CTL_DEL && !memory_take(&own, event, sizeof own))
         return real.epoll_ctl(epfd, op, fd, MEMORY_NOWHERE);
     error = pending_control(&process.pending, fdtab_handle(word), epfd, op, fd, op == EPOLL_CTL_DEL ? event : &own);

@@ -78,6 +78,19 @@ void guard_settle(int fd)
     errno = saved_errno;
 }
 
+void guard_recall(int fd)
+{
+    unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
+
+    /* Those of a fresh one are all followed. */
+    if (fdtab_get(&process.fdtab, fd) & FDTAB_FRESH)
+        return;
+    for (unsigned set = 0; set < top; set++) {
+        if (fdtab_get(&process.fdtab, (int)set) & FDTAB_SET && pending_recall(&process.pending, (int)set, fd))
+            fdtab_change(&process.fdtab, fd, 0, FDTAB_REGISTERED);
+    }
+}
+
 /* Sleep until a handshake may go on, or until the time of clock_ms() that limit is; never for long, since another
  * thread may end it at any time.  Returns poll()'s. */
 static int sleep_for(int fd, pending_handle handle, int64_t limit)

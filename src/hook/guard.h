@@ -81,6 +81,10 @@ void guard_drain_for_exec(void);
 /* Forget what was kept for the handshake of a socket that is connected now; one that was given up is reset. */
 void guard_settle(int fd);
 
+/* fd is about to be connected, maybe once more: find its registrations in sets that are known, where they are
+ * not followed. */
+void guard_recall(int fd);
+
 /* Milliseconds that a wait may sleep at most, for the deadlines' sake, and because another thread or process may end a
  * handshake with nothing in the kernel to tell us; -1: for ever.  one: it waits for a socket with a handshake. */
 int guard_slice(bool one);

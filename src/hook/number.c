@@ -8,6 +8,7 @@
 void number_forget(int fd)
 {
     uint32_t word = fdtab_get(&process.fdtab, fd);
+    int other = -1;
 
     if (word == 0 || process_is_guest())
         return;
@@ -18,7 +19,9 @@ void number_forget(int fd)
     else if ((word & FDTAB_KIND) == KIND_OWN)
         assoc_watch_forget(&process.assoc, fd);
     else if (word & FDTAB_REGISTERED || fdtab_handle(word))
-        pending_close(&process.pending, fd, fdtab_handle(word), word & FDTAB_REGISTERED);
+        other = pending_close(&process.pending, fd, fdtab_handle(word), word & FDTAB_REGISTERED);
+    if (other >= 0)
+        fdtab_change(&process.fdtab, other, 0, FDTAB_REGISTERED);
     fdtab_drop(&process.fdtab, fd);
 }
 

@@ -202,12 +202,26 @@ static bool asks_mtu(int fd, int level, int option, const void *value, const soc
            memory_readable(value, sizeof(int)) && datagram_mtu(fd, level, option, mtu) == 0;
 }
 
+/* While a handshake lasts the kernel's value is the handshake's. */
+static int get_low_water(int fd, void *value, socklen_t *len)
+{
+    int kept = pending_low_water(&process.pending, guard_handle(fd));
+    int result = real.getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, value, len);
+
+    if (result == 0 && kept)
+        memcpy(value, &kept, *len < sizeof kept ? *len : sizeof kept);
+    return result;
+}
+
 int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
     int entry_errno = errno, mtu;
 
+    hook_enter();
     if (level == SOL_SOCKET && option == SO_PEERNAME)
         return peer_name(fd, value, len);
+    if (level == SOL_SOCKET && option == SO_RCVLOWAT && !hook_idle(GATE_PENDING))
+        return get_low_water(fd, value, len);
     if (!hook_idle(GATE_DATAGRAM) && asks_mtu(fd, level, option, value, len, &mtu)) {
         if (!memory_writable(value, sizeof mtu) || !memory_writable(len, sizeof *len))
             return (int)hook_return(entry_errno, -EFAULT);
@@ -217,10 +231,8 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
     }
     errno = entry_errno;
     if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !memory_readable(len, sizeof *len) ||
-        *len < sizeof(int) || *len > INT_MAX) {
-        hook_enter();
+        *len < sizeof(int) || *len > INT_MAX)
         return real.getsockopt(fd, level, option, value, len);
-    }
     return pending_so_error(fd, value, len);
 }
 
@@ -232,6 +244,9 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     error = datagram_option(fd, level, option, value, len);
     if (!error)
         error = stray_option(fd, level, option, value, len);
+    if (!error && level == SOL_SOCKET && option == SO_RCVLOWAT && guard_pending(fd) &&
+        pending_set_low_water(&process.pending, fd, guard_handle(fd), value, len, &error))
+        return (int)hook_return(entry_errno, error);
     return error ? (int)hook_return(entry_errno, error) : real.setsockopt(fd, level, option, value, len);
 }
 

@@ -156,6 +156,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     if (q.nonblocking && !process.pending.arena)
         return -ENOBUFS;
     if (process.pending.arena && !process_is_guest()) {
+        guard_recall(fd);
         if (q.nonblocking)
             return connect_at_once(&q);
         if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED)

@@ -43,6 +43,22 @@ struct epollset_entry *epollset_find(struct epollset *e, pid_t pid, uint64_t coo
     return inherited && reaches(e, inherited, pid) ? inherited : NULL;
 }
 
+/* The entry of a registration that was made by another number of the set: the kernel shows its token, or its data, in
+ * this one as well. */
+static struct epollset_entry *find_alias(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+        uint32_t events;
+        uint64_t data;
+
+        if (r->cookie == cookie && r->fd == fd && r->epfd != epfd && reaches(e, r, pid) &&
+            fdinfo_epoll(epfd, fd, &events, &data) == 0 && data == (r->armed ? epollset_token(e, r) : r->data))
+            return r;
+    }
+    return NULL;
+}
+
 static int control(int epfd, int op, int fd, uint32_t events, uint64_t data)
 {
     struct epoll_event event = { .events = events, .data.u64 = data };
@@ -95,6 +111,8 @@ int epollset_control(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, i
     struct epollset_entry kept;
     int error;
 
+    if (!r && op != EPOLL_CTL_ADD)
+        r = find_alias(e, pid, cookie, epfd, fd);
     if (op == EPOLL_CTL_DEL || (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD) || !event) {
         error = real.epoll_ctl(epfd, op, fd, (struct epoll_event *)event) == 0 ? 0 : -errno;
         if (!error && r)
@@ -118,6 +136,23 @@ int epollset_control(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, i
     if (error)
         epollset_drop(e, r);
     return error;
+}
+
+int epollset_recall(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd)
+{
+    struct epollset_entry *r = epollset_find(e, pid, cookie, epfd, fd);
+    uint32_t events;
+    uint64_t data;
+    int error = r ? 0 : fdinfo_epoll(epfd, fd, &events, &data);
+
+    if (r || error)
+        return error;
+    if (epollset_full(e, pid))
+        return -ENOSPC;
+    r = epollset_insert(e, pid, cookie, epfd, fd);
+    r->events = events;
+    r->data = data;
+    return 0;
 }
 
 /* A registration with EPOLLONESHOT that has fired before connect() is disarmed, and waits for nothing until the program
@@ -228,6 +263,26 @@ void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int f
         next = r->next;
         if (r->cookie == cookie && r->pid == pid && r->fd == fd)
             give_back(e, r);
+    }
+}
+
+void epollset_move(struct epollset *e, pid_t pid, uint64_t cookie, int from, int to, uint32_t want)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        next = r->next;
+        if (r->cookie != cookie || r->pid != pid || r->fd != from)
+            continue;
+        if (!r->armed || r->shared ||
+            control(r->epfd, EPOLL_CTL_ADD, to, armed_events(r->events, want), epollset_token(e, r)) != 0) {
+            give_back(e, r);
+            continue;
+        }
+        control(r->epfd, EPOLL_CTL_DEL, from, 0, 0);
+        r->fd = to;
     }
 }
 

@@ -82,6 +82,10 @@ struct epollset_entry *epollset_find(struct epollset *e, pid_t pid, uint64_t coo
 int epollset_control(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int op, int fd,
                      const struct epoll_event *event, uint32_t want, uint32_t owner);
 
+/* Take up a registration that is not followed any more, or was made by nobody we know, as the kernel shows it.
+ * Returns 0 when it is followed now; -ENOENT when there is none; -ENOSPC. */
+int epollset_recall(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd);
+
 /* Put tokens in place of, or put back, the program's registrations of a socket, as far as process pid can reach them.
  * want: EPOLLIN or EPOLLOUT to arm for owner; 0 to put back: those out of reach are then left. */
 void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner);
@@ -99,6 +103,10 @@ int epollset_number(struct epollset *e, pid_t pid, uint64_t cookie);
 /* A socket's number in process pid is about to be closed: give its registrations back to the program, and forget them;
  * those that children may have as well are left to them. */
 void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int fd);
+
+/* The same while the handshake lasts and the socket has another number, to: the registrations are made anew by that, as
+ * far as the set has none of it and no child shares them; the others are given back.  want: as for epollset_arm(). */
+void epollset_move(struct epollset *e, pid_t pid, uint64_t cookie, int from, int to, uint32_t want);
 
 /* The same for the number of an epoll set. */
 void epollset_close_set(struct epollset *e, pid_t pid, int epfd);

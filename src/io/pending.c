@@ -209,12 +209,13 @@ static int number_of(const struct pending *p, const struct arena_slot *s)
     return fd >= 0 && real_cookie(fd) == s->cookie ? fd : -1;
 }
 
-/* A slot that nobody can reach any more must not last for ever.  One that other processes may hold is given a while
- * longer, for those that wait to find it themselves. */
+/* What the program did not look for may have come in time: a step tells, and ends what has not.  A slot that nobody can
+ * reach any more must not last for ever.  One that other processes may hold is given a while longer, for those that wait
+ * to find it themselves. */
 static void expire_slot(struct pending *p, struct arena_slot *s, int fd, int64_t now)
 {
     if (fd >= 0)
-        handshake_fail(p, s, fd, tunnel_timeout(&s->machine));
+        handshake_step(p, s, fd);
     else if (s->forked && now - s->deadline < GRACE_MS)
         return;
     else if (s->pid == p->pid || is_gone(s->pid))
@@ -291,6 +292,21 @@ bool pending_token(struct pending *p, uint64_t data)
         handshake_step(p, s, r->fd);
     arena_leave(p, &hold);
     return true;
+}
+
+bool pending_recall(struct pending *p, int epfd, int fd)
+{
+    int saved_errno = errno;
+    struct lock_hold hold;
+    uint64_t cookie = real_cookie(fd);
+    bool found;
+
+    if (!cookie || !arena_enter(p, &hold))
+        return false;
+    found = epollset_recall(&p->arena->set, p->pid, cookie, epfd, fd) == 0;
+    arena_leave(p, &hold);
+    errno = saved_errno;
+    return found;
 }
 
 int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "../core/socks5.h"
@@ -118,9 +119,14 @@ bool pending_token(struct pending *p, uint64_t data);
 int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,
                     const struct epoll_event *event);
 
+/* The socket fd may be connected once more: follow its registration in the set epfd again.
+ * Returns whether there is one. */
+bool pending_recall(struct pending *p, int epfd, int fd);
+
 /* fd is about to be closed or replaced: its registrations are given back, and the handshake is given up when no other
- * number holds it.  registered: the number is a socket's or a set's with registrations; handle: 0 for none. */
-void pending_close(struct pending *p, int fd, pending_handle handle, bool registered);
+ * number holds it.  While it lasts the registrations go over to one of those numbers, which is returned; else -1.
+ * registered: the number is a socket's with registrations; handle: 0 for none. */
+int pending_close(struct pending *p, int fd, pending_handle handle, bool registered);
 
 /* The number of an epoll set is about to be closed or replaced: the registrations in it are given back. */
 void pending_close_set(struct pending *p, int epfd);
@@ -130,6 +136,14 @@ void pending_forget(struct pending *p, int fd);
 
 /* to was made a duplicate of a descriptor with this handle. */
 void pending_dup(struct pending *p, pending_handle handle, int to);
+
+/* setsockopt(SO_RCVLOWAT), whose value is kept until the handshake's end.  value, len: the program's, to the kernel.
+ * Returns false when there is no handshake of fd's: nothing was done; else *error is 0 or -errno. */
+bool pending_set_low_water(struct pending *p, int fd, pending_handle handle, const void *value, socklen_t len,
+                           int *error);
+
+/* The program's SO_RCVLOWAT while the handshake lasts; 0 when it is over. */
+int pending_low_water(const struct pending *p, pending_handle handle);
 
 /* Give the handshake up, as shutdown() does with a connecting socket: fd is unconnected afterwards.
  * Returns false when the handshake is over, or none of fd's: nothing was done. */

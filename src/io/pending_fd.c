@@ -30,21 +30,47 @@ static void close_slot(struct pending *p, struct arena_slot *s, int fd)
         handshake_drop(p, s, real_cookie(fd) == s->cookie ? fd : -1);
 }
 
-void pending_close(struct pending *p, int fd, pending_handle handle, bool registered)
+/* Another number of this process for the socket of a slot, or -1. */
+static int other_number(const struct pending *p, const struct arena_slot *s, int fd)
 {
-    int saved_errno = errno;
+    if (s->pid != p->pid && !s->forked)
+        return -1;
+    for (int i = 0; i < ARENA_NUMBERS; i++) {
+        if (s->fd[i] >= 0 && s->fd[i] != fd && real_cookie(s->fd[i]) == s->cookie)
+            return s->fd[i];
+    }
+    return -1;
+}
+
+/* The kernel keeps a registration as long as the file is open, but nobody can change one whose number is gone. */
+static int close_registered(struct pending *p, struct arena_slot *s, int fd)
+{
+    uint64_t cookie = real_cookie(fd);
+    int other = s && s->cookie == cookie ? other_number(p, s, fd) : -1;
+
+    if (other >= 0)
+        epollset_move(&p->arena->set, p->pid, cookie, fd, other, s->wants);
+    else
+        epollset_close_socket(&p->arena->set, p->pid, cookie, fd);
+    return other;
+}
+
+int pending_close(struct pending *p, int fd, pending_handle handle, bool registered)
+{
+    int saved_errno = errno, other = -1;
     struct arena_slot *s;
     struct lock_hold hold;
 
     if ((!registered && !pending_is_live(p, handle)) || is_child(p) || !arena_enter(p, &hold))
-        return;
-    if (registered)
-        epollset_close_socket(&p->arena->set, p->pid, real_cookie(fd), fd);
+        return -1;
     s = arena_slot_of(p->arena, handle);
+    if (registered)
+        other = close_registered(p, s, fd);
     if (s)
         close_slot(p, s, fd);
     arena_leave(p, &hold);
     errno = saved_errno;
+    return other;
 }
 
 void pending_close_set(struct pending *p, int epfd)
