@@ -77,7 +77,7 @@ static void give(const char *bytes, size_t size)
 static void until_reply(uint32_t step_ms)
 {
     ck_assert_int_eq(begin(step_ms), -EINPROGRESS);
-    ck_assert(pending_any(&p) && pending_is_live(&p, handle) && pending_is_own(&p, handle));
+    ck_assert(pending_any(&p) && pending_is_live(&p, handle) && pending_is_of(&p, fd, handle));
     ck_assert_int_eq(pending_wants(&p, handle), POLLOUT);
     far = real.accept(listener, NULL, NULL);
     ck_assert_int_eq(pending_poke(&p, fd, handle), -EAGAIN);

@@ -93,8 +93,8 @@ static void says_hello(FILE *stream, int fd)
     loop_good(fd, "under a stream");
 }
 
-/* What goes by ways that no hook sees waits for the tunnel: streams, made before connect() and after, and lists of AIO
- * requests. */
+/* What goes by ways that no hook sees waits for the tunnel: streams, made before connect() and after and over a
+ * duplicate, and lists of AIO requests. */
 static int streams(char **argv)
 {
     struct aiocb a = { .aio_buf = buf, .aio_nbytes = 3, .aio_lio_opcode = LIO_WRITE };
@@ -102,13 +102,13 @@ static int streams(char **argv)
     int fd;
 
     loop_arguments(argv);
-    for (int before = 0; before < 2; before++) {
+    for (int before = 0; before < 3; before++) {
         FILE *stream = NULL;
 
         fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
         pthread_create(&thread, NULL, release_later, NULL);
         if (before)
-            stream = fdopen(fd, "r+");
+            stream = fdopen(before == 1 ? fd : dup(fd), "r+");
         loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
         if (!before)
             stream = fdopen(fd, "r+");

@@ -2,8 +2,10 @@
 /* loop_process.c - several processes and one pending handshake */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,11 +270,169 @@ static int orphans(char **argv)
     return loop_code();
 }
 
+/* Start this program again, in one of the ways, with a pending socket that is left open.  Returns its status. */
+static int hand_on(int way, const char *self, char *const argv[], const char *command, int fd)
+{
+    int status = -1;
+    pid_t pid = -1;
+    FILE *f;
+
+    switch (way) {
+    case 0:
+        loop_check(posix_spawn(&pid, self, NULL, NULL, argv, environ) == 0, "posix_spawn");
+        break;
+    case 1:
+        loop_check(posix_spawnp(&pid, self, NULL, NULL, argv, environ) == 0, "posix_spawnp");
+        break;
+    case 2:
+        return system(command);
+    case 3:
+        f = popen(command, "r");
+        return f ? pclose(f) : -1;
+    case 4:
+        pid = fork();
+        if (pid == 0)
+            execv(self, argv), _exit(127);
+        break;
+    default:
+        pid = vfork();
+        if (pid == 0) {
+            if (way == 6)
+                dup2(fd, 0), close(fd);
+            execv(self, argv), _exit(127);
+        }
+    }
+    return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* Who gets a pending socket in another program gets a connection that stands. */
+static int handed(char **argv)
+{
+    char self[PATH_MAX] = "", number[12], command[PATH_MAX + 200];
+
+    loop_arguments(argv);
+    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+        net_die("readlink");
+    for (int way = 0; way < 7; way++) {
+        int fd = loop_begin(SOCK_NONBLOCK);
+        char *const again[] = { self, (char[]){ "exec-after" }, argv[0], argv[1], number, NULL };
+
+        snprintf(number, sizeof number, "%d", way == 6 ? 0 : fd);
+        snprintf(command, sizeof command, "exec '%s' exec-after '%s' '%s' %s", self, argv[0], argv[1], number);
+        loop_check(hand_on(way, self, again, command, fd) == 0, "way %d", way);
+        close(fd);
+    }
+    return loop_code();
+}
+
+/* A duplicate made before connect() is as good as one made after, and so is one that was registered. */
+static int dup_first(char **argv)
+{
+    int set = loop_set(), fd, copy[2];
+    struct epoll_event e;
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    copy[0] = dup(fd);
+    copy[1] = fcntl(copy[0], F_DUPFD, 100);
+    loop_add(set, copy[1], EPOLLOUT);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(set, 1);
+    for (int i = 0; i < 2; i++) {
+        struct pollfd p = { .fd = copy[i], .events = POLLIN | POLLOUT };
+
+        loop_check(poll(&p, 1, 0) == 0, "%d: an event while it is held: %x", i, (unsigned)p.revents);
+        loop_is(write(copy[i], "abc", 3), EAGAIN, "write to a duplicate");
+        loop_is(net_connect(copy[i], &loop_target), EALREADY, "connect of a duplicate");
+    }
+    close(fd);
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event while it is held");
+    close(copy[0]);
+    loop_is(write(copy[1], "abc", 3), EAGAIN, "write to the last");
+    loop_release();
+    loop_check(loop_wait(set, copy[1]) == EPOLLOUT, "no event");
+    loop_good(copy[1], "a duplicate");
+    return loop_code();
+}
+
+/* What the one that has not connected sees while the proxy holds, and after. */
+static void look_on(int fd, const char *who)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+    int set = loop_set();
+    struct epoll_event e;
+    char c;
+
+    loop_check(poll(&p, 1, 0) == 0, "%s: an event while it is held: %x", who, (unsigned)p.revents);
+    loop_is(write(fd, "abc", 3), EAGAIN, who);
+    loop_is(read(fd, &c, 1), EAGAIN, who);
+    loop_add(set, fd, EPOLLOUT);
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "%s: an event of a set while it is held", who);
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "%s: no event of a set", who);
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "%s: not writable", who);
+    loop_good(fd, who);
+    close(set);
+}
+
+/* socket(), then fork(), then one of the two connects and the other looks first. */
+static void fork_before(bool child_connects, int fresh)
+{
+    int to_child[2], to_parent[2];
+    char c = 0;
+    pid_t pid;
+
+    if (pipe(to_child) != 0 || pipe(to_parent) != 0)
+        net_die("pipe");
+    pid = loop_fork();
+    if (pid == 0 && child_connects) {
+        loop_is(net_connect(fresh, &loop_target), EINPROGRESS, "connect in the child");
+        loop_hold(fresh, 1);
+        loop_check(write(to_parent[1], &c, 1) == 1 && read(to_child[0], &c, 1) == 1, "the parent");
+        _exit(loop_code());
+    }
+    if (pid == 0) {
+        loop_check(read(to_child[0], &c, 1) == 1, "the parent");
+        look_on(fresh, "the child");
+        _exit(loop_code());
+    }
+    if (child_connects) {
+        loop_check(read(to_parent[0], &c, 1) == 1, "the child");
+        look_on(fresh, "the parent");
+        loop_check(write(to_child[1], &c, 1) == 1, "the child");
+    } else {
+        loop_is(net_connect(fresh, &loop_target), EINPROGRESS, "connect");
+        loop_hold(fresh, 1);
+        loop_check(write(to_child[1], &c, 1) == 1, "the child");
+    }
+    loop_reap(pid, "the child");
+    if (!child_connects)
+        loop_check(loop_poll(fresh, POLLOUT) == POLLOUT, "the parent: not writable");
+    loop_check(net_error(fresh) == 0, "SO_ERROR");
+    for (int i = 0; i < 2; i++)
+        close(to_child[i]), close(to_parent[i]);
+}
+
+static int fork_first(char **argv)
+{
+    loop_arguments(argv);
+    for (int i = 0; i < 2; i++) {
+        int fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+
+        fork_before(i, fd);
+        close(fd);
+    }
+    return loop_code();
+}
+
 const struct loop_command process_commands[] = {
     { "forks", 2, forks, "ADDRESS CONTROL" },
     { "vforks", 2, vforks, "ADDRESS CONTROL" },
     { "execs", 2, execs, "ADDRESS CONTROL: nothing is held for long" },
     { "exec-after", 3, exec_after, "ADDRESS CONTROL FD: what execs starts" },
+    { "handed", 2, handed, "ADDRESS CONTROL: every way to another program; nothing is held for long" },
+    { "dup-first", 2, dup_first, "ADDRESS CONTROL: duplicates made before connect()" },
+    { "fork-first", 2, fork_first, "ADDRESS CONTROL: children made before connect()" },
     { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
     { "orphans", 1, orphans, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
     { "come-and-go", 2, come_and_go, "ADDRESS CONTROL: nothing is held" },

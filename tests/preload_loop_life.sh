@@ -10,7 +10,7 @@ unreachable=127.0.0.1:$refusing
 start_proxy --hold reply --on "*:$refusing" refuse=4
 for command in refused-calls flip cut-short duplicates many-duplicates over sets together forks vforks timeouts signals \
     cancelled other-calls streams guests \
-    last-number set-numbers again low-water-later; do
+    last-number set-numbers again low-water-later dup-first fork-first; do
     passes "$command" $command "$at" "$control"
 done
 passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"
@@ -41,6 +41,11 @@ passes "numbers used again" numbers "$at" "$control"
 passes "threads that wait since before" waiters "$at" "$control"
 passes "exec" execs "$at" "$control"
 passes "SCM_RIGHTS" passes "$at" "$control"
+kill "$proxy_pid"
+
+# Long enough for another program to start and look.
+start_proxy --delay reply:300
+passes "sockets handed to other programs" handed "$at" "$control"
 kill "$proxy_pid"
 
 start_proxy

@@ -46,8 +46,8 @@ link()
 unfit()
 {
     case $1 in
-    address) echo vforks execs cancelled udp-vfork udp-exits udp-cancels ;;
-    *) echo vforks execs come-and-go udp-vfork udp-exits ;;
+    address) echo vforks execs handed cancelled udp-vfork udp-exits udp-cancels ;;
+    *) echo vforks execs handed come-and-go udp-vfork udp-exits ;;
     esac
 }
 

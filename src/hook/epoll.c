@@ -48,7 +48,9 @@ static int control(int epfd, int op, int fd, struct epoll_event *event)
             datagram_joined(epfd);
         return error;
     }
-    if (fdtab_handle(word))
+    if (word & FDTAB_SHARED)
+        guard_handle(fd);
+    else if (fdtab_handle(word))
         guard_settle(fd);
     word = fdtab_get(&process.fdtab, fd);
     if (!followed(word) || !process.pending.arena || process_is_guest())

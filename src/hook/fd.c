@@ -92,6 +92,8 @@ static int duplicated(int from, int to)
     word = fdtab_get(&process.fdtab, from);
     if (word == 0 || process_is_guest())
         return to;
+    if (word & FDTAB_FRESH)
+        fdtab_change(&process.fdtab, from, 0, FDTAB_SHARED);
     fdtab_copy(&process.fdtab, from, to);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)
         assoc_dup(&process.assoc, fdtab_handle(word));

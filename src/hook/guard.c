@@ -31,10 +31,31 @@ bool guard_idle_now(void)
            (hook_idle(GATE_DATAGRAM) || !assoc_any(&process.assoc));
 }
 
+/* Another number, or another process, may have connected the socket; once it stands that is over. */
+static pending_handle handle_of_shared(int fd, uint32_t word)
+{
+    pending_handle handle = pending_find(&process.pending, fd);
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    int saved_errno = errno;
+
+    if (process_is_guest())
+        return handle;
+    if (handle)
+        fdtab_replace(&process.fdtab, fd, word,
+                      (word & (FDTAB_KIND | FDTAB_REGISTERED)) | handle << FDTAB_HANDLE_SHIFT);
+    else if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+        fdtab_replace(&process.fdtab, fd, word, word & ~(uint32_t)(FDTAB_SHARED | FDTAB_FRESH));
+    errno = saved_errno;
+    return handle;
+}
+
 pending_handle guard_handle_of(int fd, uint32_t word)
 {
     pending_handle handle = fdtab_handle(word);
 
+    if (!handle)
+        return handle_of_shared(fd, word);
     return process_is_guest() && !pending_is_of(&process.pending, fd, handle) ? 0 : handle;
 }
 
@@ -105,42 +126,101 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit)
     return real.poll(&p, 1, left < slice ? left < 0 ? 0 : (int)left : slice);
 }
 
-void guard_drain(int fd)
+/* The calls that drain are no cancellation points. */
+static void drain(int fd, pending_handle handle)
 {
-    pending_handle handle = guard_handle(fd);
-    int saved_errno = errno, cancellable;
+    int saved_errno = errno, cancellable = hook_uncancellable();
 
-    if (!handle)
-        return;
-    /* The calls that drain are no cancellation points. */
-    cancellable = hook_uncancellable();
     while (guard_step(fd, handle))
         sleep_for(fd, handle, INT64_MAX);
     hook_cancellable(cancellable);
     errno = saved_errno;
 }
 
+void guard_drain(int fd)
+{
+    pending_handle handle = guard_handle(fd);
+
+    if (handle)
+        drain(fd, handle);
+}
+
+void guard_drain_open(void)
+{
+    unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
+    int saved_errno = errno;
+    bool guest;
+
+    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending))
+        return;
+    guest = process_is_guest();
+    for (int fd = 0; fd < (int)top || (guest && fd <= STDERR_FILENO); fd++) {
+        pending_handle handle = guard_handle(fd);
+        int flags;
+
+        if (guest && !handle && fd <= STDERR_FILENO)
+            handle = pending_find(&process.pending, fd);
+        if (!pending_is_live(&process.pending, handle))
+            continue;
+        flags = real.fcntl(fd, F_GETFD);
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            drain(fd, handle);
+    }
+    errno = saved_errno;
+}
+
 void guard_drain_for_exec(void)
+{
+    if (!hook_idle(GATE_DATAGRAM) && !process_is_guest())
+        assoc_drain(&process.assoc);
+    guard_drain_open();
+}
+
+static bool listens(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+
+    return real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value;
+}
+
+void guard_share(void)
 {
     unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
     int saved_errno = errno;
 
-    if (!hook_idle(GATE_DATAGRAM) && !process_is_guest())
-        assoc_drain(&process.assoc);
-    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending) || process_is_guest())
-        return;
-    for (unsigned fd = 0; fd < top; fd++) {
-        pending_handle handle = guard_handle((int)fd);
-        int flags;
+    for (int fd = 0; fd < (int)top; fd++) {
+        uint32_t word = fdtab_get(&process.fdtab, fd);
 
-        if (!pending_is_live(&process.pending, handle) ||
-            (fd > STDERR_FILENO && !pending_is_own(&process.pending, handle)))
+        if (!(word & FDTAB_FRESH) || word & FDTAB_SHARED)
             continue;
-        flags = real.fcntl((int)fd, F_GETFD);
-        if (flags >= 0 && !(flags & FD_CLOEXEC))
-            guard_drain((int)fd);
+        if (listens(fd)) {
+            fdtab_change(&process.fdtab, fd, FDTAB_FRESH, 0);
+            continue;
+        }
+        fdtab_change(&process.fdtab, fd, 0, FDTAB_SHARED);
+        process_gate(GATE_PENDING);
     }
     errno = saved_errno;
+}
+
+void guard_spread(int fd, pending_handle handle)
+{
+    unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
+    bool found = false, stdio = false;
+
+    for (int other = 0; other < (int)top; other++) {
+        uint32_t word = fdtab_get(&process.fdtab, other);
+
+        if (other == fd || !(word & FDTAB_SHARED) || fdtab_handle(word) || guard_handle_of(other, word) != handle)
+            continue;
+        found = true;
+        stdio |= word & FDTAB_STDIO;
+    }
+    if (!found)
+        pending_share(&process.pending, handle);
+    if (stdio)
+        guard_drain(fd);
 }
 
 static int64_t limit_of(int fd, short events)

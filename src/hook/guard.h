@@ -23,7 +23,8 @@ static inline bool guard_idle(void)
     return hook_idle(GATE_PENDING | GATE_DATAGRAM) || guard_idle_now();
 }
 
-/* The handle in the word of fd.  0 in a process whose table is another's, when its fd is another socket by now. */
+/* The handle in the word of fd, or of a handshake that another number or process has begun for its socket.  0 in a
+ * process whose table is another's, when its fd is another socket by now. */
 pending_handle guard_handle_of(int fd, uint32_t word);
 
 /* The handle of fd's pending handshake, or 0. */
@@ -35,7 +36,8 @@ static inline pending_handle guard_handle(int fd)
         return 0;
     word = fdtab_get(&process.fdtab, fd);
     /* A datagram socket's handle is that of an association. */
-    return (word & FDTAB_KIND) == KIND_DATAGRAM || !fdtab_handle(word) ? 0 : guard_handle_of(fd, word);
+    return (word & FDTAB_KIND) == KIND_DATAGRAM || !(fdtab_handle(word) || word & FDTAB_SHARED)
+               ? 0 : guard_handle_of(fd, word);
 }
 
 /* Step the handshake of fd once.  Returns true while it lasts.  Async-signal-safe. */
@@ -73,10 +75,19 @@ int guard_accept(int fd);
  * For what cannot be taken to where no hook is: exec, and descriptors passed to other processes. */
 void guard_drain(int fd);
 
-/* guard_drain() for the descriptors that exec would leave open: those that this process has connected, and its standard
- * streams, which somebody may have meant to hand over.  Others are still held by who has connected them.  What is
- * queued of datagrams is sent before. */
+/* guard_drain() for the descriptors that exec would leave open, here or in a child that is made for it.  Also in the
+ * child of a vfork, whose own numbers other than the standard streams are not known. */
+void guard_drain_open(void);
+
+/* The same before exec; what is queued of datagrams is sent before. */
 void guard_drain_for_exec(void);
+
+/* The sockets that may yet be connected are about to be shared with a child of fork(). */
+void guard_share(void);
+
+/* A handshake of fd, which is FDTAB_SHARED, has begun: tell its other numbers.  Where one is under a stream of stdio,
+ * wait for the end. */
+void guard_spread(int fd, pending_handle handle);
 
 /* Forget what was kept for the handshake of a socket that is connected now; one that was given up is reset. */
 void guard_settle(int fd);

@@ -16,6 +16,7 @@
 #include "../io/log.h"
 #include "../io/real.h"
 #include "../io/resolve.h"
+#include "guard.h"
 
 enum { PHASE_NEW, PHASE_BUSY, PHASE_DONE };
 
@@ -40,6 +41,7 @@ static _Thread_local struct {
 
 static void fork_before(void)
 {
+    guard_share();
     forking.held = pending_fork_before(&process.pending, &forking.hold);
     forking.assoc_held = assoc_fork_before(&process.assoc, &forking.assoc_hold);
 }

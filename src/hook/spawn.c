@@ -12,6 +12,7 @@
 #include <alloca.h>
 #include <string.h>
 
+#include "guard.h"
 #include "launch.h"
 
 enum { NOT_RUN = 127 << 8 };    /* how system() tells that its shell could not be executed */
@@ -40,6 +41,7 @@ static int start(spawn *function, const struct launch *l, pid_t *pid, const char
         return -r;
     if (size && !memory)
         memory = alloca(size);
+    guard_drain_open();
     r = function(pid, name, actions, attributes, argv, launch_join(object, envp, size, memory));
     if (size > LAUNCH_ON_STACK)
         launch_unmap(memory, size);
@@ -169,7 +171,8 @@ static int restore_environ(const char *object)
     return 0;
 }
 
-static int prepare_shell(void)
+/* drain: the shell gets what is left open. */
+static int prepare_shell(bool drain)
 {
     static const struct launch shell = { .dir = AT_FDCWD, .path = "/bin/sh" };
     const char *object;
@@ -177,6 +180,8 @@ static int prepare_shell(void)
 
     if (r == 0)
         r = restore_environ(object);
+    if (r == 0 && drain)
+        guard_drain_open();
     errno = entry_errno;
     return r;
 }
@@ -187,7 +192,7 @@ int system(const char *command)
 
     if (launch_idle() || !command)
         return real.system(command);
-    r = prepare_shell();
+    r = prepare_shell(true);
     if (r == 0)
         return real.system(command);
     if (r == -EACCES)
@@ -198,7 +203,7 @@ int system(const char *command)
 
 FILE *popen(const char *command, const char *mode)
 {
-    int r = launch_idle() ? 0 : prepare_shell();
+    int r = launch_idle() ? 0 : prepare_shell(true);
 
     if (r == 0)
         return real.popen(command, mode);
@@ -209,7 +214,7 @@ FILE *popen(const char *command, const char *mode)
 /* Commands in the words are run by a shell; in musl it sees all words.  Without our variables there must be none. */
 int wordexp(const char *words, wordexp_t *out, int flags)
 {
-    if (!launch_idle() && prepare_shell() != 0)
+    if (!launch_idle() && prepare_shell(!(flags & WRDE_NOCMD) && strpbrk(words, "$`")) != 0)
         flags |= WRDE_NOCMD;
     return real.wordexp(words, out, flags);
 }

@@ -48,17 +48,21 @@ static void forget_peer(int fd)
 /* Hand a handshake over to those who wait for the socket. */
 static int leave_pending(const struct pending_request *q)
 {
+    uint32_t word = fdtab_get(&process.fdtab, q->fd);
     pending_handle handle;
     int error;
 
     process_gate(GATE_FACTS);
     process_gate(GATE_PENDING);
     error = pending_start(&process.pending, q, &handle);
-    if (error == -EINPROGRESS)
-        fdtab_change(&process.fdtab, q->fd, ~0u, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT |
-                                                 (fdtab_get(&process.fdtab, q->fd) & FDTAB_REGISTERED));
-    else
+    if (error != -EINPROGRESS) {
         report_connect(&process.tally, q->target, q->proxy, q->machine, error, clock_ms());
+        return error;
+    }
+    fdtab_change(&process.fdtab, q->fd, ~0u, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT |
+                                             (fdtab_get(&process.fdtab, q->fd) & FDTAB_REGISTERED));
+    if (word & FDTAB_SHARED)
+        guard_spread(q->fd, handle);
     return error;
 }
 

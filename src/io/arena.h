@@ -49,6 +49,7 @@ struct pending_arena {
     struct lock lock;
     atomic_uint count;               /* handshakes that last */
     atomic_bool orphans;             /* one was given up whose socket somebody may hold */
+    atomic_bool joined;              /* a process has come to a handshake of another, by a socket made before fork() */
     uint32_t error_serial;
     atomic_uint errors;              /* entries of error[] in use, at most */
     _Atomic int64_t next_deadline;   /* not later than any slot's */

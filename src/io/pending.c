@@ -173,14 +173,8 @@ bool pending_matters(const struct pending *p)
 
 bool pending_shares(const struct pending *p)
 {
-    return atomic_load_explicit(&p->shares, memory_order_relaxed);
-}
-
-bool pending_is_own(const struct pending *p, pending_handle handle)
-{
-    const struct arena_slot *s = p->arena ? arena_slot_of(p->arena, handle) : NULL;
-
-    return s && s->pid == p->pid;
+    return atomic_load_explicit(&p->shares, memory_order_relaxed) ||
+           (p->arena && atomic_load_explicit(&p->arena->joined, memory_order_relaxed));
 }
 
 int pending_next_ms(const struct pending *p)
@@ -210,8 +204,8 @@ static int number_of(const struct pending *p, const struct arena_slot *s)
 }
 
 /* What the program did not look for may have come in time: a step tells, and ends what has not.  A slot that nobody can
- * reach any more must not last for ever.  One that other processes may hold is given a while longer, for those that wait
- * to find it themselves. */
+ * reach any more must not last for ever.  One that other processes may hold is given a while longer, for those that
+ * wait to find it themselves. */
 static void expire_slot(struct pending *p, struct arena_slot *s, int fd, int64_t now)
 {
     if (fd >= 0)

@@ -108,8 +108,11 @@ void pending_tend(struct pending *p, enum pending_some some);
  * each wait in the kernel. */
 void pending_tidy(struct pending *p);
 
-/* True if this process itself called connect() for it. */
-bool pending_is_own(const struct pending *p, pending_handle handle);
+/* The handshake of fd's socket, whoever began it, or 0; fd is one of its numbers from then on. */
+pending_handle pending_find(struct pending *p, int fd);
+
+/* Other processes may hold the socket of a handshake that has just begun. */
+void pending_share(struct pending *p, pending_handle handle);
 
 /* If the data of an epoll event is a token, step its handshake and return true: the event is not the program's. */
 bool pending_token(struct pending *p, uint64_t data);

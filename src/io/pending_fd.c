@@ -97,6 +97,22 @@ void pending_forget(struct pending *p, int fd)
     errno = saved_errno;
 }
 
+/* Without room to follow a number: as if another process held it, no close() of ours ends the handshake. */
+static void follow(struct arena_slot *s, int fd)
+{
+    for (int i = 0; i < ARENA_NUMBERS; i++) {
+        if (s->fd[i] == fd)
+            return;
+    }
+    for (int i = 0; i < ARENA_NUMBERS; i++) {
+        if (s->fd[i] >= 0)
+            continue;
+        s->fd[i] = fd;
+        return;
+    }
+    s->forked = true;
+}
+
 void pending_dup(struct pending *p, pending_handle handle, int to)
 {
     struct arena_slot *s;
@@ -105,16 +121,64 @@ void pending_dup(struct pending *p, pending_handle handle, int to)
     if (!pending_is_live(p, handle) || is_child(p) || !arena_enter(p, &hold))
         return;
     s = arena_slot_of(p->arena, handle);
-    for (int i = 0; s && i < ARENA_NUMBERS; i++) {
-        if (s->fd[i] >= 0)
-            continue;
-        s->fd[i] = to;
-        to = -1;
-        break;
+    if (s)
+        follow(s, to);
+    arena_leave(p, &hold);
+}
+
+static struct arena_slot *slot_of_cookie(struct pending_arena *a, uint64_t cookie)
+{
+    for (unsigned i = 0; i < a->unused; i++) {
+        if (a->slot[i].phase != ARENA_FREE && a->slot[i].cookie == cookie)
+            return &a->slot[i];
     }
-    /* No room to follow it: as if another process held it, no close() of ours ends the handshake. */
-    if (s && to >= 0)
+    return NULL;
+}
+
+/* Numbers are those of the process that has begun it. */
+static void join(struct pending *p, struct arena_slot *s, int fd)
+{
+    if (s->pid == p->pid) {
+        follow(s, fd);
+        return;
+    }
+    s->forked = true;
+    atomic_store_explicit(&p->shares, true, memory_order_relaxed);
+    atomic_store_explicit(&p->arena->joined, true, memory_order_relaxed);
+}
+
+pending_handle pending_find(struct pending *p, int fd)
+{
+    uint64_t cookie = real_cookie(fd);
+    int saved_errno = errno;
+    pending_handle handle = 0;
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if (!cookie || !arena_enter(p, &hold))
+        return 0;
+    s = slot_of_cookie(p->arena, cookie);
+    if (s)
+        handle = arena_handle_of(p->arena, s);
+    if (s && !is_child(p))
+        join(p, s, fd);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+    return handle;
+}
+
+void pending_share(struct pending *p, pending_handle handle)
+{
+    struct arena_slot *s;
+    struct lock_hold hold;
+
+    if (!arena_enter(p, &hold))
+        return;
+    s = arena_slot_of(p->arena, handle);
+    if (s) {
         s->forked = true;
+        atomic_store_explicit(&p->shares, true, memory_order_relaxed);
+    }
     arena_leave(p, &hold);
 }
 
