@@ -17,7 +17,7 @@
 
 enum { QUIET_MS = 30, PATIENCE_MS = 20000 };
 
-static const uint64_t data_of_socket = 0x0123456789abcdef, data_of_pipe = 7;
+static const uint64_t data_of_socket = 0x0123456789abcdef, data_of_pipe = 7, data_of_beside = 8;
 
 const struct mode matrix_modes[MATRIX_MODES] = {
     { "LT before", WAY_EPOLL, EPOLLRDHUP | EPOLLPRI, true },
@@ -106,11 +106,14 @@ static void wait_epoll(struct run *r, int ms, struct seen *seen)
 static void wait_poll(struct run *r, int ms, struct seen *seen)
 {
     struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
-    struct pollfd p[2] = { { .fd = r->fd, .events = (short)events_of(r) }, { .fd = r->pipe[0], .events = POLLIN } };
-    int n = r->mode->way == WAY_POLL ? poll(p, 2, ms) : ppoll(p, 2, &t, NULL);
+    struct pollfd p[3] = { { .fd = r->fd, .events = (short)events_of(r) }, { .fd = r->pipe[0], .events = POLLIN },
+                           { .fd = r->m->beside, .events = POLLIN | POLLOUT } };
+    int n = r->mode->way == WAY_POLL ? poll(p, 3, ms) : ppoll(p, 3, &t, NULL);
 
     if (n < 0)
         tell_result(r, "wait", n);
+    if (p[2].revents)
+        tell(r, "  beside: %x\n", (unsigned)p[2].revents);
     if (n != (p[0].revents != 0) + (p[1].revents != 0))
         tell(r, "  wrong count %d\n", n);
     seen->socket = (uint32_t)p[0].revents;
@@ -122,7 +125,7 @@ static void wait_select(struct run *r, int ms, struct seen *seen)
     struct timeval v = { ms / 1000, ms % 1000 * 1000 };
     struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
     fd_set in, out, except;
-    int n;
+    int n, beside = r->m->beside;
 
     FD_ZERO(&in);
     FD_SET(r->fd, &in);
@@ -130,6 +133,10 @@ static void wait_select(struct run *r, int ms, struct seen *seen)
     FD_ZERO(&out);
     FD_SET(r->fd, &out);
     except = out;
+    if (beside >= 0) {
+        FD_SET(beside, &in);
+        FD_SET(beside, &out);
+    }
     n = r->mode->way == WAY_SELECT ? select(FD_SETSIZE, &in, &out, &except, &v)
                                    : pselect(FD_SETSIZE, &in, &out, &except, &t, NULL);
     if (n < 0)
@@ -139,6 +146,8 @@ static void wait_select(struct run *r, int ms, struct seen *seen)
                    (FD_ISSET(r->fd, &except) ? EPOLLPRI : 0);
     if (n >= 0 && n != FD_ISSET(r->fd, &in) + FD_ISSET(r->fd, &out) + FD_ISSET(r->fd, &except) + (seen->pipe != 0))
         tell(r, "  wrong count %d\n", n);
+    if (beside >= 0 && (FD_ISSET(beside, &in) || FD_ISSET(beside, &out)))
+        tell(r, "  beside: %d %d\n", FD_ISSET(beside, &in) != 0, FD_ISSET(beside, &out) != 0);
 }
 
 static struct seen wait_once(struct run *r, int ms)
@@ -167,6 +176,8 @@ static void open_all(struct run *r)
     if (r->fd < 0 || r->set < 0 || pipe(r->pipe) != 0)
         net_die("socket");
     control(r, EPOLL_CTL_ADD, r->pipe[0], EPOLLIN, data_of_pipe);
+    if (r->m->beside >= 0 && control(r, EPOLL_CTL_ADD, r->m->beside, EPOLLIN | EPOLLOUT, data_of_beside) != 0)
+        net_die("epoll_ctl");
 }
 
 static void begin(struct run *r)

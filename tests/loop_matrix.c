@@ -40,15 +40,29 @@ static void hold(struct held *h)
         net_die("a listener that holds");
 }
 
+/* A connect() through a proxy that never answers. */
+static int begin_beside(const char *address)
+{
+    struct target t = net_target(address);
+    int fd = net_socket(&t, SOCK_STREAM | SOCK_NONBLOCK);
+
+    if (net_connect(fd, &t) != -1 || errno != EINPROGRESS)
+        net_die("a connect() that lasts");
+    return fd;
+}
+
 static struct matrix *new_matrix(char **flags)
 {
     struct matrix *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (m == MAP_FAILED)
         net_die("mmap");
+    m->beside = -1;
     for (; *flags; flags++) {
         m->speaks |= strcmp(*flags, "speaks") == 0;
         m->early_wait |= strcmp(*flags, "early") == 0;
+        if (strncmp(*flags, "beside=", 7) == 0)
+            m->beside = begin_beside(*flags + 7);
     }
     return m;
 }
@@ -178,7 +192,7 @@ static int hang(char **argv)
 }
 
 const struct loop_command matrix_commands[] = {
-    { "bare", 1, bare, "accept|refuse [speaks] [early]: the matrix, with targets of its own" },
+    { "bare", 1, bare, "accept|refuse [speaks] [early] [beside=ADDRESS]: the matrix, with targets of its own" },
     { "through", 2, through, "ADDRESS CONTROL [speaks] [early]: the matrix, through a proxy that holds" },
     { "hang", 1, hang, "ADDRESS [early]: the matrix, through a proxy that never answers" },
     { NULL, 0, NULL, NULL },

@@ -32,6 +32,7 @@ struct matrix {
     atomic_bool released;
     bool speaks;               /* the target speaks first: the order of its bytes and of writability is open */
     bool early_wait;           /* wait once before connect() */
+    int beside;                /* a socket that every wait has as well, and that shows nothing; -1: none */
     struct cell cell[MATRIX_CELLS];
 };
 

@@ -313,6 +313,19 @@ static int low_water_later(char **argv)
     return loop_code();
 }
 
+/* A blocking connect() that had to wait for the proxy itself leaves a socket that is connected, and says so. */
+static int settles(char **argv)
+{
+    int fd;
+
+    loop_target = net_target(argv[0]);
+    fd = net_socket(&loop_target, SOCK_STREAM);
+    loop_is(net_connect(fd, &loop_target), 0, "connect");
+    loop_is(net_connect(fd, &loop_target), EISCONN, "connect again");
+    loop_good(fd, "through a slow proxy");
+    return loop_code();
+}
+
 const struct loop_command pending_commands[] = {
     { "refused-calls", 2, refused_calls, "ADDRESS CONTROL: I/O while the proxy holds" },
     { "flip", 2, flip, "ADDRESS CONTROL: O_NONBLOCK cleared meanwhile" },
@@ -321,6 +334,7 @@ const struct loop_command pending_commands[] = {
     { "give-up", 2, give_up, "ADDRESS CONTROL: shutdown() and AF_UNSPEC; also bare, against what holds" },
     { "retry", 3, retry, "ADDRESS CONTROL UNREACHABLE: a second attempt" },
     { "registered", 3, registered, "ADDRESS CONTROL UNREACHABLE: a blocking connect() of a registered socket" },
+    { "settles", 1, settles, "ADDRESS: through a proxy that is slow to take the connection" },
     { "to-itself", 0, to_itself, ": a program that accepts what it connects" },
     { "low-water", 2, low_water, "ADDRESS CONTROL: SO_RCVLOWAT" },
     { "low-water-later", 2, low_water_later, "ADDRESS CONTROL: the same, set while the proxy holds" },

@@ -74,7 +74,47 @@ static int serve(char **argv)
     return 1;
 }
 
+/* True while some connect() to this port waits for the answer to its SYN. */
+static bool is_knocked(unsigned port)
+{
+    FILE *f = fopen("/proc/net/tcp", "r");
+    unsigned remote, state;
+    bool found = false;
+    char line[256];
+
+    while (f && fgets(line, sizeof line, f))
+        found |= sscanf(line, "%*s %*s %*8x:%x %x", &remote, &state) == 2 && remote == port && state == 2;
+    if (f)
+        fclose(f);
+    return found;
+}
+
+/* A proxy that has no room until somebody waits for it: the kernel drops the first SYN.  Then it serves one client, by
+ * sending back what comes. */
+static int slow_proxy(char **argv)
+{
+    char greeting[3], request[10];
+    unsigned port;
+    int fd = listener(0, &port), client;
+
+    (void)argv;
+    alarm(60);
+    fill(fd);
+    printf("ready %u\n", port);
+    while (!is_knocked(port))
+        poll(NULL, 0, 5);
+    close(accept(fd, NULL, NULL));
+    client = accept(fd, NULL, NULL);
+    if (net_receive(client, greeting, sizeof greeting) != 0 || send(client, "\5\0", 2, 0) != 2 ||
+        net_receive(client, request, sizeof request) != 0 || send(client, "\5\0\0\1\0\0\0\0\0\0", 10, 0) != 10)
+        return 1;
+    while (echo(client))
+        ;
+    return 0;
+}
+
 const struct loop_command serve_loop_commands[] = {
+    { "slow-proxy", 0, slow_proxy, "says `ready PORT`; a proxy that drops the first SYN, for one connection" },
     { "serve", 0, serve, "says `ready PORT...`: echoing, speaking first, refusing, holding; until it is killed" },
     { NULL, 0, NULL, NULL },
 };

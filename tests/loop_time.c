@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* loop_time.c - the time that waits take while a handshake is pending: timeouts, signals, deadlines */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -145,6 +146,56 @@ static int signals(char **argv)
     return loop_code();
 }
 
+/* Lets the proxy go on when the parent, which has said that it begins, sleeps. */
+static void release_asleep(int begins)
+{
+    char c;
+
+    while (read(begins, &c, 1) == 1) {
+        loop_until_asleep(getppid());
+        loop_release();
+    }
+    _exit(loop_code());
+}
+
+/* A signal that comes with the bytes that a wait steps its handshake for: the wait ends by it, as one in which nothing
+ * was stepped would.  The proxy holds its method, and takes its time for the reply. */
+static int step_signals(char **argv)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    int begins[2], set = loop_set();
+    pid_t pid;
+
+    loop_arguments(argv);
+    sigaction(SIGIO, &action, NULL);
+    if (pipe(begins) != 0)
+        net_die("pipe");
+    pid = loop_fork();
+    if (pid == 0) {
+        close(begins[1]);
+        release_asleep(begins[0]);
+    }
+    for (int way = 0; way < WAYS; way++) {
+        int fd = loop_begin(SOCK_NONBLOCK), before;
+
+        loop_add(set, fd, EPOLLOUT);
+        loop_hold(fd, 1);
+        before = atomic_load(&handled);
+        if (fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC) != 0 ||
+            write(begins[1], "x", 1) != 1)
+            net_die("SIGIO");
+        loop_is(wait_for(way, set, fd, -1, NULL), EINTR, names[way]);
+        loop_check(atomic_load(&handled) > before, "%s: the handler did not run", names[way]);
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "%s: not writable", names[way]);
+        loop_good(fd, names[way]);
+        close(fd);
+    }
+    close(begins[1]);
+    loop_reap(pid, "the child");
+    return loop_code();
+}
+
 static long cpu_ms(void)
 {
     struct rusage r;
@@ -224,6 +275,7 @@ static int late(char **argv)
 const struct loop_command time_commands[] = {
     { "timeouts", 2, timeouts, "ADDRESS CONTROL" },
     { "signals", 2, signals, "ADDRESS CONTROL" },
+    { "step-signals", 2, step_signals, "ADDRESS CONTROL: with a proxy that holds its method and delays its reply" },
     { "hangs", 2, hangs, "ADDRESS MS: through a proxy that never answers, and whose deadline that is" },
     { "late", 2, late, "ADDRESS MS: looks again after that time, which is beyond the deadline" },
     { NULL, 0, NULL, NULL },

@@ -63,6 +63,10 @@ same "system calls by number" by-number "127.0.0.1:$echo"
 requested 3
 gives "io_uring does not exist" io-uring <<EOT
 io_uring_setup: -1 ENOSYS
+io_uring_setup: -38
+io_uring_queue_init: -38
+io_uring_queue_init_params: -38
+io_uring_queue_init_mem: -38
 EOT
 
 # Replies of every shape.

@@ -79,4 +79,17 @@ under bare accept early
 result "direct, waited before" "$work/ok.early"
 under bare refuse
 result "direct, refused" "$work/refused"
+
+# Nor are they while another socket of the same waits is connected through a proxy that takes its time: the waits then go
+# the slow way.  The address is nobody's.
+start_proxy --hang method
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_TIMEOUT=60"
+under bare accept beside=192.0.2.1:9
+result "direct, beside a handshake" "$work/ok"
+under bare accept early beside=192.0.2.1:9
+result "direct, waited before, beside a handshake" "$work/ok.early"
+under bare accept speaks beside=192.0.2.1:9
+result "direct, target speaks first, beside a handshake" "$work/ok.speaks"
+under bare refuse beside=192.0.2.1:9
+result "direct, refused, beside a handshake" "$work/refused"
 finish

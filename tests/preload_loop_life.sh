@@ -43,6 +43,14 @@ passes "exec" execs "$at" "$control"
 passes "SCM_RIGHTS" passes "$at" "$control"
 kill "$proxy_pid"
 
+start_proxy --hold method --delay reply:100
+passes "signals that come with a step" step-signals "$at" "$control"
+kill "$proxy_pid"
+
+start "$work/slow" "$LOOP" slow-proxy
+at_proxy "${ready#* }"
+passes "a proxy that is slow to take the connection" settles "$at"
+
 # Long enough for another program to start and look.
 start_proxy --delay reply:300
 passes "sockets handed to other programs" handed "$at" "$control"

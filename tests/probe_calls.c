@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_calls.c - the other ways to connect: MSG_FASTOPEN, and system calls by number */
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -116,12 +117,23 @@ static int by_number(char **argv)
     return 0;
 }
 
+/* liburing's functions are found in the object, whether there is a liburing or not. */
 static int io_uring(char **argv)
 {
+    static const char *const names[] = {
+        "io_uring_setup", "io_uring_queue_init", "io_uring_queue_init_params", "io_uring_queue_init_mem"
+    };
     char parameters[120] = "";
 
     (void)argv;
     say("io_uring_setup", syscall(SYS_io_uring_setup, 1, parameters));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        void *symbol = dlsym(RTLD_DEFAULT, names[i]);
+        int (*function)(unsigned, void *, void *, void *, size_t) = NULL;
+
+        memcpy(&function, &symbol, sizeof symbol);
+        say(names[i], function ? function(1, parameters, NULL, NULL, 0) : 0);
+    }
     return 0;
 }
 
