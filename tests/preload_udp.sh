@@ -33,6 +33,8 @@ all()
         same "$1: numbers and children, $address" udp-numbers "$address"
     done
     for address in $addresses; do
+        same "$1: left to a program, $address" udp-leave "$address"
+        same "$1: by a message, $address" udp-message "$address"
         same "$1: many in a call, $address" udp-batches "$address" "${address%:*}:$other"
     done
     same "$1: bound to an address" udp-bound "$four" 192.0.2.7:0 192.0.2.8:0

@@ -35,5 +35,6 @@ extern const struct command process_commands[];
 extern const struct command jail_commands[];
 extern const struct command udp_fault_commands[];
 extern const struct command udp_batch_commands[];
+extern const struct command udp_pass_commands[];
 
 #endif

@@ -161,7 +161,16 @@ static int record(int fd, int domain, const struct datagram_to *to)
     if (kernel_connected(fd))
         real_connect(fd, &nowhere, sizeof nowhere);
     datagram_give_port(fd, domain);
-    return assoc_peer(&process.assoc, a, &to->target, &to->shown);
+    error = assoc_peer(&process.assoc, a, &to->target, &to->shown);
+    if (!error)
+        state_datagram_peer(&process.state, atomic_load(&a->cookie), &to->shown);
+    return error;
+}
+
+static int dissolve(struct assoc *a)
+{
+    state_peer_forget(&process.state, atomic_load(&a->cookie));
+    return assoc_peer(&process.assoc, a, NULL, NULL);
 }
 
 int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len)
@@ -177,7 +186,7 @@ int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t le
         return way;
     /* As the kernel: a failure leaves the peer as it was. */
     error = real_connect(fd, sa, len);
-    return error ? error : assoc_peer(&process.assoc, a, NULL, NULL);
+    return error ? error : dissolve(a);
 }
 
 int datagram_disconnect(int fd)
@@ -187,7 +196,7 @@ int datagram_disconnect(int fd)
 
     if (!a || process_is_guest() || !assoc_facts(a, false, &f) || !f.peer.len)
         return DATAGRAM_NOT_OURS;
-    return assoc_peer(&process.assoc, a, NULL, NULL);
+    return dissolve(a);
 }
 
 enum {

@@ -49,6 +49,13 @@ int datagram_disconnect(int fd);
 /* The place of a socket, made when it has none.  Returns 0 with *a, or the negative errno of the call. */
 int datagram_attach(int fd, struct assoc **a);
 
+/* A socket came from another process: what that one knows of its peer and its relay holds here.  Nothing happens for
+ * other descriptors.  Keeps errno. */
+void datagram_adopt(int fd);
+
+/* The same for the descriptors that a program was started with.  To be called at start-up. */
+void datagram_adopt_inherited(void);
+
 /* The number is another socket's than it was: what the table says of it is over. */
 void datagram_forget(int fd);
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "../core/frame.h"
+
 /* A source that the relay names by its name: the addresses that stand for it.  A name that nobody here has asked for is
  * none: a proxy must not be able to fill the map. */
 static bool from_name(struct assoc *a, int domain, const struct addr *source, struct addr *shown)
@@ -54,6 +56,16 @@ bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa,
     return assoc_address_equal(&f->relay, sa, len);
 }
 
+/* Other processes that send from this socket have relays of their own. */
+OWN_FRAME static bool from_other_relay(const struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa,
+                                       socklen_t len)
+{
+    struct addr from;
+
+    return f->relay.len && addr_from_sockaddr(sa, len, &from) == 0 &&
+           state_relay_has(&process.state, atomic_load_explicit(&a->cookie, memory_order_relaxed), &from);
+}
+
 int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len,
                     const void *head, size_t head_len, struct assoc_address *shown)
 {
@@ -61,7 +73,7 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
 
     if (assoc_is_wake(head, head_len, atomic_load_explicit(&a->cookie, memory_order_relaxed)))
         return -ENODATA;
-    if (datagram_from_relay(f, sa, len)) {
+    if (datagram_from_relay(f, sa, len) || from_other_relay(a, f, sa, len)) {
         skip = from_relay(a, f, head, head_len, shown);
     } else if (len <= sizeof shown->sa && is_direct(sa, len)) {
         shown->len = len;

@@ -16,6 +16,7 @@
 #include "../io/log.h"
 #include "../io/real.h"
 #include "../io/resolve.h"
+#include "datagram.h"
 #include "guard.h"
 
 enum { PHASE_NEW, PHASE_BUSY, PHASE_DONE };
@@ -88,8 +89,9 @@ static void start_ready(void)
     if (state_open(&process.state, &options) != 0)
         log_once(LOG_STATE, "names are kept in this process and its forked children alone: %s",
                  state_warning(&process.state));
-    assoc_open(&process.assoc, process.pending.space);
+    assoc_open(&process.assoc, process.pending.space, &process.state);
     resolvers_read(&process.resolvers, "/etc/resolv.conf");
+    datagram_adopt_inherited();
 }
 
 static void start(void)

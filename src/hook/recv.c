@@ -27,6 +27,7 @@ static void forget_passed(struct msghdr *message)
 
             memcpy(&fd, (unsigned char *)c + used, sizeof fd);
             number_made(fd);
+            datagram_adopt(fd);
         }
     }
 }
@@ -58,7 +59,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
     result = receive_message(fd, message, flags);
-    if (result >= 0 && !hook_idle(GATE_FACTS))
+    if (result >= 0 && message->msg_controllen)
         forget_passed(message);
     return result;
 }

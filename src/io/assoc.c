@@ -87,8 +87,9 @@ static struct assoc *map_places(struct assoc_table *t)
     return memory;
 }
 
-void assoc_open(struct assoc_table *t, uint64_t space)
+void assoc_open(struct assoc_table *t, uint64_t space, struct state *s)
 {
+    t->state = s;
     t->space = space;
     map_places(t);
     t->spare = assoc_making_map();
@@ -233,6 +234,20 @@ int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target
         assoc_publish(a, &f);
     lock_give(&t->lock, &hold);
     return error;
+}
+
+void assoc_adopt(struct assoc_table *t, struct assoc *a, const struct addr *relay)
+{
+    struct assoc_facts f = { .domain = 0 };
+    struct lock_hold hold;
+
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return;
+    if (assoc_facts(a, true, &f) && !f.relay.len && assoc_address_set(&f.relay, (int)f.domain, relay)) {
+        f.alive = 0;
+        assoc_publish(a, &f);
+    }
+    lock_give(&t->lock, &hold);
 }
 
 void assoc_retire(struct assoc_table *t, struct assoc *a)

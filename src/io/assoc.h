@@ -23,6 +23,7 @@
 #include "../core/udp_header.h"
 #include "epollset.h"
 #include "lock.h"
+#include "state.h"
 #include "tunnel.h"
 
 enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2 };
@@ -86,6 +87,7 @@ struct assoc_table {                    /* all zero at first */
     atomic_bool refused;                /* the proxy has no UDP */
     struct lock lock;
     uint64_t space;                     /* inode of the PID namespace */
+    struct state *state;
     struct assoc_making *making;        /* list of those that are made now */
     struct assoc_making *spare;         /* memory for one more, from start-up on */
     atomic_uint made_now;               /* their number */
@@ -111,8 +113,8 @@ struct assoc_request {
 struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle);
 
 /* Reserve the memory of the table, which a program may forbid later (seccomp); where it cannot be had now, the first
- * association tries again.  space: inode of the PID namespace. */
-void assoc_open(struct assoc_table *t, uint64_t space);
+ * association tries again.  space: inode of the PID namespace; s: where relays are noted for other processes. */
+void assoc_open(struct assoc_table *t, uint64_t space, struct state *s);
 
 /* Find or make the place of a socket, and count a number for it.  domain: AF_INET or AF_INET6.
  * Returns 0 with *handle; -ENOBUFS when there is no room or SO_COOKIE is missing; -EDEADLK. */
@@ -128,6 +130,10 @@ void assoc_drop(struct assoc_table *t, assoc_handle handle);
 
 /* Record the peer.  target: what the proxy is told, any kind; shown: the address the program used.  NULL: none. */
 int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown);
+
+/* A socket of another process is this one's as well: it may receive from that one's relay, and makes its own when it
+ * sends.  Nothing happens to a place that has a relay. */
+void assoc_adopt(struct assoc_table *t, struct assoc *a, const struct addr *relay);
 
 /* Read what is published.  header: whether facts->header matters too.  Returns false when it cannot be read; nothing is
  * known then. */

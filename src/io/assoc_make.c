@@ -59,6 +59,15 @@ static void let_go(struct assoc_table *t, struct assoc_making *m)
         t->spare = m;
 }
 
+/* For whoever else has the socket, now or later. */
+OWN_FRAME static void note_relay(struct assoc_table *t, const struct assoc_making *m)
+{
+    struct addr relay;
+
+    if (t->state && addr_from_sockaddr((const struct sockaddr *)&m->relay.sa, m->relay.len, &relay) == 0)
+        state_relay_add(t->state, atomic_load(&m->a->cookie), &relay);
+}
+
 static void end(struct assoc_table *t, struct assoc_making *m, int error)
 {
     struct assoc_facts f = { .domain = 0 };
@@ -75,6 +84,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
         f.alive = 1;
         assoc_publish(a, &f);
         atomic_store(&a->looked, clock_ms());
+        note_relay(t, m);
     }
     atomic_store(&a->ended, error);
     if (error && m->accepted) {

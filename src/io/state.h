@@ -65,6 +65,20 @@ int state_name_look(struct state *s, const char *name, int family, struct addr *
  * error). */
 int state_name_find(struct state *s, const struct addr *a, struct addr *out);
 
+/* The same of a datagram socket, and its relays, of which a few are kept: datagrams come from those of other processes
+ * that hold the socket, too. */
+void state_datagram_peer(struct state *s, uint64_t cookie, const struct addr *peer);
+void state_relay_add(struct state *s, uint64_t cookie, const struct addr *relay);
+
+/* True if relay is one of a socket's.  Returns false when none is known. */
+bool state_relay_has(struct state *s, uint64_t cookie, const struct addr *relay);
+
+/* One of them.  Returns false when none is known (*relay untouched). */
+bool state_relay_get(struct state *s, uint64_t cookie, struct addr *relay);
+
+/* True if any process has ever noted a datagram socket: spares those that start a look at all their descriptors. */
+bool state_has_datagrams(struct state *s);
+
 /* Remember the peer of a tunnelled socket.  cookie: its SO_COOKIE.  peer: IPv4 or IPv6 as the program gave it. */
 void state_peer_set(struct state *s, uint64_t cookie, const struct addr *peer);
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/* probe_udp_pass.c - datagram sockets with a peer, in the hands of other processes */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "probe_text.h"
+#include "probe_udp.h"
+
+/* What the process that has made the socket leaves behind: an answer that it has not read. */
+static int leave_answer(const struct target *t)
+{
+    int fd = udp_socket(t);
+
+    say("connect", net_connect(fd, t));
+    udp_exchange(fd, NULL);
+    say("send", send(fd, "left", 4, 0));
+    say("poll", poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000));
+    return fd;
+}
+
+static void use(int fd, const struct target *t)
+{
+    char text[16];
+    ssize_t n;
+
+    say_peer("peer", fd);
+    n = say("recv", recv(fd, text, sizeof text, 0));
+    printf(" %.*s\n", n > 0 ? (int)n : 0, text);
+    udp_exchange(fd, NULL);
+    udp_send(fd, UDP_SENDTO, t, 12, 0, 1);
+    udp_receive(fd, UDP_RECVFROM, 100, 0, 1);
+    say("write", write(fd, "abc", 3));
+    say("read", read(fd, text, sizeof text));
+}
+
+/* argv: FD ADDRESS GATE.  The program that is executed: its parent is gone once GATE can be read. */
+static int inherited(char **argv)
+{
+    struct target t = net_target(argv[1]);
+    char c;
+
+    if (read(atoi(argv[2]), &c, 1) != 0)
+        return 1;
+    use(atoi(argv[0]), &t);
+    return 0;
+}
+
+static void leave_to_program(const char *address, const struct target *t)
+{
+    char fd[16], gate[16];
+    int pipes[2];
+
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    snprintf(fd, sizeof fd, "%d", leave_answer(t));
+    snprintf(gate, sizeof gate, "%d", pipes[0]);
+    fflush(stdout);
+    if (fork() == 0) {
+        close(pipes[1]);
+        execl("/proc/self/exe", "probe", "udp-inherited", fd, address, gate, NULL);
+        _exit(1);
+    }
+    _exit(0);
+}
+
+/* argv: ADDRESS.  A process sends, leaves the socket to a program, and is gone. */
+static int leave(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    int done[2];
+    char c;
+
+    if (pipe(done) != 0)
+        net_die("pipe");
+    if (fork() == 0)
+        leave_to_program(argv[0], &t);
+    close(done[1]);
+    /* Until the last of them has ended. */
+    return read(done[0], &c, 1) != 0;
+}
+
+union rights {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+static void pass(int way, int fd)
+{
+    union rights r = { .header = { .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET,
+                                   .cmsg_type = SCM_RIGHTS } };
+    struct iovec piece = { (char *)"x", 1 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &r, .msg_controllen = sizeof r };
+
+    memcpy(CMSG_DATA(&r.header), &fd, sizeof fd);
+    if (sendmsg(way, &m, 0) != 1)
+        net_die("sendmsg");
+}
+
+static int take(int way)
+{
+    union rights r;
+    char c;
+    struct iovec piece = { &c, 1 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &r, .msg_controllen = sizeof r };
+    int fd = -1;
+
+    if (recvmsg(way, &m, 0) == 1)
+        memcpy(&fd, CMSG_DATA(&r.header), sizeof fd);
+    return fd;
+}
+
+/* argv: ADDRESS.  A process that was there before gets the socket by a message. */
+static int by_message(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    int way[2], fd, status;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, way) != 0)
+        net_die("socketpair");
+    if (fork() == 0) {
+        use(take(way[1]), &t);
+        exit(0);
+    }
+    fd = leave_answer(&t);
+    pass(way[0], fd);
+    wait(&status);
+    /* And the first owner again. */
+    udp_exchange(fd, NULL);
+    return status;
+}
+
+const struct command udp_pass_commands[] = {
+    { "udp-inherited", 3, inherited, "FD ADDRESS GATE: what udp-leave executes" },
+    { "udp-leave", 1, leave, "ADDRESS: a socket with a peer is left to a program" },
+    { "udp-message", 1, by_message, "ADDRESS: a socket with a peer goes to another process" },
+    { NULL, 0, NULL, NULL }
+};
