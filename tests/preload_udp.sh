@@ -37,6 +37,7 @@ all()
         same "$1: by a message, $address" udp-message "$address"
         same "$1: many in a call, $address" udp-batches "$address" "${address%:*}:$other"
     done
+    ! has_ipv6 || [ "$1" = danted ] || same "$1: bound to IPv6 alone" udp-ipv6-only "[::1]:$udp" 0
     same "$1: bound to an address" udp-bound "$four" 192.0.2.7:0 192.0.2.8:0
     gives "$1: IP_MTU" udp-mtu "$four" <<EOT
 none: -1 ENOTCONN

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_udp_batch.c - sendmmsg() and recvmmsg() with many messages */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -139,6 +141,20 @@ static int bound(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS PORT.  A socket of IPv6 alone, bound before anything else. */
+static int ipv6_only(char **argv)
+{
+    struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(argv[1])) };
+    struct target to = net_target(argv[0]);
+    int fd = udp_socket(&to), on = 1;
+
+    say("IPV6_V6ONLY", setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
+    say("bind", bind(fd, (struct sockaddr *)&any, sizeof any));
+    say("connect", net_connect(fd, &to));
+    udp_exchange(fd, NULL);
+    return 0;
+}
+
 /* argv: ADDRESS.  What a datagram to the peer may have. */
 static int mtu(char **argv)
 {
@@ -157,6 +173,7 @@ static int mtu(char **argv)
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
     { "udp-bound", 3, bound, "ADDRESS OWN ABSENT: bind() to an address and any port" },
+    { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
     { NULL, 0, NULL, NULL }
 };

@@ -98,6 +98,21 @@ int datagram_attach(int fd, struct assoc **a)
     return *a ? 0 : -EBADF;
 }
 
+/* A socket that is bound to IPv6 alone needs a relay there, which a proxy with both addresses may have. */
+static void prefer_ipv6(int fd, struct addr *proxy)
+{
+    const struct addr *known = process.proxies.of[0].address;
+    int only = 0;
+    socklen_t len = sizeof only;
+
+    if (real.getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) != 0 || !only)
+        return;
+    for (int i = 0; i < UPSTREAM_ADDRESSES; i++) {
+        if (known[i].kind == ADDR_IPV6)
+            *proxy = known[i];
+    }
+}
+
 int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps)
 {
     const struct conf *c = &process.conf;
@@ -110,6 +125,8 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps)
     /* The control connection may be of another family than the socket. */
     if (error == -EAFNOSUPPORT)
         error = process_proxy(0, AF_INET6, &proxy);
+    if (!error && domain == AF_INET6 && proxy.kind == ADDR_IPV4)
+        prefer_ipv6(fd, &proxy);
     if (error)
         log_once(LOG_FAMILY, "the proxy's name cannot be resolved");
     if (!error && process_is_guest())

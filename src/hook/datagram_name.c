@@ -105,6 +105,15 @@ static bool is_own_address(int domain, const struct sockaddr *sa, socklen_t len,
     return good;
 }
 
+/* The socket of a client that wants IPv6 alone: once bound it could not send to an IPv4 relay. */
+static bool is_any_of_ipv6(int domain, const struct sockaddr *sa, socklen_t len)
+{
+    struct addr a;
+
+    return domain == AF_INET6 && addr_from_sockaddr(sa, len, &a) == 0 && a.kind == ADDR_IPV6 && addr_is_any(&a) &&
+           a.port == 0;
+}
+
 int datagram_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
     struct sockaddr_storage any = { .ss_family = AF_INET };
@@ -112,8 +121,11 @@ int datagram_bind(int fd, const struct sockaddr *sa, socklen_t len)
     struct assoc *a;
     int domain, error;
 
-    if (process.conf.state != CONF_READY || kind_ask(fd, &domain) != KIND_DATAGRAM || process_is_guest() ||
-        !hook_idle(GATE_DEVICE) || !is_own_address(domain, sa, len, &own) || datagram_attach(fd, &a) != 0)
+    if (process.conf.state != CONF_READY || kind_ask(fd, &domain) != KIND_DATAGRAM || process_is_guest())
+        return DATAGRAM_NOT_OURS;
+    if (is_any_of_ipv6(domain, sa, len))
+        datagram_open_to_relay(fd, domain);
+    if (!hook_idle(GATE_DEVICE) || !is_own_address(domain, sa, len, &own) || datagram_attach(fd, &a) != 0)
         return DATAGRAM_NOT_OURS;
     datagram_open_to_relay(fd, domain);
     any.ss_family = (sa_family_t)domain;

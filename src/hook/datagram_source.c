@@ -57,12 +57,11 @@ bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa,
 }
 
 /* Other processes that send from this socket have relays of their own. */
-OWN_FRAME static bool from_other_relay(const struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa,
-                                       socklen_t len)
+OWN_FRAME static bool from_other_relay(const struct assoc *a, const struct sockaddr *sa, socklen_t len)
 {
     struct addr from;
 
-    return f->relay.len && addr_from_sockaddr(sa, len, &from) == 0 &&
+    return addr_from_sockaddr(sa, len, &from) == 0 &&
            state_relay_has(&process.state, atomic_load_explicit(&a->cookie, memory_order_relaxed), &from);
 }
 
@@ -73,7 +72,7 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
 
     if (assoc_is_wake(head, head_len, atomic_load_explicit(&a->cookie, memory_order_relaxed)))
         return -ENODATA;
-    if (datagram_from_relay(f, sa, len) || from_other_relay(a, f, sa, len)) {
+    if (datagram_from_relay(f, sa, len) || from_other_relay(a, sa, len)) {
         skip = from_relay(a, f, head, head_len, shown);
     } else if (len <= sizeof shown->sa && is_direct(sa, len)) {
         shown->len = len;
