@@ -51,6 +51,16 @@ EOT
     same "$1: a thread that waits already" udp-early "$four"
 }
 
+# A sanitizer is to see the threads.
+if [ -n "${LINKED-}" ]; then
+    start_proxy
+    for address in $addresses; do
+        same "threads, $address" udp-threads "$address"
+    done
+    same "a thread that waits already" udp-early "$four"
+    finish
+fi
+
 start_proxy --host echo.test=127.0.0.1
 all proxyd
 said "silence" 0

@@ -57,13 +57,14 @@ TSAN_OPTIONS='die_after_fork=0 report_signal_unsafe=0'
 export ASAN_OPTIONS TSAN_OPTIONS
 
 for sanitizer; do
-    if ! compile_object || ! link loop "$srcdir/loop.c" "$srcdir"/loop_[!l]*.c || ! link chaos "$srcdir/chaos.c"; then
+    if ! compile_object || ! link loop "$srcdir/loop.c" "$srcdir"/loop_[!l]*.c || ! link chaos "$srcdir/chaos.c" ||
+        ! link probe "$srcdir/probe.c" "$srcdir"/probe_[!nt]*.c "$srcdir"/probe_t[ch]*.c; then
         failed=1
         continue
     fi
-    LOOP=$work/loop CHAOS=$work/chaos UNFIT=$(unfit "$sanitizer")
-    export LOOP CHAOS UNFIT
-    for test in preload_loop.sh preload_loop_life.sh preload_udp_wait.sh preload_chaos.sh; do
+    LOOP=$work/loop CHAOS=$work/chaos PROBE=$work/probe UNFIT=$(unfit "$sanitizer")
+    export LOOP CHAOS PROBE UNFIT
+    for test in preload_loop.sh preload_loop_life.sh preload_udp.sh preload_udp_wait.sh preload_chaos.sh; do
         echo "== $test, $sanitizer"
         sh "$srcdir/$test" || failed=1
     done
