@@ -47,6 +47,10 @@ START_TEST(environment_good_ready)
     ck_assert_int_eq(conf.log_level, CONF_LOG_WARN);
     ck_assert_int_eq(conf.dns, CONF_DNS_REMOTE);
     ck_assert_int_eq(conf.bypass, CONF_BYPASS_REFUSE);
+    ck_assert_int_eq(conf.bind, CONF_BIND_AUTO);
+    ck_assert_uint_eq(conf.bind_ports, 1);
+    ck_assert_uint_eq(conf.bind_port[0].low, 21);
+    ck_assert_uint_eq(conf.bind_port[0].high, 21);
     ck_assert_uint_eq(conf.step_ms, 10000);
     ck_assert_uint_eq(conf.reply_ms, 130000);
     ck_assert_str_eq(conf.log_path, "");
@@ -148,6 +152,19 @@ START_TEST(words_good_set)
     ck_assert_int_eq(conf.state, CONF_READY);
     ck_assert_int_eq(conf.dns, CONF_DNS_REMOTE);
     ck_assert_int_eq(conf.bypass, CONF_BYPASS_REFUSE);
+    read_world(P "SOCKSIFY_BIND=on");
+    ck_assert_int_eq(conf.bind, CONF_BIND_ON);
+    read_world(P "SOCKSIFY_BIND=off\nSOCKSIFY_BIND_PORTS=2121,8000-8010, 65535");
+    ck_assert_int_eq(conf.state, CONF_READY);
+    ck_assert_int_eq(conf.bind, CONF_BIND_OFF);
+    ck_assert_uint_eq(conf.bind_ports, 3);
+    ck_assert_uint_eq(conf.bind_port[0].high, 2121);
+    ck_assert_uint_eq(conf.bind_port[1].low, 8000);
+    ck_assert_uint_eq(conf.bind_port[1].high, 8010);
+    ck_assert_uint_eq(conf.bind_port[2].low, 65535);
+    read_world(P "SOCKSIFY_BIND_PORTS=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16");
+    ck_assert_int_eq(conf.state, CONF_READY);
+    ck_assert_uint_eq(conf.bind_ports, CONF_BIND_PORTS);
 }
 END_TEST
 

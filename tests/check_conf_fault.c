@@ -11,6 +11,7 @@ Suite *make_suite(void);
 /* Every credential here contains "hunter22". */
 #define H "hunter22"
 #define MISSING "SOCKSIFY_PROXY is not set"
+#define PORTS_FAULT "SOCKSIFY_BIND_PORTS: no port from 1 to 65535 and no range of them "    /* and which */
 #define TIMEOUT_FAULT "SOCKSIFY_TIMEOUT: not a number of seconds above 0, at most 86400, with up to 3 decimals"
 #define LEVEL_FAULT "SOCKSIFY_LOG: level is not quiet, warn, info, debug or 0 to 3"
 
@@ -85,6 +86,15 @@ static const struct {
     { P "SOCKSIFY_DNS=Remote", "SOCKSIFY_DNS: neither remote nor local" },
     { P "SOCKSIFY_DNS=locally", "SOCKSIFY_DNS: neither remote nor local" },
     { P "SOCKSIFY_BYPASS=yes", "SOCKSIFY_BYPASS: neither refuse nor allow" },
+    { P "SOCKSIFY_BIND=yes", "SOCKSIFY_BIND: none of auto, on and off" },
+    { P "SOCKSIFY_BIND_PORTS=0", PORTS_FAULT "\"0\"" },
+    { P "SOCKSIFY_BIND_PORTS=21,65536", PORTS_FAULT "\"65536\"" },
+    { P "SOCKSIFY_BIND_PORTS=22-21", PORTS_FAULT "\"22-21\"" },
+    { P "SOCKSIFY_BIND_PORTS=21-", PORTS_FAULT "\"21-\"" },
+    { P "SOCKSIFY_BIND_PORTS=ftp", PORTS_FAULT "\"ftp\"" },
+    { P "SOCKSIFY_BIND_PORTS=socks5://u:" H "@h", "SOCKSIFY_BIND_PORTS: no port from 1 to 65535 and no range of them" },
+    { P "SOCKSIFY_BIND_PORTS=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+      "SOCKSIFY_BIND_PORTS: more than 16 ports and ranges \"17\"" },
     { P "SOCKSIFY_LOG=loud", LEVEL_FAULT },
     { P "SOCKSIFY_LOG=4", LEVEL_FAULT },
     { P "SOCKSIFY_LOG=01", LEVEL_FAULT },

@@ -51,11 +51,11 @@ launcher 127 "no command" -x socks5://h --check ./no-such-command
 
 printf 'geheim\n' >"$work/password"
 chmod 600 "$work/password"
-printf '[rules]\nproxy = 127.0.0.0/8\nblock = *:25\nvia work = .a\n[proxy work]\nproxy = socks5://u:geheim@w\n' \
+printf 'bind-ports = 21, 8000-8010\n[rules]\nproxy = 127.0.0.0/8\nblock = *:25\nvia work = .a\n[proxy work]\nproxy = socks5://u:geheim@w\n' \
     >"$work/rules"
 chmod 600 "$work/rules"
-launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/password" --dns=local -t 2.5 \
-    -d '.a:1-2,[2001:db8::]/32' --show
+launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/password" --dns=local --bind=on \
+    -t 2.5 -d '.a:1-2,[2001:db8::]/32' --show
 sed -n '1,$p' >"$work/expected" <<END
 file     $work/rules
 proxy    h:7, with user and password
@@ -63,6 +63,7 @@ proxy    w:1080, named work, with user and password
 timeout  2.500 s for a step, 2.500 s for the last
 dns      local
 bypass   refuse
+bind     on, ports 21,8000-8010
 log      warn
 stats    off
 rules, the first that matches decides:
@@ -78,4 +79,5 @@ END
 result show "$work/expected"
 launcher 125 "--show with a command" -x socks5://h --show true
 launcher 125 "a wrong --dns" -x socks5://h --dns=here true
+launcher 125 "a wrong --bind" -x socks5://h --bind=here true
 finish

@@ -24,6 +24,10 @@ enum conf_state {
 enum conf_dns { CONF_DNS_REMOTE, CONF_DNS_LOCAL };
 enum conf_bypass { CONF_BYPASS_REFUSE, CONF_BYPASS_ALLOW };
 
+enum conf_bind { CONF_BIND_AUTO, CONF_BIND_ON, CONF_BIND_OFF };
+
+enum { CONF_BIND_PORTS = 16 };
+
 enum { CONF_CREDENTIAL_SIZE = 256, CONF_MESSAGE_SIZE = 512, CONF_PATH_SIZE = 4096 };
 
 enum { CONF_PROXIES = 8, CONF_NAME_SIZE = 32 };
@@ -46,6 +50,9 @@ struct conf {
     enum conf_dns dns;
     enum conf_bypass bypass;
     bool stats;                           /* a summary when a process ends */
+    enum conf_bind bind;                  /* which listening sockets go through the proxy, see bindrule.h */
+    unsigned bind_ports;                  /* ranges of bind_port[] */
+    struct { uint16_t low, high; } bind_port[CONF_BIND_PORTS];
     enum conf_level log_level;
     char log_path[CONF_PATH_SIZE];        /* empty: standard error */
     struct rules rules;
@@ -85,11 +92,11 @@ size_t conf_memory(const struct conf_source *source);
  * of the file are for the file's proxy and user alone; a convention's are never for the file's proxy.
  * Rules: SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), the file's rules as they stand, then
  * NO_PROXY or no_proxy.
- * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_BYPASS, SOCKSIFY_LOG ("level[:file]", level
- * quiet, warn, info, debug or 0 to 3), SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except
- * SOCKSIFY_DIRECT.
- * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, log, stats, each at most once;
- * below [proxy NAME] the first four for another proxy; below [rules] block, direct, proxy and via NAME, each with a
+ * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_BYPASS, SOCKSIFY_BIND, SOCKSIFY_BIND_PORTS
+ * (ports and ranges, up to CONF_BIND_PORTS), SOCKSIFY_LOG ("level[:file]", level quiet, warn, info, debug or 0 to 3),
+ * SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except SOCKSIFY_DIRECT.
+ * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, bind, bind-ports, log, stats, each
+ * at most once; below [proxy NAME] the first four for another proxy; below [rules] block, direct, proxy and via NAME, each with a
  * list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a

@@ -37,6 +37,19 @@ static void show_rule(const struct conf *c, const struct rule *r)
     putchar('\n');
 }
 
+static void show_bind(const struct conf *c)
+{
+    static const char *const modes[] = { [CONF_BIND_AUTO] = "auto", [CONF_BIND_ON] = "on", [CONF_BIND_OFF] = "off" };
+
+    printf("bind     %s, ports", modes[c->bind]);
+    for (unsigned i = 0; i < c->bind_ports; i++) {
+        printf("%s%u", i ? "," : " ", c->bind_port[i].low);
+        if (c->bind_port[i].high > c->bind_port[i].low)
+            printf("-%u", c->bind_port[i].high);
+    }
+    putchar('\n');
+}
+
 void show_conf(const struct conf *c)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
@@ -54,6 +67,7 @@ void show_conf(const struct conf *c)
            c->reply_ms / 1000, c->reply_ms % 1000);
     printf("dns      %s\n", c->dns == CONF_DNS_LOCAL ? "local" : "remote");
     printf("bypass   %s\n", c->bypass == CONF_BYPASS_ALLOW ? "allow" : "refuse");
+    show_bind(c);
     printf("log      %s%s%s\n", levels[c->log_level], c->log_path[0] ? ":" : "", c->log_path);
     printf("stats    %s\n", c->stats ? "on" : "off");
     printf("rules, the first that matches decides:\n");
