@@ -8,6 +8,7 @@
 #include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
+#include "inbound.h"
 #include "stream.h"
 
 enum { NOT_OURS = STREAM_NOT_OURS };
@@ -79,6 +80,8 @@ static int decide(int fd, const struct sockaddr *sa, socklen_t len)
     /* Of a longer address the kernel makes EINVAL before it looks at it. */
     if (!sa || sa == MEMORY_NOWHERE || len < sizeof(sa_family_t) || len > sizeof(struct sockaddr_storage))
         return NOT_OURS;
+    if (inbound_is(fd) && inbound_connect(fd, sa->sa_family == AF_UNSPEC) != NOT_OURS)
+        return sa->sa_family == AF_UNSPEC ? 0 : -EISCONN;
     switch (sa->sa_family) {
     case AF_INET:
     case AF_INET6:

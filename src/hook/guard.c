@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/time.h>
 
+#include "../io/binding.h"
 #include "../io/clock.h"
 #include "../io/tunnel.h"
 
@@ -27,7 +28,7 @@ int guard_slice(bool one)
 bool guard_idle_now(void)
 {
     hook_enter();
-    return (hook_idle(GATE_PENDING) || !pending_any(&process.pending)) &&
+    return (hook_idle(GATE_PENDING) || (!pending_any(&process.pending) && !binding_any(&process.pending))) &&
            (hook_idle(GATE_DATAGRAM) || !assoc_any(&process.assoc));
 }
 
@@ -59,6 +60,14 @@ pending_handle guard_handle_of(int fd, uint32_t word)
     return process_is_guest() && !pending_is_of(&process.pending, fd, handle) ? 0 : handle;
 }
 
+/* What stays in the word of a number when its handshake is over: a listener's registrations are followed on. */
+static uint32_t kept(uint32_t word)
+{
+    bool listener = (word & FDTAB_KIND) == KIND_LISTENER;
+
+    return word & (FDTAB_KIND | (listener ? FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_PORT_0 : 0));
+}
+
 bool guard_step(int fd, pending_handle handle)
 {
     uint32_t word;
@@ -70,7 +79,7 @@ bool guard_step(int fd, pending_handle handle)
         guard_settle(fd);
     /* Another socket's, that is, the number came to its word in a way we did not see. */
     else if (!process_is_guest())
-        fdtab_replace(&process.fdtab, fd, word, word & FDTAB_KIND);
+        fdtab_replace(&process.fdtab, fd, word, kept(word));
     return false;
 }
 
@@ -93,7 +102,7 @@ void guard_settle(int fd)
     /* One that failed may be connected again, and then its registrations count.  Given up by a process that could not
      * reach it: what stands is a connection to the proxy in the middle of its handshake. */
     if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
-        fdtab_replace(&process.fdtab, fd, word, word & FDTAB_KIND) &&
+        fdtab_replace(&process.fdtab, fd, word, kept(word)) &&
         pending_error(&process.pending, fd, ECONNRESET) != ECONNRESET)
         tunnel_reset(fd);
     errno = saved_errno;
@@ -261,6 +270,9 @@ bool guard_stops_now(int fd, short events, bool dont_wait)
     pending_handle handle;
 
     hook_enter();
+    /* What comes in here is the proxy's. */
+    if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_LISTENER)
+        return hook_return(errno, events == POLLIN ? -ENOTCONN : -EPIPE) < 0;
     handle = guard_handle(fd);
     return handle && hook_return(errno, guard_wait(fd, handle, events, dont_wait)) < 0;
 }

@@ -3,6 +3,7 @@
 #include "number.h"
 
 #include "datagram.h"
+#include "inbound.h"
 
 /* Only words that say something cost more than a look. */
 void number_forget(int fd)
@@ -14,6 +15,8 @@ void number_forget(int fd)
         return;
     if (word & FDTAB_SET)
         pending_close_set(&process.pending, fd);
+    if ((word & FDTAB_KIND) == KIND_LISTENER)
+        inbound_close(fd);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)
         datagram_forget(fd);
     else if ((word & FDTAB_KIND) == KIND_OWN)

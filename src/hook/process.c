@@ -90,6 +90,8 @@ static void start_ready(void)
         log_once(LOG_STATE, "names are kept in this process and its forked children alone: %s",
                  state_warning(&process.state));
     assoc_open(&process.assoc, process.pending.space, &process.state);
+    if (process.conf.bind == CONF_BIND_ON)
+        process_gate(GATE_BIND);
     resolvers_read(&process.resolvers, "/etc/resolv.conf");
     datagram_adopt_inherited();
 }

@@ -26,8 +26,11 @@ enum gate {
     GATE_FACTS = 2,      /* the descriptor table knows something: calls that make or end numbers must tell it */
     GATE_PENDING = 4,    /* a handshake was started that goes on beside the program */
     GATE_DATAGRAM = 8,   /* a datagram socket has a peer or an association of ours */
-    GATE_DEVICE = 16     /* a socket may be bound to a network device */
+    GATE_DEVICE = 16,    /* a socket may be bound to a network device */
+    GATE_BIND = 32       /* a listening socket may be one whose connections come through the proxy */
 };
+
+enum { PROCESS_TUNNELS = 64 };
 
 struct process {
     atomic_uint gate;                 /* enum gate bits; one relaxed load of it tells a hook that it is not concerned */
@@ -44,6 +47,11 @@ struct process {
     struct assoc_table assoc;
     struct resolvers resolvers;
     struct upstreams proxies;
+    struct {
+        _Atomic uint64_t cookie;
+        _Atomic uint8_t proxy;
+    } tunnel[PROCESS_TUNNELS];            /* the sockets that were last to become tunnels, and by which proxy */
+    atomic_uint tunnels;                  /* how many there were */
 };
 
 extern struct process process;

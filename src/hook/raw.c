@@ -126,11 +126,14 @@ static int socket_call(long number, const long a[ARGUMENTS], long *result)
     case SYS_socketpair:
         *result = socketpair((int)a[0], (int)a[1], (int)a[2], (int *)a[3]);
         return 1;
+    case SYS_connect:
+        *result = connect((int)a[0], (const struct sockaddr *)a[1], (socklen_t)a[2]);
+        return 1;
     case SYS_bind:
         *result = bind((int)a[0], (const struct sockaddr *)a[1], (socklen_t)a[2]);
         return 1;
-    case SYS_connect:
-        *result = connect((int)a[0], (const struct sockaddr *)a[1], (socklen_t)a[2]);
+    case SYS_listen:
+        *result = listen((int)a[0], (int)a[1]);
         return 1;
     case SYS_accept:
         *result = accept((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2]);

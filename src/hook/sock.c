@@ -4,11 +4,13 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "../core/frame.h"
 #include "../io/kind.h"
 #include "../io/log.h"
 #include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
+#include "inbound.h"
 #include "number.h"
 #include "stray.h"
 
@@ -65,11 +67,19 @@ static int before_accept(int fd)
 
 int accept(int fd, struct sockaddr *sa, socklen_t *len)
 {
+    if (hook_idle(GATE_PENDING | GATE_BIND))
+        return number_made(real.accept(fd, sa, len));
+    if (inbound_is(fd))
+        return (int)hook_return(errno, inbound_accept(fd, sa, len, 0));
     return before_accept(fd) < 0 ? -1 : number_made(real.accept(fd, sa, len));
 }
 
 int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
+    if (hook_idle(GATE_PENDING | GATE_BIND))
+        return number_made(real.accept4(fd, sa, len, flags));
+    if (inbound_is(fd))
+        return (int)hook_return(errno, inbound_accept(fd, sa, len, flags));
     return before_accept(fd) < 0 ? -1 : number_made(real.accept4(fd, sa, len, flags));
 }
 
@@ -102,6 +112,8 @@ int shutdown(int fd, int how)
         errno = result == 0 ? entry_errno : errno;
         return result;
     }
+    if (inbound_listens(fd) && how >= SHUT_RD && how <= SHUT_RDWR)
+        return inbound_shutdown(fd, how);
     /* What the kernel makes of a socket that is still connecting, and it succeeds. */
     if (how >= SHUT_RD && how <= SHUT_RDWR && guard_pending(fd) &&
         pending_abandon(&process.pending, fd, guard_handle(fd)))
@@ -158,7 +170,7 @@ static int peer_of(int fd, struct sockaddr *sa, socklen_t *len)
         return (int)hook_return(entry_errno, show(fd, real.getsockname, &datagram_peer.sa, datagram_peer.len, sa, len));
     if (process.conf.state != CONF_READY)
         return real.getpeername(fd, sa, len);
-    if (guard_pending(fd))
+    if (guard_pending(fd) || inbound_is(fd))
         return (int)hook_return(entry_errno, -ENOTCONN);
     if (real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
         !is_proxy((struct sockaddr *)&peer, peer_len)) {
@@ -188,11 +200,12 @@ int bind(int fd, const struct sockaddr *sa, socklen_t len)
     struct sockaddr_storage own;
 
     hook_enter();
-    if (memory_address(sa, len, &own) == (struct sockaddr *)&own &&
+    sa = memory_address(sa, len, &own);
+    if (sa == (struct sockaddr *)&own &&
         (own.ss_family == AF_INET || own.ss_family == AF_INET6))
-        way = datagram_bind(fd, (struct sockaddr *)&own, len);
+        way = datagram_bind(fd, sa, len);
     errno = entry_errno;
-    return way == DATAGRAM_NOT_OURS ? real.bind(fd, sa, len) : (int)hook_return(entry_errno, way);
+    return way == DATAGRAM_NOT_OURS ? inbound_bind(fd, sa, len) : (int)hook_return(entry_errno, way);
 }
 
 static bool asks_mtu(int fd, int level, int option, const void *value, const socklen_t *len, int *mtu)
@@ -213,13 +226,25 @@ static int get_low_water(int fd, void *value, socklen_t *len)
     return result;
 }
 
+/* To the kernel a listener is connected. */
+static int accepts(int fd, void *value, socklen_t *len)
+{
+    int one = 1, result = real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, len);
+
+    if (result == 0)
+        memcpy(value, &one, *len < sizeof one ? *len : sizeof one);
+    return result;
+}
+
 int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
     int entry_errno = errno, mtu;
 
     hook_enter();
     if (level == SOL_SOCKET && option == SO_PEERNAME)
-        return peer_name(fd, value, len);
+        return inbound_is(fd) ? (int)hook_return(errno, -ENOTCONN) : peer_name(fd, value, len);
+    if (level == SOL_SOCKET && option == SO_ACCEPTCONN && inbound_listens(fd))
+        return accepts(fd, value, len);
     if (level == SOL_SOCKET && option == SO_RCVLOWAT && !hook_idle(GATE_PENDING))
         return get_low_water(fd, value, len);
     if (!hook_idle(GATE_DATAGRAM) && asks_mtu(fd, level, option, value, len, &mtu)) {
@@ -250,14 +275,26 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     return error ? (int)hook_return(entry_errno, error) : real.setsockopt(fd, level, option, value, len);
 }
 
+OWN_FRAME static int own_name(int fd, struct sockaddr *sa, socklen_t *len)
+{
+    struct sockaddr_storage own;
+    socklen_t own_len;
+
+    return inbound_own_name(fd, &own, &own_len) == 0 ? show(fd, real.getsockname, &own, own_len, sa, len)
+                                                     : INBOUND_NOT_OURS;
+}
+
 int getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 {
     struct assoc_address own;
-    int entry_errno = errno;
+    int entry_errno = errno, result;
 
     if (datagram_handle(fd) && datagram_own_name(fd, &own) == 0)
         return (int)hook_return(entry_errno, show(fd, real.getsockname, &own.sa, own.len, sa, len));
     hook_enter();
+    result = hook_idle(GATE_BIND) ? INBOUND_NOT_OURS : own_name(fd, sa, len);
+    if (result != INBOUND_NOT_OURS)
+        return (int)hook_return(entry_errno, result);
     errno = entry_errno;
     return real.getsockname(fd, sa, len);
 }

@@ -11,6 +11,7 @@
 #include "../io/report.h"
 #include "../io/tunnel.h"
 #include "guard.h"
+#include "inbound.h"
 #include "stray.h"
 
 enum { STREAM_CONNECTED = 2 };
@@ -152,6 +153,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     error = stray_socket(fd, &proxy, true);
     if (error)
         return error;
+    inbound_tunnel(fd);
     q.proxy = &proxy;
     q.machine = &machine;
     socks5_init(&machine, &options, SOCKS5_CONNECT, &r->target);

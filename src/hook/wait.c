@@ -13,6 +13,7 @@
 
 #include "../io/clock.h"
 #include "datagram.h"
+#include "inbound.h"
 
 enum {
     HANDSHAKE = POLLERR    /* marks what is asked for a handshake; taken out of what the program asks, to which the
@@ -89,7 +90,7 @@ void quiet_end(struct quiet *q)
 
 bool wait_concerns(int fd)
 {
-    return holds_pending(fd) || is_set(fd);
+    return holds_pending(fd) || is_set(fd) || inbound_is(fd);
 }
 
 /* Our set of what associations wait for stands behind the program's descriptors while some are being made. */
@@ -112,6 +113,9 @@ static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
         short wants = pending_wants(&process.pending, guard_handle(fds[i].fd));
 
         ask[i] = (struct pollfd){ .fd = fds[i].fd, .events = fds[i].events & ~HANDSHAKE };
+        /* A listener is never writable. */
+        if (inbound_is(fds[i].fd))
+            ask[i].events &= (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
         if (wants) {
             ask[i].events = wants | HANDSHAKE;
             pending = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* arena.h - the memory of pending handshakes that forked processes share; inside io/pending only */
+/* arena.h - the memory of pending handshakes that forked processes share; inside io/pending and io/binding only */
 #ifndef SOCKSIFY_IO_ARENA_H
 #define SOCKSIFY_IO_ARENA_H
 
@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "binding.h"
 #include "epollset.h"
 #include "lock.h"
 #include "pending.h"
@@ -26,6 +27,7 @@ struct arena_slot {
     _Atomic uint8_t wants;           /* EPOLLIN or EPOLLOUT */
     uint8_t step;                    /* for which the deadline was set, as tunnel_patience() names it */
     bool forked;                     /* other processes hold the socket too */
+    bool binding;                    /* a listener's request (io/binding) */
     uint16_t next_free;              /* index + 1 */
     int32_t pid;                     /* who called connect() */
     int domain;
@@ -56,6 +58,7 @@ struct pending_arena {
     uint16_t free, unused;           /* of the slots: index + 1 of the list; the rest was never used */
     struct arena_error error[ARENA_ERRORS];
     struct epollset set;
+    struct binding_table binding;
     struct arena_slot slot[ARENA_SLOTS];
 };
 

@@ -201,6 +201,56 @@ void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want,
     }
 }
 
+void epollset_mask(struct epollset *e, uint64_t cookie, uint32_t events)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        if (e->entry[i - 1].cookie == cookie)
+            e->entry[i - 1].events &= events;
+    }
+}
+
+/* One with EPOLLONESHOT that has fired stays without events when it is put in. */
+void epollset_take_out(struct epollset *e, pid_t pid, uint64_t cookie)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        next = r->next;
+        if (r->cookie != cookie || !reaches(e, r, pid))
+            continue;
+        if (!r->armed && is_disarmed(r))
+            r->events &= PRIVATE_BITS;
+        if (control(r->epfd, EPOLL_CTL_DEL, r->fd, 0, 0) != 0)
+            epollset_drop(e, r);
+        else
+            r->pid = pid;
+    }
+}
+
+void epollset_put_in(struct epollset *e, pid_t pid, uint64_t old, uint64_t cookie)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, old); i; i = next) {
+        struct epollset_entry kept = e->entry[i - 1], *r;
+
+        next = kept.next;
+        if (kept.cookie != old || kept.pid != pid)
+            continue;
+        epollset_drop(e, &e->entry[i - 1]);
+        r = epollset_insert(e, pid, cookie, kept.epfd, kept.fd);
+        r->events = kept.events;
+        r->data = kept.data;
+        r->owner = 0;
+        r->armed = true;
+        /* Until the connection begins it would report that it is unconnected. */
+        if (control(r->epfd, EPOLL_CTL_ADD, r->fd, armed_events(r->events, EPOLLOUT), epollset_token(e, r)) != 0)
+            epollset_drop(e, r);
+    }
+}
+
 void epollset_forget(struct epollset *e, uint64_t cookie)
 {
     unsigned next;

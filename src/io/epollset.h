@@ -90,6 +90,15 @@ int epollset_recall(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, in
  * want: EPOLLIN or EPOLLOUT to arm for owner; 0 to put back: those out of reach are then left. */
 void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner);
 
+/* Take bits off the program's events of all registrations of a socket, before they are armed. */
+void epollset_mask(struct epollset *e, uint64_t cookie, uint32_t events);
+
+/* Another socket is about to take the number of this one.  Take the registrations that process pid can reach out of the
+ * kernel, since with the number nobody could do so later; then put them in for the new one, armed with tokens that wait
+ * for a handshake yet to begin (epollset_arm()). */
+void epollset_take_out(struct epollset *e, pid_t pid, uint64_t cookie);
+void epollset_put_in(struct epollset *e, pid_t pid, uint64_t old, uint64_t cookie);
+
 /* Forget all registrations of a socket that are the program's own. */
 void epollset_forget(struct epollset *e, uint64_t cookie);
 

@@ -20,10 +20,12 @@ enum fdtab_bits {
     FDTAB_FRESH = 0x08,           /* a TCP socket made here whose connect() was not seen yet */
     FDTAB_REGISTERED = 0x10,      /* a socket with epoll registrations that are followed */
     FDTAB_SET = 0x20,             /* an epoll set that holds such registrations */
+    FDTAB_PORT_0 = FDTAB_SET,     /* the same bit of a TCP socket: the program has bound it to a port of the kernel's
+                                     choice */
     FDTAB_STDIO = 0x40,           /* a FRESH one that is under a stream of stdio: its bytes pass no hook */
     FDTAB_SHARED = 0x80,          /* a TCP socket that had another number, or another process, before its connect() */
-    FDTAB_HANDLE_SHIFT = 8        /* the upper 24 bits: 0, or the handle of a pending handshake (KIND_STREAM) or of an
-                                     association (KIND_DATAGRAM) */
+    FDTAB_HANDLE_SHIFT = 8        /* the upper 24 bits: 0, or the handle of a pending handshake (KIND_STREAM,
+                                     KIND_LISTENER) or of an association (KIND_DATAGRAM) */
 };
 
 struct fdtab {

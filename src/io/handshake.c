@@ -74,15 +74,26 @@ void handshake_drop(struct pending *p, struct arena_slot *s, int fd)
     atomic_fetch_sub_explicit(&p->arena->count, 1, memory_order_relaxed);
 }
 
+/* How it ended, for the log, and for the listener whose request it was. */
+static void tell(struct pending *p, const struct arena_slot *s, int error)
+{
+    if (!s->binding) {
+        report_connect(p->tally, &s->target, &s->proxy, &s->machine, error, s->began);
+        return;
+    }
+    report_bind(&s->target, &s->proxy, &s->machine, error, s->began);
+    binding_ended(p->arena, s, error);
+}
+
 void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
 {
     bool mapped = s->domain == AF_INET6 && s->proxy.kind == ADDR_IPV4;
     /* What is bound to a device has no way to loopback, where refusals come from. */
     bool genuine = !detour_has_device(fd, true);
 
-    report_connect(p->tally, &s->target, &s->proxy, &s->machine, error, s->began);
+    tell(p, s, error);
     /* Kept before the socket fails, since from then on another thread may ask for it. */
-    if (error != -ECONNREFUSED || !genuine)
+    if ((error != -ECONNREFUSED || !genuine) && !s->binding)
         arena_keep_error(p->arena, s->cookie, -error);
     refuse_socket(fd, s->domain, mapped, genuine);
     handshake_drop(p, s, fd);
@@ -90,7 +101,12 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
 
 static void succeed(struct pending *p, struct arena_slot *s, int fd)
 {
-    report_connect(p->tally, &s->target, &s->proxy, &s->machine, 0, s->began);
+    tell(p, s, 0);
+    /* A listener's registrations are moved from one control connection to the next. */
+    if (s->binding) {
+        handshake_drop(p, s, fd);
+        return;
+    }
     state_peer_set(p->state, s->cookie, &s->peer);
     handshake_drop(p, s, fd);
     /* A connected socket needs no followed registrations. */
@@ -116,8 +132,7 @@ int handshake_step(struct pending *p, struct arena_slot *s, int fd)
     int error = s->phase == ARENA_CONNECTING ? step_connecting(s, fd) : 0;
 
     if (error == 1) {
-        report_connect(p->tally, &s->target, &s->proxy, &s->machine,
-                       clock_ms() < s->deadline ? -ECONNREFUSED : -ETIMEDOUT, s->began);
+        tell(p, s, clock_ms() < s->deadline ? -ECONNREFUSED : -ETIMEDOUT);
         handshake_drop(p, s, fd);
         return 0;
     }
@@ -134,6 +149,8 @@ int handshake_step(struct pending *p, struct arena_slot *s, int fd)
         }
         error = tunnel_timeout(&s->machine);
     }
+    if (!error && s->binding)
+        error = binding_judge(s);
     if (error)
         handshake_fail(p, s, fd, error);
     else

@@ -5,6 +5,9 @@
 
 #include "arena.h"
 
+/* pending_start() with the lock held.  cookie: q->fd's. */
+int pending_begin(struct pending *p, const struct pending_request *q, uint64_t cookie, pending_handle *handle);
+
 /* Step a handshake through a number of this process.  fd: its SO_COOKIE was compared.
  * Returns -EAGAIN while it lasts (registrations are armed anew); 0 when it is over (the slot is free). */
 int handshake_step(struct pending *p, struct arena_slot *s, int fd);

@@ -11,7 +11,9 @@ enum kind {
     KIND_OTHER = 4,      /* AF_INET or AF_INET6 that SOCKS cannot carry (RAW, ICMP, SCTP, UDP-Lite, DCCP): direct
                             destinations only */
     KIND_LOCAL = 5,      /* AF_VSOCK: may be made, but not connected */
-    KIND_REFUSED = 6,    /* may not be made: packet sockets and domains that reach other hosts in their own way */
+    KIND_REFUSED = 8,    /* may not be made: packet sockets and domains that reach other hosts in their own way; never a
+                            word of fdtab */
+    KIND_LISTENER = 6,   /* of fdtab alone: a KIND_STREAM that takes its connections through the proxy (io/binding) */
     KIND_OWN = 7         /* no socket: the epoll set of io/assoc; never judged, a word of fdtab alone */
 };
 

@@ -17,7 +17,8 @@
 #include "../core/conf.h"
 
 /* Things that are said once in a process at CONF_LOG_WARN, since a program may try them in a loop. */
-enum log_topic { LOG_CONF, LOG_UDP, LOG_KIND, LOG_NAME, LOG_STATE, LOG_BLOCKED, LOG_IO_URING, LOG_FAMILY, LOG_CALL };
+enum log_topic { LOG_CONF, LOG_UDP, LOG_KIND, LOG_NAME, LOG_STATE, LOG_BLOCKED, LOG_IO_URING, LOG_FAMILY, LOG_CALL,
+    LOG_BIND };
 
 /* Set level and target.  path: absolute, or empty for standard error; copied. */
 void log_init(enum conf_level level, const char *path);

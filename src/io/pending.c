@@ -38,6 +38,7 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
 {
     s->pid = p->pid;
     s->domain = q->domain;
+    s->binding = q->binding;
     s->cookie = cookie;
     s->began = clock_ms();
     s->limits = q->limits;
@@ -99,25 +100,30 @@ static bool expire_dead(struct pending *p)
     return p->arena->free != 0;
 }
 
+int pending_begin(struct pending *p, const struct pending_request *q, uint64_t cookie, pending_handle *handle)
+{
+    struct arena_slot *s = arena_take(p->arena);
+
+    if (!s && expire_dead(p))
+        s = arena_take(p->arena);
+    if (!s)
+        return -EAGAIN;
+    fill(s, p, q, cookie);
+    *handle = arena_handle_of(p->arena, s);
+    return start(p, s, q);
+}
+
 int pending_start(struct pending *p, const struct pending_request *q, pending_handle *handle)
 {
     uint64_t cookie = real_cookie(q->fd);
-    struct arena_slot *s;
     struct lock_hold hold;
-    int error = -EAGAIN;
+    int error;
 
     if (!cookie)
         return -ENOSYS;
     if (!arena_enter(p, &hold))
         return -EDEADLK;
-    s = arena_take(p->arena);
-    if (!s && expire_dead(p))
-        s = arena_take(p->arena);
-    if (s) {
-        fill(s, p, q, cookie);
-        *handle = arena_handle_of(p->arena, s);
-        error = start(p, s, q);
-    }
+    error = pending_begin(p, q, cookie, handle);
     arena_leave(p, &hold);
     return error;
 }
@@ -306,6 +312,7 @@ bool pending_recall(struct pending *p, int epfd, int fd)
 int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,
                     const struct epoll_event *event)
 {
+    struct epoll_event inbound;
     struct arena_slot *s;
     struct lock_hold hold;
     uint64_t cookie;
@@ -317,6 +324,12 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
     cookie = real_cookie(fd);
     if (s && s->cookie != cookie)
         s = NULL;
+    /* A listener is never writable. */
+    if (event && binding_has(p->arena, cookie)) {
+        inbound = *event;
+        inbound.events &= ~(uint32_t)(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+        event = &inbound;
+    }
     error = epollset_control(&p->arena->set, p->pid, cookie, epfd, op, fd, event, s ? s->wants : 0,
                              handle);
     arena_leave(p, &hold);

@@ -58,6 +58,7 @@ struct pending_request {
     struct tunnel_limits limits;
     bool nonblocking;                  /* fd has O_NONBLOCK */
     bool dialled;                      /* connect() was done; false: pending_start() does it */
+    bool binding;                      /* a listener's request: how it ends goes to io/binding */
 };
 
 /* Map the arena.  Returns 0 or -ENOMEM (p->arena is NULL then, and p good for all calls). */

@@ -226,6 +226,7 @@ bool pending_fork_before(struct pending *p, struct lock_hold *hold)
     if (!arena_enter(p, hold))
         return false;
     epollset_share(&p->arena->set, p->pid);
+    binding_share(p->arena, p->pid);
     for (unsigned i = 0; i < p->arena->unused; i++) {
         struct arena_slot *s = &p->arena->slot[i];
 

@@ -43,19 +43,32 @@ void report_received(int fd, enum socks5_stage stage, size_t n)
     log_line(CONF_LOG_DEBUG, "descriptor %d: received %u bytes of the %s", fd, (unsigned)n, messages[stage]);
 }
 
+static void write_line(const char *what, const struct addr *target, const struct addr *proxy,
+                       const struct socks5 *machine, int error, int64_t took)
+{
+    char to[ADDR_TEXT_SIZE], via[ADDR_TEXT_SIZE];
+
+    if (!log_wants(CONF_LOG_INFO))
+        return;
+    addr_format(target, to, sizeof to);
+    addr_format(proxy, via, sizeof via);
+    log_line(CONF_LOG_INFO, "%s %s via %s: %s (%s), %u ms", what, to, via, report_explain(machine, error),
+             errname(error), (unsigned)took);
+}
+
 void report_connect(struct tally *t, const struct addr *target, const struct addr *proxy,
                     const struct socks5 *machine, int error, int64_t began)
 {
-    char to[ADDR_TEXT_SIZE], via[ADDR_TEXT_SIZE];
     int64_t took = clock_ms() - began;
 
     tally_add(t, error ? TALLY_FAILED : TALLY_CONNECTED, 1);
     if (!error)
         tally_time(t, took);
-    if (!log_wants(CONF_LOG_INFO))
-        return;
-    addr_format(target, to, sizeof to);
-    addr_format(proxy, via, sizeof via);
-    log_line(CONF_LOG_INFO, "connect %s via %s: %s (%s), %u ms", to, via, report_explain(machine, error),
-             errname(error), (unsigned)took);
+    write_line("connect", target, proxy, machine, error, took);
+}
+
+void report_bind(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
+                 int64_t began)
+{
+    write_line("bind for", target, proxy, machine, error, clock_ms() - began);
 }

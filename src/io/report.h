@@ -20,6 +20,10 @@ void report_connect(struct tally *t, const struct addr *target, const struct add
 void report_sent(int fd, enum socks5_stage stage, size_t n);
 void report_received(int fd, enum socks5_stage stage, size_t n);
 
+/* The same for a request for connections, which is not counted.  target: whom it is for. */
+void report_bind(const struct addr *target, const struct addr *proxy, const struct socks5 *machine, int error,
+                 int64_t began);
+
 /* What became of a handshake, in words; a constant.  error: 0 or negative errno. */
 const char *report_explain(const struct socks5 *machine, int error);
 

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/* inbound_accept.c - accept() on a listener whose connections come through the proxy */
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "../core/frame.h"
+#include "../io/binding.h"
+#include "../io/clock.h"
+#include "../io/log.h"
+#include "../io/memory.h"
+#include "../io/tunnel.h"
+#include "guard.h"
+#include "inbound.h"
+#include "inbound_request.h"
+#include "number.h"
+
+enum { SLICE_MS = 20 };
+
+/* Who has come, as the program knows him: by the address of the connection that it has to him, if that stands for a
+ * name, which the proxy alone can tell to be the same. */
+OWN_FRAME static void name_peer(const struct binding_peer *got, struct addr *peer)
+{
+    bool known = got->shown.kind == ADDR_IPV4 || got->shown.kind == ADDR_IPV6;
+    struct addr numeric;
+
+    *peer = got->from;
+    if (got->from.kind == ADDR_NAME) {
+        if (addr_from_text(got->from.name, strlen(got->from.name), &numeric) == 0)
+            *peer = numeric;
+        else if (!known || !addr_same_host(&got->from, &got->target))
+            state_name_assign(&process.state, got->from.name, got->domain, peer);
+    }
+    if (known && (got->target.kind == ADDR_NAME || peer->kind == ADDR_NAME ||
+                  (got->domain == AF_INET && peer->kind != ADDR_IPV4)))
+        *peer = got->shown;
+    if (peer->kind != ADDR_IPV4 && peer->kind != ADDR_IPV6)
+        memset(peer, 0, sizeof *peer);
+    if (peer->kind == ADDR_NONE)
+        peer->kind = got->domain == AF_INET ? ADDR_IPV4 : ADDR_IPV6;
+    peer->port = got->from.port;
+}
+
+/* As the kernel, which has taken the connection off when it looks where its name is to go. */
+static int show_peer(const struct binding_peer *got, const struct addr *peer, struct sockaddr *sa, socklen_t *len)
+{
+    struct sockaddr_storage shown;
+    socklen_t room, shown_len;
+
+    if (!sa)
+        return 0;
+    if (addr_to_sockaddr(peer, got->domain, &shown, &shown_len) != 0)
+        return -EPROTO;
+    if (!memory_take(&room, len, sizeof room) || !memory_writable(len, sizeof *len))
+        return -EFAULT;
+    if ((int)room < 0)
+        return -EINVAL;
+    room = room < shown_len ? room : shown_len;
+    if (!memory_writable(sa, room))
+        return -EFAULT;
+    memcpy(sa, &shown, room);
+    *len = shown_len;
+    return 0;
+}
+
+OWN_FRAME static int hand_out(int made, const struct binding_peer *got, struct sockaddr *sa, socklen_t *len)
+{
+    char text[ADDR_TEXT_SIZE];
+    struct addr peer;
+    int error;
+
+    name_peer(got, &peer);
+    state_peer_set(&process.state, got->cookie, &peer);
+    number_made(made);
+    fdtab_set(&process.fdtab, made, KIND_STREAM);
+    if (log_wants(CONF_LOG_INFO)) {
+        addr_format(&peer, text, sizeof text);
+        log_line(CONF_LOG_INFO, "accept: %s has come through the proxy", text);
+    }
+    error = show_peer(got, &peer, sa, len);
+    if (error) {
+        number_forget(made);
+        real_close(made);
+    }
+    return error ? error : made;
+}
+
+OWN_FRAME static int take(int fd, int flags, struct sockaddr *sa, socklen_t *len, bool *shared)
+{
+    struct inbound_request r;
+    struct binding_peer got;
+    int made;
+
+    inbound_request(fd, &r);
+    made = binding_take(&process.pending, &r.q, flags, &got);
+    *shared = got.shared;
+    return made < 0 ? made : hand_out(made, &got, sa, len);
+}
+
+/* When SO_RCVTIMEO runs out; INT64_MAX: never. */
+static int64_t limit_of(int fd)
+{
+    struct timeval t = { 0, 0 };
+    socklen_t len = sizeof t;
+
+    if (real.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, &len) != 0 || (t.tv_sec == 0 && t.tv_usec == 0))
+        return INT64_MAX;
+    return clock_ms() + 1 + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
+}
+
+/* Sleep until there may be something; other handshakes of this process go on meanwhile.  Where others may take the
+ * connection off and leave another socket on the number, nothing in the kernel tells: never for long then. */
+static int wait_for(int fd, int64_t limit, bool shared)
+{
+    pending_handle handle = guard_handle(fd);
+    short wants = pending_wants(&process.pending, handle);
+    struct pollfd p = { .fd = fd, .events = wants ? wants : POLLIN };
+    int slice = guard_slice(true), n;
+    int64_t left = limit == INT64_MAX ? -1 : limit - clock_ms();
+
+    if ((shared || pending_any(&process.pending)) && (slice < 0 || slice > SLICE_MS))
+        slice = SLICE_MS;
+    if (limit != INT64_MAX && left <= 0)
+        return -EAGAIN;
+    if (left >= 0 && (slice < 0 || left < slice))
+        slice = (int)left;
+    n = real.poll(&p, 1, slice);
+    if (n < 0 && errno != EINTR)
+        return -errno;
+    /* With a limit the kernel does not go on either. */
+    if (n < 0 && (limit != INT64_MAX || !tunnel_restarts()))
+        return -EINTR;
+    if (pending_any(&process.pending))
+        pending_tend(&process.pending, PENDING_ALL);
+    return 0;
+}
+
+int inbound_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+    int status = real.fcntl(fd, F_GETFL), result;
+    int64_t limit = limit_of(fd);
+    bool shared = false;
+
+    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+        return -EINVAL;
+    hook_cancellation_point();
+    for (;;) {
+        if (!guard_pending(fd)) {
+            result = take(fd, flags, sa, len, &shared);
+            if (result != -EAGAIN)
+                return result;
+        }
+        if (status < 0 || status & O_NONBLOCK)
+            return -EAGAIN;
+        result = wait_for(fd, limit, shared);
+        if (result)
+            return result;
+    }
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC */
+/* binding_take.c - a connection comes off its listener, and a new request takes its place */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "../core/frame.h"
+#include "arena.h"
+#include "binding.h"
+#include "kind.h"
+#include "real.h"
+
+enum { VALUE_MAX = 32, REP_DENIED = 2 };
+
+/* What the next socket inherits from the one before, as an accepted connection would from its listener. */
+static const struct { int level, option; } inherited[] = {
+    { SOL_SOCKET, SO_REUSEADDR }, { SOL_SOCKET, SO_KEEPALIVE }, { SOL_SOCKET, SO_LINGER },
+    { SOL_SOCKET, SO_RCVTIMEO }, { SOL_SOCKET, SO_SNDTIMEO }, { SOL_SOCKET, SO_OOBINLINE },
+    { SOL_SOCKET, SO_PRIORITY }, { SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_BINDTODEVICE },
+    { IPPROTO_TCP, TCP_NODELAY }, { IPPROTO_TCP, TCP_KEEPIDLE }, { IPPROTO_TCP, TCP_KEEPINTVL },
+    { IPPROTO_TCP, TCP_KEEPCNT }, { IPPROTO_TCP, TCP_USER_TIMEOUT }, { IPPROTO_IP, IP_TOS }, { IPPROTO_IP, IP_TTL },
+    { IPPROTO_IPV6, IPV6_V6ONLY }, { IPPROTO_IPV6, IPV6_TCLASS }, { IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+};
+
+/* The kernel doubles the size of a buffer that it is told, and tells it doubled. */
+static void inherit_buffer(int from, int to, int option)
+{
+    int old = 0, fresh = 0;
+    socklen_t old_len = sizeof old, fresh_len = sizeof fresh;
+
+    if (real.getsockopt(from, SOL_SOCKET, option, &old, &old_len) != 0 ||
+        real.getsockopt(to, SOL_SOCKET, option, &fresh, &fresh_len) != 0 || old == fresh)
+        return;
+    old /= 2;
+    real.setsockopt(to, SOL_SOCKET, option, &old, sizeof old);
+}
+
+static void inherit(int from, int to)
+{
+    for (size_t i = 0; i < sizeof inherited / sizeof inherited[0]; i++) {
+        char old[VALUE_MAX] = { 0 }, fresh[VALUE_MAX] = { 0 };
+        socklen_t old_len = sizeof old, fresh_len = sizeof fresh;
+
+        if (real.getsockopt(from, inherited[i].level, inherited[i].option, old, &old_len) == 0 &&
+            real.getsockopt(to, inherited[i].level, inherited[i].option, fresh, &fresh_len) == 0 &&
+            (old_len != fresh_len || memcmp(old, fresh, old_len) != 0))
+            real.setsockopt(to, inherited[i].level, inherited[i].option, old, old_len);
+    }
+    /* A tunnel's own receive buffer grows by itself: only what the program has set is worth keeping. */
+    inherit_buffer(from, to, SO_SNDBUF);
+}
+
+/* From the same address, but a port of its own: that of the old one belongs to the connection. */
+OWN_FRAME static void bind_alike(int fd, const struct binding_about *about)
+{
+    struct addr own = about->own;
+    struct sockaddr_storage sa;
+    socklen_t len;
+
+    own.port = 0;
+    if (about->own.port != 0 && !addr_is_any(&own) && addr_to_sockaddr(&own, about->domain, &sa, &len) == 0)
+        real.syscall(SYS_bind, (long)fd, &sa, (long)len);
+}
+
+/* The socket for the next request.  Returns a descriptor or -errno. */
+static int make_control(int from, const struct binding_about *about)
+{
+    int flags = real.fcntl(from, F_GETFL), fd = real_socket(about->domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return fd;
+    inherit(from, fd);
+    bind_alike(fd, about);
+    if (flags >= 0)
+        real.fcntl(fd, F_SETFL, flags);
+    return fd;
+}
+
+static void remember_taken(struct pending_arena *a, uint64_t cookie, const struct binding_about *about)
+{
+    struct binding_taken *t = &a->binding.taken[a->binding.next_taken++ % BINDING_TAKEN_KEPT];
+
+    t->cookie = cookie;
+    t->about = *about;
+}
+
+/* Put a new socket on all numbers of this process that lead to the old one.  A registration that stayed with the old
+ * one while its number becomes another's could not be removed by anybody: out before, in after.
+ * control: is closed here; made: the number of the connection, or -1. */
+static void replace(struct pending *p, const struct binding_request *q, uint64_t old, int control, int made)
+{
+    unsigned top = atomic_load_explicit(&q->numbers->top, memory_order_relaxed);
+
+    epollset_take_out(&p->arena->set, p->pid, old);
+    for (unsigned n = 0; n < top; n++) {
+        int flags;
+
+        if ((int)n == made || (fdtab_get(q->numbers, (int)n) & FDTAB_KIND) != KIND_LISTENER ||
+            real_cookie((int)n) != old)
+            continue;
+        flags = real.fcntl((int)n, F_GETFD);
+        real.dup3(control, (int)n, flags >= 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    }
+    epollset_put_in(&p->arena->set, p->pid, old, real_cookie(control));
+    real_close(control);
+}
+
+static bool is_readable(int fd)
+{
+    char byte;
+    ssize_t n = real_recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n != -EAGAIN && n != -EINTR;
+}
+
+/* The second reply, as far as it is there.  What it takes to go on is made before: once the reply is read nothing may
+ * fail.  made: gets the number of the connection, or -1.
+ * Returns 0 when the request is over, -EAGAIN while the reply is not whole, -EMFILE and the like. */
+static int read_reply(struct binding *b, int fd, int flags, int *control, int *made)
+{
+    int error;
+
+    *made = real.fcntl(fd, flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+    if (*made < 0)
+        return -errno;
+    *control = make_control(fd, &b->about);
+    error = *control < 0 ? *control : tunnel_step(fd, &b->machine);
+    if (*control < 0 || error == -EAGAIN) {
+        real_close(*made);
+        if (*control >= 0)
+            real_close(*control);
+        return error;
+    }
+    if (error)
+        real_close(*made);
+    *made = error ? -1 : *made;
+    return 0;
+}
+
+static int take(struct pending *p, struct binding *b, const struct binding_request *q, int flags,
+                struct binding_peer *out)
+{
+    uint64_t old = b->cookie;
+    int control = -1, made = -1, error;
+
+    if (!b->listening || b->state == BINDING_FAILED || b->state == BINDING_REFUSED)
+        return -EINVAL;
+    if (b->state == BINDING_ARMING)
+        return arena_slot_of(p->arena, b->handle) ? -EAGAIN : -EINVAL;
+    if (!is_readable(q->fd))
+        return -EAGAIN;
+    error = read_reply(b, q->fd, flags, &control, &made);
+    if (error)
+        return error;
+    out->cookie = old;
+    out->domain = b->about.domain;
+    out->from = *socks5_bound(&b->machine);
+    out->target = b->about.target;
+    out->shown = b->about.shown;
+    /* Somebody else has come: the proxy has sent him away, and gives up. */
+    error = socks5_rep(&b->machine) == REP_DENIED ? -EAGAIN : -ECONNABORTED;
+    remember_taken(p->arena, old, &b->about);
+    b->cookie = real_cookie(control);
+    replace(p, q, old, control, made);
+    if (made >= 0)
+        real.fcntl(made, F_SETFL, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+    binding_arm(p, q, b);
+    return made >= 0 ? made : error;
+}
+
+static void follow(struct pending *p, const struct binding_request *q, uint64_t old)
+{
+    struct binding_taken *t = binding_taken_of(p->arena, old);
+    struct binding *b = t ? binding_place(p->arena) : NULL;
+    int control = b ? make_control(q->fd, &t->about) : -1;
+
+    if (control < 0)
+        return;
+    b->cookie = real_cookie(control);
+    b->listening = true;
+    b->about = t->about;
+    replace(p, q, old, control, -1);
+    binding_arm(p, q, b);
+}
+
+int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out)
+{
+    int saved_errno = errno, result = -EINVAL;
+    uint64_t cookie = real_cookie(q->fd);
+    struct lock_hold hold;
+    struct binding *b;
+
+    out->shared = false;
+    if (!cookie || !arena_enter(p, &hold))
+        return -EAGAIN;
+    b = binding_of(p->arena, cookie);
+    if (b) {
+        out->shared = b->forked;
+        result = take(p, b, q, flags, out);
+    } else if (binding_taken_of(p->arena, cookie)) {
+        follow(p, q, cookie);
+        result = -EAGAIN;
+    }
+    arena_leave(p, &hold);
+    errno = saved_errno;
+    return result;
+}
+
+void binding_follow(struct pending *p, const struct binding_request *q)
+{
+    int saved_errno = errno;
+    uint64_t cookie = real_cookie(q->fd);
+    struct lock_hold hold;
+
+    if (!cookie || !arena_enter(p, &hold))
+        return;
+    follow(p, q, cookie);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+/* As the program had bound it: the kernel lets go of a port of its own choice when it disconnects. */
+OWN_FRAME static void restore(int fd, const struct binding_about *about)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+
+    tunnel_reset(fd);
+    if (about->own.port != 0 && addr_to_sockaddr(&about->own, about->domain, &sa, &len) == 0)
+        real.syscall(SYS_bind, (long)fd, &sa, (long)len);
+}
+
+static void end(struct pending *p, struct fdtab *numbers, int fd, int refusal)
+{
+    int saved_errno = errno;
+    pending_handle handle = fdtab_handle(fdtab_get(numbers, fd));
+    uint64_t cookie = real_cookie(fd);
+    struct lock_hold hold;
+    struct binding *b;
+
+    pending_abandon(p, fd, handle);
+    if (!cookie || !arena_enter(p, &hold))
+        return;
+    b = binding_of(p->arena, cookie);
+    if (b) {
+        restore(fd, &b->about);
+        b->state = refusal ? BINDING_REFUSED : BINDING_NONE;
+        b->error = refusal;
+        if (!refusal)
+            b->cookie = 0;
+    }
+    fdtab_change(numbers, fd, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0),
+                 (refusal && b ? KIND_LISTENER : KIND_STREAM) | FDTAB_FRESH);
+    arena_leave(p, &hold);
+    errno = saved_errno;
+}
+
+void binding_refuse(struct pending *p, struct fdtab *numbers, int fd, int error)
+{
+    end(p, numbers, fd, error);
+}
+
+void binding_drop(struct pending *p, struct fdtab *numbers, int fd)
+{
+    end(p, numbers, fd, 0);
+}
