@@ -9,7 +9,7 @@ static bool is_believed(const struct addr *bound, const struct addr *proxy)
     if ((bound->kind != ADDR_IPV4 && bound->kind != ADDR_IPV6) || addr_is_any(bound) || addr_is_local_scope(bound))
         return false;
     if (addr_is_loopback(bound))
-        return addr_is_loopback(proxy);
+        return addr_is_loopback(proxy) && bound->kind == proxy->kind;
     return !addr_is_private(bound) || addr_is_private(proxy) || addr_is_loopback(proxy);
 }
 

@@ -13,7 +13,7 @@
 int relay_address(const struct addr *bound, const struct addr *proxy, struct addr *out);
 
 /* Where peers come to, as the first reply to BIND means it: the same, but for an address of another family than the
- * proxy's, which is believed, since it is the proxy's outside.
+ * proxy's, loopback aside, which is believed, since it is the proxy's outside.
  * Returns 0; -EOPNOTSUPP when it is of no use: no port, or the proxy's own address and port, which some servers give
  * (out untouched).  Pure. */
 int relay_outside(const struct addr *bound, const struct addr *proxy, struct addr *out);

@@ -17,28 +17,35 @@
 /* An open tunnel of this process. */
 struct tunnel_found {
     int age;                    /* 0: the youngest; -1: there is none */
+    unsigned which;             /* its proxy */
     struct addr local, shown, proxy;
 };
 
-void inbound_tunnel(int fd)
+void inbound_tunnel(int fd, unsigned which)
 {
     uint64_t cookie = process.conf.bind == CONF_BIND_OFF ? 0 : real_cookie(fd);
+    unsigned at;
 
     if (!cookie)
         return;
-    atomic_store_explicit(&process.tunnel[atomic_fetch_add_explicit(&process.tunnels, 1, memory_order_relaxed) %
-                                          PROCESS_TUNNELS], cookie, memory_order_relaxed);
+    at = atomic_fetch_add_explicit(&process.tunnels, 1, memory_order_relaxed) % PROCESS_TUNNELS;
+    atomic_store_explicit(&process.tunnel[at].proxy, (uint8_t)which, memory_order_relaxed);
+    atomic_store_explicit(&process.tunnel[at].cookie, cookie, memory_order_release);
     process_gate(GATE_BIND);
 }
 
-/* How many were made after it, or -1. */
-static int age_of(uint64_t cookie)
+/* How many were made after it, or -1.  *which: its proxy. */
+static int age_of(uint64_t cookie, unsigned *which)
 {
     unsigned made = atomic_load_explicit(&process.tunnels, memory_order_relaxed);
 
     for (unsigned age = 0; age < PROCESS_TUNNELS && age < made; age++) {
-        if (atomic_load_explicit(&process.tunnel[(made - 1 - age) % PROCESS_TUNNELS], memory_order_relaxed) == cookie)
+        unsigned at = (made - 1 - age) % PROCESS_TUNNELS;
+
+        if (atomic_load_explicit(&process.tunnel[at].cookie, memory_order_acquire) == cookie) {
+            *which = atomic_load_explicit(&process.tunnel[at].proxy, memory_order_relaxed);
             return (int)age;
+        }
     }
     return -1;
 }
@@ -57,8 +64,9 @@ static int name_of(int fd, __typeof__(getsockname) *kernel, struct addr *out)
 OWN_FRAME static void look_at(int fd, const struct addr *own, struct tunnel_found *found)
 {
     uint64_t cookie = real_cookie(fd);
-    int age = cookie ? age_of(cookie) : -1;
-    struct tunnel_found t = { .age = age };
+    unsigned which = 0;
+    int age = cookie ? age_of(cookie, &which) : -1;
+    struct tunnel_found t = { .age = age, .which = which };
 
     if (age < 0 || (found->age >= 0 && found->age <= age) ||
         pending_is_live(&process.pending, guard_handle(fd)) ||
@@ -98,6 +106,7 @@ OWN_FRAME static enum bindrule judge(int fd, bool listens, struct binding_about 
         primary = same;
     if (rule != BINDRULE_PRIMARY && rule != BINDRULE_SAME)
         return rule;
+    about->which = primary.which;
     about->proxy = primary.proxy;
     about->shown = primary.shown;
     about->local = primary.local;
@@ -106,19 +115,16 @@ OWN_FRAME static enum bindrule judge(int fd, bool listens, struct binding_about 
     return rule;
 }
 
-/* For whoever comes.  A proxy given by name is known by now, unless nothing has gone through it yet. */
+/* For whoever comes. */
 OWN_FRAME static int for_anyone(struct binding_about *about)
 {
-    const struct addr *known = process_proxies();
-    bool second = known[0].kind == ADDR_IPV6 && about->domain == AF_INET && known[1].kind != ADDR_NONE;
+    int error = process_proxy(0, about->domain, &about->proxy);
 
+    about->which = 0;
     about->shown.kind = about->local.kind = ADDR_NONE;
-    if (known[0].kind == ADDR_NONE)
-        return -EOPNOTSUPP;
-    about->proxy = known[second];
     memset(&about->target, 0, sizeof about->target);
     about->target.kind = about->proxy.kind;
-    return 0;
+    return error;
 }
 
 OWN_FRAME static void say_refused(const struct binding_about *about, int error)
@@ -136,23 +142,26 @@ static int listen_error(int error)
     return error == -EOPNOTSUPP ? error : -ECONNREFUSED;
 }
 
-/* Send the request and wait for the first reply.  Returns 0 or -errno, the socket is REFUSED then. */
+/* Send the request and wait for the first reply.  Returns 0 or -errno: the socket is as it was before, and
+ * REFUSED if listen() has yet to say so. */
 OWN_FRAME static int begin(int fd, const struct binding_about *about, bool listens)
 {
-    struct inbound_request r;
+    struct binding_request q;
     int error = stray_socket(fd, &about->proxy, true);
 
     if (error)
         return error;
     process_gate(GATE_FACTS);
     process_gate(GATE_PENDING);
-    inbound_request(fd, &r);
-    error = binding_begin(&process.pending, &r.q, about, listens);
+    inbound_request(fd, &q);
+    error = binding_begin(&process.pending, &q, about, listens);
     if (error == -EINPROGRESS) {
         guard_drain(fd);
         error = binding_look(&process.pending, fd, NULL, NULL) == BINDING_WAITING
                     ? 0 : binding_error(&process.pending, fd);
-        if (error)
+        if (error && listens)
+            binding_drop(&process.pending, &process.fdtab, fd);
+        else if (error)
             binding_refuse(&process.pending, &process.fdtab, fd, error);
     }
     if (error)
@@ -188,7 +197,7 @@ OWN_FRAME static int try(int fd, bool listens)
     if (!process.pending.arena || process_is_guest())
         return -EOPNOTSUPP;
     if (rule == BINDRULE_ANY && (error = for_anyone(&about)) != 0)
-        return error;
+        return listen_error(error);
     error = begin(fd, &about, listens);
     return error ? listen_error(error) : 0;
 }
@@ -216,12 +225,12 @@ int inbound_listen(int fd)
 /* A request that is on its way will tell an address: the program may be about to tell it to a peer. */
 OWN_FRAME static bool listener_name(int fd, struct addr *own)
 {
-    struct inbound_request r;
+    struct binding_request q;
     enum binding_state state = binding_look(&process.pending, fd, NULL, own);
 
     if (state == BINDING_TAKEN) {
-        inbound_request(fd, &r);
-        binding_follow(&process.pending, &r.q);
+        inbound_request(fd, &q);
+        binding_follow(&process.pending, &q);
     }
     if (state == BINDING_TAKEN || state == BINDING_ARMING) {
         guard_drain(fd);

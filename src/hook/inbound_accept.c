@@ -88,12 +88,12 @@ OWN_FRAME static int hand_out(int made, const struct binding_peer *got, struct s
 
 OWN_FRAME static int take(int fd, int flags, struct sockaddr *sa, socklen_t *len, bool *shared)
 {
-    struct inbound_request r;
+    struct binding_request q;
     struct binding_peer got;
     int made;
 
-    inbound_request(fd, &r);
-    made = binding_take(&process.pending, &r.q, flags, &got);
+    inbound_request(fd, &q);
+    made = binding_take(&process.pending, &q, flags, &got);
     *shared = got.shared;
     return made < 0 ? made : hand_out(made, &got, sa, len);
 }
@@ -138,9 +138,9 @@ static int wait_for(int fd, int64_t limit, bool shared)
 
 int inbound_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-    int status = real.fcntl(fd, F_GETFL), result;
     int64_t limit = limit_of(fd);
     bool shared = false;
+    int status, result;
 
     if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
         return -EINVAL;
@@ -151,6 +151,8 @@ int inbound_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
             if (result != -EAGAIN)
                 return result;
         }
+        /* Another process may have made what was on this number a connection of its own, with its own flags. */
+        status = real.fcntl(fd, F_GETFL);
         if (status < 0 || status & O_NONBLOCK)
             return -EAGAIN;
         result = wait_for(fd, limit, shared);

@@ -153,7 +153,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     error = stray_socket(fd, &proxy, true);
     if (error)
         return error;
-    inbound_tunnel(fd);
+    inbound_tunnel(fd, r->proxy);
     q.proxy = &proxy;
     q.machine = &machine;
     socks5_init(&machine, &options, SOCKS5_CONNECT, &r->target);

@@ -162,13 +162,14 @@ static enum binding_state state_of(struct pending_arena *a, uint64_t cookie)
 
 enum binding_state binding_look(struct pending *p, int fd, bool *listening, struct addr *bound)
 {
-    uint64_t cookie = real_cookie(fd);
     enum binding_state state;
     struct lock_hold hold;
     struct binding *b;
+    uint64_t cookie;
 
-    if (!cookie || !arena_enter(p, &hold))
+    if (!arena_enter(p, &hold))
         return BINDING_NONE;
+    cookie = real_cookie(fd);
     state = state_of(p->arena, cookie);
     b = binding_of(p->arena, cookie);
     if (listening)
@@ -181,14 +182,13 @@ enum binding_state binding_look(struct pending *p, int fd, bool *listening, stru
 
 int binding_error(struct pending *p, int fd)
 {
-    uint64_t cookie = real_cookie(fd);
     struct lock_hold hold;
     struct binding *b;
     int error = -ECONNREFUSED;
 
     if (!arena_enter(p, &hold))
         return -EDEADLK;
-    b = binding_of(p->arena, cookie);
+    b = binding_of(p->arena, real_cookie(fd));
     if (b && b->error)
         error = b->error;
     arena_leave(p, &hold);
@@ -197,13 +197,12 @@ int binding_error(struct pending *p, int fd)
 
 void binding_listen(struct pending *p, int fd)
 {
-    uint64_t cookie = real_cookie(fd);
     struct lock_hold hold;
     struct binding *b;
 
     if (!arena_enter(p, &hold))
         return;
-    b = binding_of(p->arena, cookie);
+    b = binding_of(p->arena, real_cookie(fd));
     if (b)
         b->listening = true;
     arena_leave(p, &hold);
@@ -225,12 +224,13 @@ static bool has_other(const struct fdtab *numbers, int fd, uint64_t cookie)
 void binding_close(struct pending *p, const struct fdtab *numbers, int fd)
 {
     int saved_errno = errno;
-    uint64_t cookie = real_cookie(fd);
     struct lock_hold hold;
     struct binding *b;
+    uint64_t cookie;
 
-    if (!cookie || !arena_enter(p, &hold))
+    if (!arena_enter(p, &hold))
         return;
+    cookie = real_cookie(fd);
     b = binding_of(p->arena, cookie);
     if (b && b->pid == p->pid && !has_other(numbers, fd, cookie)) {
         b->pid = 0;

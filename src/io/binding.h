@@ -35,6 +35,7 @@ enum binding_state {
 /* What a request is about. */
 struct binding_about {
     int domain;                     /* of the socket */
+    int status;                     /* its flags as F_GETFL tells them, when a connection was taken off */
     unsigned which;                 /* the proxy's place in struct conf */
     struct addr proxy;              /* its address */
     struct addr target;             /* whom the proxy is to let in: an address or a name; the any-address: everyone */

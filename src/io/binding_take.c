@@ -65,17 +65,18 @@ OWN_FRAME static void bind_alike(int fd, const struct binding_about *about)
         real.syscall(SYS_bind, (long)fd, &sa, (long)len);
 }
 
-/* The socket for the next request.  Returns a descriptor or -errno. */
+/* The socket for the next request.  from: the one before, or -1 when it is another process's connection by now.
+ * Returns a descriptor or -errno. */
 static int make_control(int from, const struct binding_about *about)
 {
-    int flags = real.fcntl(from, F_GETFL), fd = real_socket(about->domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = real_socket(about->domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return fd;
-    inherit(from, fd);
+    if (from >= 0)
+        inherit(from, fd);
     bind_alike(fd, about);
-    if (flags >= 0)
-        real.fcntl(fd, F_SETFL, flags);
+    real.fcntl(fd, F_SETFL, about->status);
     return fd;
 }
 
@@ -121,8 +122,9 @@ static bool is_readable(int fd)
  * Returns 0 when the request is over, -EAGAIN while the reply is not whole, -EMFILE and the like. */
 static int read_reply(struct binding *b, int fd, int flags, int *control, int *made)
 {
-    int error;
+    int status = real.fcntl(fd, F_GETFL), error;
 
+    b->about.status = status < 0 ? 0 : status;
     *made = real.fcntl(fd, flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
     if (*made < 0)
         return -errno;
@@ -175,7 +177,7 @@ static void follow(struct pending *p, const struct binding_request *q, uint64_t 
 {
     struct binding_taken *t = binding_taken_of(p->arena, old);
     struct binding *b = t ? binding_place(p->arena) : NULL;
-    int control = b ? make_control(q->fd, &t->about) : -1;
+    int control = b ? make_control(-1, &t->about) : -1;
 
     if (control < 0)
         return;
@@ -189,13 +191,15 @@ static void follow(struct pending *p, const struct binding_request *q, uint64_t 
 int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out)
 {
     int saved_errno = errno, result = -EINVAL;
-    uint64_t cookie = real_cookie(q->fd);
     struct lock_hold hold;
     struct binding *b;
+    uint64_t cookie;
 
     out->shared = false;
-    if (!cookie || !arena_enter(p, &hold))
+    if (!arena_enter(p, &hold))
         return -EAGAIN;
+    /* Under the lock: another thread may just have put another socket there. */
+    cookie = real_cookie(q->fd);
     b = binding_of(p->arena, cookie);
     if (b) {
         out->shared = b->forked;
@@ -212,12 +216,14 @@ int binding_take(struct pending *p, const struct binding_request *q, int flags, 
 void binding_follow(struct pending *p, const struct binding_request *q)
 {
     int saved_errno = errno;
-    uint64_t cookie = real_cookie(q->fd);
     struct lock_hold hold;
+    uint64_t cookie;
 
-    if (!cookie || !arena_enter(p, &hold))
+    if (!arena_enter(p, &hold))
         return;
-    follow(p, q, cookie);
+    cookie = real_cookie(q->fd);
+    if (!binding_of(p->arena, cookie))
+        follow(p, q, cookie);
     arena_leave(p, &hold);
     errno = saved_errno;
 }
@@ -236,17 +242,16 @@ OWN_FRAME static void restore(int fd, const struct binding_about *about)
 static void end(struct pending *p, struct fdtab *numbers, int fd, int refusal)
 {
     int saved_errno = errno;
-    pending_handle handle = fdtab_handle(fdtab_get(numbers, fd));
-    uint64_t cookie = real_cookie(fd);
     struct lock_hold hold;
     struct binding *b;
 
-    pending_abandon(p, fd, handle);
-    if (!cookie || !arena_enter(p, &hold))
+    pending_abandon(p, fd, fdtab_handle(fdtab_get(numbers, fd)));
+    if (!arena_enter(p, &hold))
         return;
-    b = binding_of(p->arena, cookie);
+    b = binding_of(p->arena, real_cookie(fd));
     if (b) {
         restore(fd, &b->about);
+        b->listening = false;
         b->state = refusal ? BINDING_REFUSED : BINDING_NONE;
         b->error = refusal;
         if (!refusal)
