@@ -96,8 +96,8 @@ size_t conf_memory(const struct conf_source *source);
  * (ports and ranges, up to CONF_BIND_PORTS), SOCKSIFY_LOG ("level[:file]", level quiet, warn, info, debug or 0 to 3),
  * SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except SOCKSIFY_DIRECT.
  * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, bind, bind-ports, log, stats, each
- * at most once; below [proxy NAME] the first four for another proxy; below [rules] block, direct, proxy and via NAME, each with a
- * list (conf_file.h).  Paths in it are absolute.
+ * at most once; below [proxy NAME] the first four for another proxy; below [rules] block, direct, proxy and via NAME,
+ * each with a list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than

@@ -240,56 +240,6 @@ static int parse_stats(struct conf_reader *r, const char *value)
     return r->c->stats || strcmp(value, "off") == 0 ? 0 : fail(r, "neither on nor off");
 }
 
-static int parse_bind(struct conf_reader *r, const char *value)
-{
-    if (strcmp(value, "auto") == 0)
-        r->c->bind = CONF_BIND_AUTO;
-    else if (strcmp(value, "on") == 0)
-        r->c->bind = CONF_BIND_ON;
-    else if (strcmp(value, "off") == 0)
-        r->c->bind = CONF_BIND_OFF;
-    else
-        return fail(r, "none of auto, on and off");
-    return 0;
-}
-
-/* A port, or two with a hyphen between them. */
-static int parse_range(const char *text, size_t len, uint32_t *low, uint32_t *high)
-{
-    const char *hyphen = memchr(text, '-', len);
-    size_t first = hyphen ? (size_t)(hyphen - text) : len;
-
-    if (text_decimal(text, first, UINT16_MAX, low) < 0)
-        return -EINVAL;
-    *high = *low;
-    if (hyphen && text_decimal(hyphen + 1, len - first - 1, UINT16_MAX, high) < 0)
-        return -EINVAL;
-    return *low > 0 && *low <= *high ? 0 : -EINVAL;
-}
-
-static int parse_bind_ports(struct conf_reader *r, const char *value)
-{
-    static const char separators[] = ", \t";
-    struct conf *c = r->c;
-    size_t len;
-
-    c->bind_ports = 0;
-    for (value += strspn(value, separators); *value; value += len + strspn(value + len, separators)) {
-        uint32_t low, high;
-
-        len = strcspn(value, separators);
-        r->item = memchr(value, '@', len) ? NULL : value;
-        r->item_len = len;
-        if (parse_range(value, len, &low, &high) < 0)
-            return fail(r, "no port from 1 to 65535 and no range of them");
-        if (c->bind_ports == CONF_BIND_PORTS)
-            return fail(r, "more than 16 ports and ranges");
-        c->bind_port[c->bind_ports].low = (uint16_t)low;
-        c->bind_port[c->bind_ports++].high = (uint16_t)high;
-    }
-    return 0;
-}
-
 static int find_level(const char *text, size_t len)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
@@ -352,6 +302,6 @@ const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
     { "SOCKSIFY_DNS", "dns", parse_dns, SLOT_DNS, KEY_OURS },
     { "SOCKSIFY_BYPASS", "bypass", parse_bypass, SLOT_BYPASS, KEY_OURS },
     { "SOCKSIFY_STATS", "stats", parse_stats, SLOT_STATS, 0 },
-    { "SOCKSIFY_BIND", "bind", parse_bind, SLOT_BIND, KEY_OURS },
-    { "SOCKSIFY_BIND_PORTS", "bind-ports", parse_bind_ports, SLOT_BIND_PORTS, KEY_OURS },
+    { "SOCKSIFY_BIND", "bind", conf_parse_bind, SLOT_BIND, KEY_OURS },
+    { "SOCKSIFY_BIND_PORTS", "bind-ports", conf_parse_bind_ports, SLOT_BIND_PORTS, KEY_OURS },
 };

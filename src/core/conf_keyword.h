@@ -53,6 +53,9 @@ struct conf_reader {
  * Returns 0; -EINVAL with r->fault and r->item set; -ENOENT when the value is none of ours and counts as unset. */
 typedef int conf_parse(struct conf_reader *r, const char *value);
 
+/* auto, on or off; ports and ranges of ports. */
+conf_parse conf_parse_bind, conf_parse_bind_ports;
+
 struct conf_keyword {
     const char *variable;               /* NULL: a key of the file alone */
     const char *key;                    /* NULL: a variable alone */
