@@ -47,6 +47,72 @@ static void kernel_has(uint32_t events, uint64_t *data)
     ck_assert_uint_eq(seen, events | EPOLLERR | EPOLLHUP);
 }
 
+/* Another socket on the number of the first. */
+static uint64_t swap(void)
+{
+    int other = real.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    uint64_t old = cookie;
+
+    epollset_take_out(&e, getpid(), old);
+    ck_assert_int_eq(real.dup3(other, fd, 0), fd);
+    close(other);
+    cookie = real_cookie(fd);
+    epollset_put_in(&e, getpid(), old, cookie);
+    return old;
+}
+
+START_TEST(swapped_registration_follows_its_number)
+{
+    static const uint32_t events[] = { EPOLLIN, EPOLLIN | EPOLLET, EPOLLIN | EPOLLONESHOT, EPOLLIN | EPOLLEXCLUSIVE };
+    uint32_t mine = events[_i];
+    uint64_t data, old;
+    int kept;
+
+    ck_assert_int_eq(control(EPOLL_CTL_ADD, mine, 0), 0);
+    kept = real.dup(fd);
+    old = swap();
+    kernel_has(EPOLLOUT | EPOLLONESHOT, &data);
+    ck_assert(epollset_is_token(&e, data));
+    ck_assert_ptr_null(epollset_find(&e, getpid(), old, set, fd));
+    epollset_arm(&e, getpid(), cookie, EPOLLIN, OWNER);
+    kernel_has(EPOLLIN | EPOLLONESHOT, &data);
+    epollset_arm(&e, getpid(), cookie, 0, 0);
+    kernel_has(mine, &data);
+    ck_assert_uint_eq(data, MY_DATA);
+    /* Of the old socket nothing is left: once the program has removed what it knows, the set is empty. */
+    ck_assert_int_eq(control(EPOLL_CTL_DEL, 0, 0), 0);
+    ck_assert_int_eq(fdinfo_epoll(set, fd, &mine, &data), -ENOENT);
+    close(kept);
+}
+END_TEST
+
+START_TEST(swapped_registration_that_has_fired_stays_without_events)
+{
+    struct epoll_event event;
+    uint64_t data;
+
+    ck_assert_int_eq(control(EPOLL_CTL_ADD, EPOLLIN | EPOLLONESHOT, 0), 0);
+    ck_assert_int_eq(real.epoll_wait(set, &event, 1, 0), 1);
+    swap();
+    epollset_arm(&e, getpid(), cookie, EPOLLIN, OWNER);
+    epollset_arm(&e, getpid(), cookie, 0, 0);
+    kernel_has(EPOLLONESHOT, &data);
+    ck_assert_uint_eq(data, MY_DATA);
+}
+END_TEST
+
+START_TEST(masked_events_never_come_back)
+{
+    uint64_t data;
+
+    ck_assert_int_eq(control(EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT | EPOLLET, 0), 0);
+    epollset_mask(&e, cookie, ~(uint32_t)EPOLLOUT);
+    epollset_arm(&e, getpid(), cookie, EPOLLOUT, OWNER);
+    epollset_arm(&e, getpid(), cookie, 0, 0);
+    kernel_has(EPOLLIN | EPOLLET, &data);
+}
+END_TEST
+
 START_TEST(armed_registration_has_a_token_and_comes_back_as_it_was)
 {
     static const uint32_t events[] = {
@@ -218,6 +284,9 @@ Suite *make_suite(void)
 
     tcase_add_checked_fixture(c, set_up, NULL);
     tcase_set_timeout(c, 30);
+    tcase_add_loop_test(c, swapped_registration_follows_its_number, 0, 4);
+    tcase_add_test(c, swapped_registration_that_has_fired_stays_without_events);
+    tcase_add_test(c, masked_events_never_come_back);
     tcase_add_loop_test(c, armed_registration_has_a_token_and_comes_back_as_it_was, 0, 6);
     tcase_add_test(c, control_while_armed_hides_the_program_s_events);
     tcase_add_test(c, exclusive_errors_are_the_kernel_s);

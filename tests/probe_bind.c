@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -165,8 +166,10 @@ static bool is_same(const struct target *a, const struct target *b)
 int bind_listener(const struct session *s, int type)
 {
     struct target any = any_of(s);
-    int fd = net_socket(&any, SOCK_STREAM | type);
+    int fd = net_socket(&any, SOCK_STREAM | type), one = 1;
 
+    if (s->server.sa.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&any.sa, any.len) != 0 || listen(fd, 8) != 0)
         net_die("listen");
     return fd;
@@ -346,6 +349,25 @@ static void accept_nowhere(const struct session *s, int fd)
     say("and again", accept(fd, NULL, NULL));
 }
 
+/* Without a number to give the connection stays where it is. */
+static void accept_without_numbers(const struct session *s, int fd)
+{
+    struct rlimit limit, none;
+    int lowest = dup(fd);
+
+    close(lowest);
+    if (!bind_call(s, fd, NULL, NULL) || !(bind_await(fd, PATIENCE_MS) & POLLIN))
+        printf("nothing came\n");
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = limit;
+    none.rlim_cur = (rlim_t)lowest;
+    setrlimit(RLIMIT_NOFILE, &none);
+    say("accept without numbers", accept(fd, NULL, NULL));
+    say_events("still there", bind_await(fd, 0));
+    setrlimit(RLIMIT_NOFILE, &limit);
+    bind_finish("with numbers", accept(fd, NULL, NULL));
+}
+
 /* argv: ADDRESS. */
 static int calls(char **argv)
 {
@@ -359,6 +381,7 @@ static int calls(char **argv)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     accept_with(&s, fd, "SOCK_CLOEXEC", SOCK_CLOEXEC);
     accept_nowhere(&s, fd);
+    accept_without_numbers(&s, fd);
     copy = dup(fd);
     accept_with(&s, copy, "by a duplicate", 0);
     accept_with(&s, fd, "by the other number", 0);

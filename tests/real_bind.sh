@@ -186,6 +186,14 @@ if [ $ipv6 = yes ]; then
     start_vsftpd vsftpd6 listen=NO listen_ipv6=YES && try_ftp6
     stop_server "$started"
 fi
+if [ $ipv6 = yes ]; then
+    url=socks5://$proxy4:1081
+    if start_vsftpd vsftpd6 listen=NO listen_ipv6=YES; then
+        round 'ftplib, IPv6 through an IPv4 proxy' run_python $target6
+        ! have lftp || round 'lftp, IPv6 through an IPv4 proxy' run_lftp "[$target6]" ''
+    fi
+    stop_server "$started"
+fi
 if have microsocks; then
     start_vsftpd vsftpd4 listen=YES listen_ipv6=NO && try_refusal
 fi

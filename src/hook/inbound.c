@@ -188,6 +188,8 @@ OWN_FRAME static int try(int fd, bool listens)
     enum bindrule rule;
     int error;
 
+    about.status = 0;
+    about.only_ipv6 = false;
     if (process.conf.state != CONF_READY || kind_ask(fd, &about.domain) != KIND_STREAM || !is_idle(fd, &about.own))
         return INBOUND_NOT_OURS;
     rule = judge(fd, listens, &about);

@@ -136,7 +136,9 @@ int binding_begin(struct pending *p, const struct binding_request *q, const stru
         b->cookie = cookie;
         b->about = *about;
         b->listening = listening;
-        error = binding_arm(p, q, b);
+        error = binding_open_to_mapped(p, q, b);
+        if (!error)
+            error = binding_arm(p, q, b);
         if (error != -EINPROGRESS) {
             b->cookie = 0;
             fdtab_set(q->numbers, q->fd, word);

@@ -36,6 +36,7 @@ enum binding_state {
 struct binding_about {
     int domain;                     /* of the socket */
     int status;                     /* its flags as F_GETFL tells them, when a connection was taken off */
+    bool only_ipv6;                 /* it was bound to IPv6 alone, and has had to be replaced by one for both */
     unsigned which;                 /* the proxy's place in struct conf */
     struct addr proxy;              /* its address */
     struct addr target;             /* whom the proxy is to let in: an address or a name; the any-address: everyone */
@@ -161,5 +162,9 @@ struct binding *binding_place(struct pending_arena *a);
 
 /* Send a request for a place that is filled in but for the handshake.  Returns as binding_begin(). */
 int binding_arm(struct pending *p, const struct binding_request *q, struct binding *b);
+
+/* A socket that is bound so that it cannot reach an IPv4 proxy, which is too late to change: put another one on its
+ * numbers.  Returns 0, also when it can, or -errno. */
+int binding_open_to_mapped(struct pending *p, const struct binding_request *q, struct binding *b);
 
 #endif

@@ -61,7 +61,8 @@ OWN_FRAME static void bind_alike(int fd, const struct binding_about *about)
     socklen_t len;
 
     own.port = 0;
-    if (about->own.port != 0 && !addr_is_any(&own) && addr_to_sockaddr(&own, about->domain, &sa, &len) == 0)
+    if (about->own.port != 0 && !addr_is_any(&own) && own.kind == about->proxy.kind &&
+        addr_to_sockaddr(&own, about->domain, &sa, &len) == 0)
         real.syscall(SYS_bind, (long)fd, &sa, (long)len);
 }
 
@@ -107,6 +108,33 @@ static void replace(struct pending *p, const struct binding_request *q, uint64_t
     }
     epollset_put_in(&p->arena->set, p->pid, old, real_cookie(control));
     real_close(control);
+}
+
+int binding_open_to_mapped(struct pending *p, const struct binding_request *q, struct binding *b)
+{
+    int only = 0, off = 0, status = real.fcntl(q->fd, F_GETFL), control;
+    unsigned top = atomic_load_explicit(&q->numbers->top, memory_order_relaxed);
+    uint64_t old = b->cookie;
+    socklen_t len = sizeof only;
+
+    if (b->about.domain != AF_INET6 || b->about.proxy.kind != ADDR_IPV4 || b->about.own.port == 0 ||
+        b->about.own.kind != ADDR_IPV6 ||
+        real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) != 0 ||
+        (!only && addr_is_any(&b->about.own)))
+        return 0;
+    b->about.status = status < 0 ? 0 : status;
+    b->about.only_ipv6 = only;
+    control = make_control(q->fd, &b->about);
+    if (control < 0)
+        return control;
+    real.setsockopt(control, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    for (unsigned n = 0; n < top; n++) {
+        if ((fdtab_get(q->numbers, (int)n) & FDTAB_KIND) == KIND_STREAM && real_cookie((int)n) == old)
+            fdtab_change(q->numbers, (int)n, FDTAB_KIND, KIND_LISTENER);
+    }
+    b->cookie = real_cookie(control);
+    replace(p, q, old, control, -1);
+    return 0;
 }
 
 static bool is_readable(int fd)
@@ -233,8 +261,11 @@ OWN_FRAME static void restore(int fd, const struct binding_about *about)
 {
     struct sockaddr_storage sa;
     socklen_t len;
+    int on = 1;
 
     tunnel_reset(fd);
+    if (about->only_ipv6)
+        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (about->own.port != 0 && addr_to_sockaddr(&about->own, about->domain, &sa, &len) == 0)
         real.syscall(SYS_bind, (long)fd, &sa, (long)len);
 }
