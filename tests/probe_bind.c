@@ -15,6 +15,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#ifndef SO_PEERNAME
+#define SO_PEERNAME 28
+#endif
+
 #include "probe.h"
 #include "probe_bind.h"
 #include "probe_text.h"
@@ -304,6 +308,7 @@ static void call_wrongly(const struct session *s, int fd)
     say("listen", listen(fd, 1));
     say("connect", net_connect(fd, &s->server));
     say("getpeername", getpeername(fd, (struct sockaddr *)&sa, &len));
+    say("SO_PEERNAME", getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &sa, &len));
     say("recv", recv(fd, &byte, 1, 0));
     say("read", read(fd, &byte, 1));
     say("send", send(fd, &byte, 1, MSG_NOSIGNAL));
