@@ -58,7 +58,7 @@ export ASAN_OPTIONS TSAN_OPTIONS
 
 for sanitizer; do
     if ! compile_object || ! link loop "$srcdir/loop.c" "$srcdir"/loop_[!l]*.c || ! link chaos "$srcdir/chaos.c" ||
-        ! link probe "$srcdir/probe.c" "$srcdir"/probe_[!nt]*.c "$srcdir"/probe_t[ch]*.c; then
+        ! link probe "$srcdir/probe.c" "$srcdir"/probe_[!nt]*.c "$srcdir"/probe_t[!e]*.c; then
         failed=1
         continue
     fi
@@ -68,5 +68,7 @@ for sanitizer; do
         echo "== $test, $sanitizer"
         sh "$srcdir/$test" || failed=1
     done
+    echo "== preload_bind.sh, $sanitizer"
+    PROBE=$work/probe sh "$srcdir/preload_bind.sh" || failed=1
 done
 exit "$failed"
