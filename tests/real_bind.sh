@@ -190,6 +190,7 @@ if [ $ipv6 = yes ]; then
     url=socks5://$proxy4:1081
     if start_vsftpd vsftpd6 listen=NO listen_ipv6=YES; then
         round 'ftplib, IPv6 through an IPv4 proxy' run_python $target6
+        ! have tnftp || round 'tnftp, IPv6 through an IPv4 proxy' run_tnftp -6 -A $target6
         ! have lftp || round 'lftp, IPv6 through an IPv4 proxy' run_lftp "[$target6]" ''
     fi
     stop_server "$started"

@@ -213,7 +213,8 @@ int inbound_listen(int fd)
         return try(fd, true);
     switch (binding_look(&process.pending, fd, &listening, NULL)) {
     case BINDING_NONE:
-        return INBOUND_NOT_OURS;
+        fdtab_change(&process.fdtab, fd, FDTAB_KIND, KIND_STREAM);
+        return try(fd, true);
     case BINDING_REFUSED:
         error = listen_error(binding_error(&process.pending, fd));
         binding_drop(&process.pending, &process.fdtab, fd);

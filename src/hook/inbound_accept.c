@@ -98,6 +98,16 @@ OWN_FRAME static int take(int fd, int flags, struct sockaddr *sa, socklen_t *len
     return made < 0 ? made : hand_out(made, &got, sa, len);
 }
 
+/* The number came to its word in a way that no hook saw. */
+static int accept_natively(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+    int made;
+
+    fdtab_change(&process.fdtab, fd, FDTAB_KIND, KIND_STREAM);
+    made = number_made(real.accept4(fd, sa, len, flags));
+    return made < 0 ? -errno : made;
+}
+
 /* When SO_RCVTIMEO runs out; INT64_MAX: never. */
 static int64_t limit_of(int fd)
 {
@@ -142,12 +152,15 @@ int inbound_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
     bool shared = false;
     int status, result;
 
-    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+    /* What is known of a listener is not the guest's to change. */
+    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || process_is_guest())
         return -EINVAL;
     hook_cancellation_point();
     for (;;) {
         if (!guard_pending(fd)) {
             result = take(fd, flags, sa, len, &shared);
+            if (result == -ESTALE)
+                return accept_natively(fd, sa, len, flags);
             if (result != -EAGAIN)
                 return result;
         }

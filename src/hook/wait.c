@@ -106,22 +106,24 @@ static nfds_t add_associations(struct pollfd *ask, nfds_t count)
 /* What the kernel is asked.  Returns how long it may sleep at once, as guard_slice() does. */
 static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
 {
-    bool pending = false;
+    bool pending = false, listener = false;
     int slice;
 
     for (nfds_t i = 0; i < count; i++) {
         short wants = pending_wants(&process.pending, guard_handle(fds[i].fd));
 
         ask[i] = (struct pollfd){ .fd = fds[i].fd, .events = fds[i].events & ~HANDSHAKE };
-        /* A listener is never writable. */
-        if (inbound_is(fds[i].fd))
+        /* A listener is never writable; and another thread may put another socket on its number. */
+        if (inbound_is(fds[i].fd)) {
             ask[i].events &= (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
+            listener = true;
+        }
         if (wants) {
             ask[i].events = wants | HANDSHAKE;
             pending = true;
         }
     }
-    slice = guard_slice(pending);
+    slice = guard_slice(pending || listener);
     /* No slice means that another thread has ended the last handshake, just now. */
     return pending && slice < 0 ? 0 : slice;
 }

@@ -218,7 +218,7 @@ static void follow(struct pending *p, const struct binding_request *q, uint64_t 
 
 int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out)
 {
-    int saved_errno = errno, result = -EINVAL;
+    int saved_errno = errno, result = -ESTALE;
     struct lock_hold hold;
     struct binding *b;
     uint64_t cookie;
@@ -275,11 +275,13 @@ static void end(struct pending *p, struct fdtab *numbers, int fd, int refusal)
     int saved_errno = errno;
     struct lock_hold hold;
     struct binding *b;
+    uint64_t cookie;
 
     pending_abandon(p, fd, fdtab_handle(fdtab_get(numbers, fd)));
     if (!arena_enter(p, &hold))
         return;
-    b = binding_of(p->arena, real_cookie(fd));
+    cookie = real_cookie(fd);
+    b = binding_of(p->arena, cookie);
     if (b) {
         restore(fd, &b->about);
         b->listening = false;
@@ -288,8 +290,11 @@ static void end(struct pending *p, struct fdtab *numbers, int fd, int refusal)
         if (!refusal)
             b->cookie = 0;
     }
-    fdtab_change(numbers, fd, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0),
-                 (refusal && b ? KIND_LISTENER : KIND_STREAM) | FDTAB_FRESH);
+    for (unsigned n = 0; n < atomic_load_explicit(&numbers->top, memory_order_relaxed); n++) {
+        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_cookie((int)n) == cookie)
+            fdtab_change(numbers, (int)n, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0),
+                         (refusal && b ? KIND_LISTENER : KIND_STREAM) | FDTAB_FRESH);
+    }
     arena_leave(p, &hold);
     errno = saved_errno;
 }

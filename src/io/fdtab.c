@@ -2,6 +2,8 @@
 /* fdtab.c - what this process knows of its descriptors, by number */
 #include "fdtab.h"
 
+#include "kind.h"
+
 static bool inside(int fd)
 {
     return fd >= 0 && fd < FDTAB_SIZE;
@@ -60,8 +62,8 @@ void fdtab_copy(struct fdtab *t, int from, int to)
 {
     uint32_t word = fdtab_get(t, from);
 
-    /* Registrations belong to a number. */
-    word &= ~(uint32_t)(FDTAB_REGISTERED | FDTAB_SET);
+    /* Registrations belong to a number; what a socket is bound to does not. */
+    word &= ~(uint32_t)(FDTAB_REGISTERED | ((word & FDTAB_KIND) == KIND_STREAM ? 0 : FDTAB_SET));
     if (word != 0)
         fdtab_set(t, to, word);
     else
