@@ -33,8 +33,8 @@ if command -v bash >/dev/null; then
     tried=1
     : >"$work/file.conf"
     : >"$work/file.txt"
-    completes "$(sed 's/^--dns$/&=/; s/^--password-file$/&=/; $a\--' "$work/options" | LC_ALL=C sort | tr '\n' ' ' |
-        sed 's/ $//')" -
+    completes "$(sed 's/^--dns$/&=/; s/^--bind$/&=/; s/^--password-file$/&=/; $a\--' "$work/options" |
+        LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')" -
     completes '--shell --show --stats' --s
     completes '--dns=' --d
     completes 'remote' --dns = r
