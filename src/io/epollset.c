@@ -201,14 +201,6 @@ void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want,
     }
 }
 
-void epollset_mask(struct epollset *e, uint64_t cookie, uint32_t events)
-{
-    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
-        if (e->entry[i - 1].cookie == cookie)
-            e->entry[i - 1].events &= events;
-    }
-}
-
 /* One with EPOLLONESHOT that has fired stays without events when it is put in. */
 void epollset_take_out(struct epollset *e, pid_t pid, uint64_t cookie)
 {
@@ -251,19 +243,6 @@ void epollset_put_in(struct epollset *e, pid_t pid, uint64_t old, uint64_t cooki
     }
 }
 
-void epollset_forget(struct epollset *e, uint64_t cookie)
-{
-    unsigned next;
-
-    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
-        struct epollset_entry *r = &e->entry[i - 1];
-
-        next = r->next;
-        if (r->cookie == cookie && !r->armed)
-            epollset_drop(e, r);
-    }
-}
-
 static bool nobody_comes(const struct epollset_entry *r)
 {
     return r->pid == NOBODY ? (uint32_t)clock_ms() - r->owner > GRACE_MS : epollset_is_gone(r->pid);
@@ -281,15 +260,6 @@ void epollset_tidy(struct epollset *e, pid_t pid)
         else if (r->pid == pid || nobody_comes(r))
             epollset_drop(e, r);
     }
-}
-
-int epollset_number(struct epollset *e, pid_t pid, uint64_t cookie)
-{
-    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
-        if (e->entry[i - 1].cookie == cookie && e->entry[i - 1].pid == pid)
-            return e->entry[i - 1].fd;
-    }
-    return -1;
 }
 
 /* Children may still use the set with the socket in it: then only the maker gives it up. */
@@ -343,13 +313,5 @@ void epollset_close_set(struct epollset *e, pid_t pid, int epfd)
 
         if (r->serial && r->pid == pid && r->epfd == epfd)
             give_back(e, r);
-    }
-}
-
-void epollset_share(struct epollset *e, pid_t pid)
-{
-    for (unsigned i = 0; i < e->unused; i++) {
-        if (e->entry[i].serial && e->entry[i].pid == pid)
-            e->entry[i].shared = true;
     }
 }

@@ -115,3 +115,40 @@ bool epollset_full(struct epollset *e, pid_t pid)
     return !e->free;
 }
 
+void epollset_mask(struct epollset *e, uint64_t cookie, uint32_t events)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        if (e->entry[i - 1].cookie == cookie)
+            e->entry[i - 1].events &= events;
+    }
+}
+
+void epollset_forget(struct epollset *e, uint64_t cookie)
+{
+    unsigned next;
+
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        next = r->next;
+        if (r->cookie == cookie && !r->armed)
+            epollset_drop(e, r);
+    }
+}
+
+int epollset_number(struct epollset *e, pid_t pid, uint64_t cookie)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        if (e->entry[i - 1].cookie == cookie && e->entry[i - 1].pid == pid)
+            return e->entry[i - 1].fd;
+    }
+    return -1;
+}
+
+void epollset_share(struct epollset *e, pid_t pid)
+{
+    for (unsigned i = 0; i < e->unused; i++) {
+        if (e->entry[i].serial && e->entry[i].pid == pid)
+            e->entry[i].shared = true;
+    }
+}
