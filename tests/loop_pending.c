@@ -295,6 +295,7 @@ static int low_water(char **argv)
 static int low_water_later(char **argv)
 {
     int fd, value = 500;
+    long began;
     socklen_t len = sizeof value;
 
     loop_arguments(argv);
@@ -305,8 +306,10 @@ static int low_water_later(char **argv)
     value = 0;
     loop_is(getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len), 0, "SO_RCVLOWAT asked");
     loop_check(value == 500 && len == sizeof value, "SO_RCVLOWAT is %d while it is held", value);
+    began = net_clock();
     loop_release();
     loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    loop_check(net_clock() - began < 5000, "woken by the end of its time alone");
     value = 0;
     getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len);
     loop_check(value == 500, "SO_RCVLOWAT is %d", value);

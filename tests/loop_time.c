@@ -77,6 +77,27 @@ static void takes(int way, int set, int fd, int ms)
     loop_check(took < ((int64_t)ms + LOADED_MS) * 1000, "%s of %d ms: %lld us", names[way], ms, (long long)took);
 }
 
+/* What poll() tells unasked, select() does not: it sleeps on. */
+static void hung_up(int fd)
+{
+    struct timeval limit = { 0, 50000 };
+    fd_set out, except;
+    int64_t began;
+    int pipes[2];
+
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    close(pipes[1]);
+    FD_ZERO(&out);
+    FD_SET(fd, &out);
+    FD_ZERO(&except);
+    FD_SET(pipes[0], &except);
+    began = now_us();
+    loop_check(select(FD_SETSIZE, NULL, &out, &except, &limit) == 0, "select with a pipe that is closed");
+    loop_check(now_us() - began >= 50000, "select with a pipe that is closed: too short");
+    close(pipes[0]);
+}
+
 /* A wait ends at its time: not before, and not much after. */
 static int timeouts(char **argv)
 {
@@ -93,6 +114,7 @@ static int timeouts(char **argv)
         for (int i = 0; i < 20; i++)
             takes(way, set, fd, 1);
     }
+    hung_up(fd);
     return loop_code();
 }
 
