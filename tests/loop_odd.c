@@ -227,7 +227,7 @@ static int guests(char **argv)
     int fd = begin(argv), pipes[2];
     struct pollfd p;
     fd_set set;
-    pid_t pid = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+    pid_t pid = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L, 0L);
 
     if (pid < 0)
         net_die("clone");

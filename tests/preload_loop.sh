@@ -80,8 +80,8 @@ result "direct, waited before" "$work/ok.early"
 under bare refuse
 result "direct, refused" "$work/refused"
 
-# Nor are they while another socket of the same waits is connected through a proxy that takes its time: the waits then go
-# the slow way.  The address is nobody's.
+# Nor are they while another socket of the same waits is connected through a proxy that takes its time: the waits then
+# go the slow way.  The address is nobody's.
 start_proxy --hang method
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_TIMEOUT=60"
 under bare accept beside=192.0.2.1:9

@@ -235,12 +235,15 @@ int __epoll_pwait2_time64(int epfd, struct epoll_event *events, int max, const s
     bool idle = guard_idle();
     const struct timespec *t;
     struct timespec room;
+    struct time64 own;
     struct wait w;
     int n = 0;
 
     if (!HOOK_HAVE(__epoll_pwait2_time64))
         return (int)hook_return(0, -ENOSYS);
-    if (idle || !wait_is_time(wait_narrow(timeout, &room))) {
+    if (!idle && timeout)
+        timeout = memory_take(&own, timeout, sizeof own) ? &own : MEMORY_NOWHERE;
+    if (idle || timeout == MEMORY_NOWHERE || !wait_is_time(wait_narrow(timeout, &room))) {
         n = real.__epoll_pwait2_time64(epfd, events, max, timeout, mask);
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;

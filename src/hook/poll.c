@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* poll.c - poll(), while handshakes are pending */
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -13,7 +12,7 @@
  * we ask it for as many. */
 static bool concerns_us(struct pollfd *fds, nfds_t count)
 {
-    if (count > UINT_MAX || !memory_writable(fds, count * sizeof *fds))
+    if (count > SIZE_MAX / sizeof *fds || !memory_writable(fds, count * sizeof *fds))
         return false;
     if (assoc_any(&process.assoc))
         return true;

@@ -242,15 +242,16 @@ int __select64(int n, fd_set *in, fd_set *out, fd_set *except, struct interval64
 {
     int64_t end = INT64_MAX;
     bool idle = guard_idle();
-    int result;
+    int result, bits;
 
     if (!HOOK_HAVE(__select64))
         return (int)hook_return(0, -ENOSYS);
-    if (idle || !select_concerns_us(n, in, out, except) || (timeout && (timeout->s < 0 || timeout->us < 0)))
+    bits = idle ? n : end_of_sets(n);
+    if (idle || !select_concerns_us(bits, in, out, except) || (timeout && (timeout->s < 0 || timeout->us < 0)))
         return real.__select64(n, in, out, except, timeout);
     if (timeout && timeout->s <= INT_MAX && timeout->us <= INT_MAX)
         end = wait_end(timeout->s, (timeout->us + 999) / 1000);
-    result = select_slowly(n, in, out, except, end, NULL);
+    result = select_slowly(bits, in, out, except, end, NULL);
     if (timeout && end != INT64_MAX) {
         struct timeval left = left_until(end);
 
@@ -264,12 +265,14 @@ int __pselect64(int n, fd_set *in, fd_set *out, fd_set *except, const struct tim
     const struct timespec *t;
     struct timespec room;
     bool idle = guard_idle();
+    int bits;
 
     if (!HOOK_HAVE(__pselect64))
         return (int)hook_return(0, -ENOSYS);
-    if (idle || !select_concerns_us(n, in, out, except))
+    bits = idle ? n : end_of_sets(n);
+    if (idle || !select_concerns_us(bits, in, out, except))
         return real.__pselect64(n, in, out, except, timeout, mask);
     t = wait_narrow(timeout, &room);
-    return wait_is_time(t) ? select_slowly(n, in, out, except, wait_end_of(t), mask)
+    return wait_is_time(t) ? select_slowly(bits, in, out, except, wait_end_of(t), mask)
                            : real.__pselect64(n, in, out, except, timeout, mask);
 }
