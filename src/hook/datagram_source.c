@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "question.h"
+
 /* A source that the relay names by its name: the addresses that stand for it.  A name that nobody here has asked for is
  * none: a proxy must not be able to fill the map. */
 static bool from_name(struct assoc *a, int domain, const struct addr *source, struct addr *shown)
@@ -31,6 +33,8 @@ static int from_relay(struct assoc *a, const struct assoc_facts *f, const void *
 
     if (used < 0)
         return used;
+    if (source.kind != ADDR_NAME && question_source(a, &source, &known))
+        return assoc_address_set(shown, (int)f->domain, &known) ? used : -EAFNOSUPPORT;
     if (atomic_load_explicit(&a->owed, memory_order_relaxed))
         atomic_store_explicit(&a->owed, false, memory_order_relaxed);
     if (source.kind != ADDR_NAME)
@@ -46,7 +50,7 @@ static bool is_direct(const struct sockaddr *sa, socklen_t len)
     struct route r;
 
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
-    return r.way == ROUTE_DIRECT;
+    return r.way == ROUTE_DIRECT || question_is_local(&r.target);
 }
 
 bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)
@@ -61,9 +65,9 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
 
     if (assoc_is_wake(head, head_len, atomic_load_explicit(&a->cookie, memory_order_relaxed)))
         return -ENODATA;
-    if (datagram_from_relay(f, sa, len)) {
+    if (!sa || datagram_from_relay(f, sa, len) || question_is_own(a, sa, len)) {
         skip = from_relay(a, f, head, head_len, shown);
-    } else if (len <= sizeof shown->sa && is_direct(sa, len)) {
+    } else if (len <= sizeof shown->sa && (is_direct(sa, len) || question_is_answer(a, sa, len))) {
         shown->len = len;
         memcpy(&shown->sa, sa, len);
     } else {

@@ -8,8 +8,7 @@
 
 #include "../core/dns.h"
 #include "../core/frame.h"
-#include "../io/log.h"
-#include "../io/resolve.h"
+#include "../io/answer.h"
 #include "hook.h"
 
 enum { ASK_REAL = INT_MIN, DOMAIN_SIZE = 1025 };
@@ -35,81 +34,28 @@ static int fail(res_state state, int error, int h_error)
     return -1;
 }
 
-OWN_FRAME static enum dns_rcode judge_reverse(const struct dns_question *q, const struct addr *a, struct addr *record)
-{
-    struct resolve_answer found;
-
-    if (q->type != DNS_PTR)
-        return DNS_NOERROR;
-    resolve_address(&process.conf, &process.state, a, &found);
-    if (found.kind == RESOLVE_UNKNOWN)
-        return DNS_NXDOMAIN;
-    record->kind = ADDR_NAME;
-    memcpy(record->name, found.ipv4.names, strlen(found.ipv4.names) + 1);
-    return DNS_NOERROR;
-}
-
-OWN_FRAME static int judge_forward(const struct dns_question *q, struct addr *record)
-{
-    struct resolve_answer found;
-    unsigned families = q->type == DNS_A ? RESOLVE_IPV4 : q->type == DNS_AAAA ? RESOLVE_IPV6 : 0;
-
-    resolve_name(&process.conf, &process.state, q->name, 0, families, &found);
-    log_line(CONF_LOG_DEBUG, "DNS question, type %d: %s: %s", q->type, q->name, found.why);
-    switch (found.kind) {
-    case RESOLVE_FIXED:
-    case RESOLVE_MAPPED:
-        *record = q->type == DNS_AAAA ? found.ipv6.address : found.ipv4.address;
-        return DNS_NOERROR;
-    case RESOLVE_DIRECT:
-        return ASK_REAL;
-    case RESOLVE_FAILED:
-        log_once(LOG_CONF, "%s not resolved: %s", q->name, found.why);
-        return DNS_SERVFAIL;
-    default:
-        return DNS_NXDOMAIN;
-    }
-}
-
-static int judge(const struct dns_question *q, struct addr *record)
-{
-    struct addr a;
-
-    if (q->rcode != DNS_NOERROR)
-        return q->rcode;
-    if (q->name[0] == '\0')     /* the root, which has neither addresses nor a name, or a name of other bytes */
-        return q->wire[0] == 0 ? DNS_NOERROR : DNS_NXDOMAIN;
-    if (dns_reverse(q->name, &a) == 0)
-        return (int)judge_reverse(q, &a, record);
-    return judge_forward(q, record);
-}
-
-/* Write the answer to a question, cut to size.  Returns its length. */
-OWN_FRAME static int put_answer(const struct dns_question *q, int rcode, const struct addr *record,
-                                unsigned char *answer, int size)
-{
-    uint8_t whole[DNS_ANSWER_MAX];
-    int n = (int)dns_answer(q, (enum dns_rcode)rcode, record, whole);
-
-    if (n > size) {
-        n = size;
-        whole[2] |= DNS_TC >> 8;
-    }
-    memcpy(answer, whole, (size_t)n);
-    return n;
-}
-
 /* Answer a message.  Returns the answer's length, cut to size; -EINVAL; or ASK_REAL. */
 OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
 {
-    struct addr record = { .kind = ADDR_NONE };
-    struct dns_question q;
-    int rcode;
+    struct answer a;
+    int n;
 
-    if (size < DNS_HEADER_SIZE || len < 0 || dns_read(query, (size_t)len, &q) < 0)
+    if (size < DNS_HEADER_SIZE || len < 0)
         return -EINVAL;
-    rcode = judge(&q, &record);
-    return rcode == ASK_REAL ? ASK_REAL : put_answer(&q, rcode, &record, answer, size);
+    switch (answer_question(&process.conf, &process.state, query, (size_t)len, false, &a)) {
+    case ANSWER_NONE:
+        return -EINVAL;
+    case ANSWER_REAL:
+        return ASK_REAL;
+    default:
+        n = (int)a.len;
+    }
+    if (n > size) {
+        n = size;
+        a.bytes[2] |= DNS_TC >> 8;
+    }
+    memcpy(answer, a.bytes, (size_t)n);
+    return n;
 }
 
 static int code_of(const unsigned char *answer)

@@ -11,6 +11,7 @@
 #include "../io/report.h"
 #include "../io/tunnel.h"
 #include "guard.h"
+#include "question.h"
 #include "stray.h"
 
 enum { STREAM_CONNECTED = 2 };
@@ -209,6 +210,7 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
     if (known)
         return known;
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, true, &r);
+    question_stream(&r);
     if (r.way == ROUTE_REFUSED)
         return stream_refused(&r);
     if (r.way != ROUTE_PROXY) {
