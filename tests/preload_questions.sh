@@ -62,7 +62,7 @@ async def main():
 asyncio.run(main())
 END
 program python3 answered python3 "$work/ask.py"
-says "TCP to a resolver" '*connection refused*' dig +tcp +tries=1 a.test
+says "TCP to a resolver of this machine" '*connection refused*' dig +tcp +tries=1 a.test
 quiet "TCP to a resolver"
 
 # Rules on names: blocked ones do not exist, direct ones are asked for where the program asks.
@@ -112,6 +112,23 @@ saw "by way of the relay" "udp out 127.0.0.1:53 27"
 says "HTTPS all the same" '' dig +short +tries=1 HTTPS a.test
 quiet "HTTPS"
 
+# The resolver calls ask by TCP.
+cat >"$work/call.py" <<'END'
+import ctypes, sys
+ctypes.CDLL("libresolv.so.2", ctypes.RTLD_GLOBAL)
+libc = ctypes.CDLL(None)
+query = getattr(libc, "res_query", None) or libc.__res_query
+for name in sys.argv[1:]:
+    answer = ctypes.create_string_buffer(512)
+    n = query(name.encode(), 1, 16, answer, 512)
+    print(answer[n - 4:n].decode() if n > 0 else "none")
+END
+: >"$proxy_log"
+says "res_query()" "told
+none" python3 "$work/call.py" text.test other.test
+saw "res_query()" "request CONNECT ipv4 127.0.0.1:53"
+: >"$packets"
+
 # Without UDP such a question fails at once.
 start_proxy --no-udp 7
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_RESOLVER=127.0.0.1"
@@ -121,7 +138,7 @@ quiet "a proxy without UDP"
 
 # TCP goes to a resolver behind the proxy, under the address that was asked.
 : >"$proxy_log"
-says "TCP to a resolver" '*' dig +tcp +tries=1 +time=2 @192.0.2.53 a.test
+says "TCP to a resolver" '203.0.113.7' dig +short +tcp +tries=1 +time=2 @192.0.2.53 a.test
 saw "TCP to a resolver" "request CONNECT ipv4 127.0.0.1:53"
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state"
 says "TCP to a public one" '*' dig +tcp +tries=1 +time=2 @192.0.2.53 a.test

@@ -38,12 +38,6 @@ static bool is_resolver(const struct addr *a)
     return a->kind != ADDR_NAME && resolvers_has(&process.resolvers, a);
 }
 
-/* Others than this machine and its network can reach it. */
-static bool is_public(const struct addr *a)
-{
-    return !addr_is_loopback(a) && !addr_is_local_scope(a) && !addr_is_private(a);
-}
-
 bool question_is_local(const struct addr *a)
 {
     return process.conf.dns == CONF_DNS_LOCAL && is_resolver(a);
@@ -57,7 +51,7 @@ bool question_is_near(const struct route *r)
 /* There is somebody to ask through the proxy in the place of this resolver, or it itself. */
 static bool has_server(const struct addr *resolver)
 {
-    return process.conf.resolver.kind != ADDR_NONE || is_public(resolver);
+    return process.conf.resolver.kind != ADDR_NONE || addr_is_public(resolver);
 }
 
 void question_target(struct addr *target)

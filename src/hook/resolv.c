@@ -9,9 +9,9 @@
 #include "../core/dns.h"
 #include "../core/frame.h"
 #include "../io/answer.h"
-#include "hook.h"
+#include "inquiry.h"
 
-enum { ASK_REAL = INT_MIN, DOMAIN_SIZE = 1025 };
+enum { ASK_REAL = INT_MIN, ASK_PROXY, DOMAIN_SIZE = 1025 };
 
 /* glibc before 2.34 may have a function under its other name only, or in a library that was loaded later. */
 static void find(void *slot, const char *name)
@@ -34,19 +34,22 @@ static int fail(res_state state, int error, int h_error)
     return -1;
 }
 
-/* Answer a message.  Returns the answer's length, cut to size; -EINVAL; or ASK_REAL. */
-OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
+/* Answer a message here.  forward: there is a resolver behind the proxy.
+ * Returns the answer's length, cut to size; -EINVAL; ASK_REAL, or ASK_PROXY. */
+OWN_FRAME static int serve_here(const unsigned char *query, int len, bool forward, unsigned char *answer, int size)
 {
     struct answer a;
     int n;
 
     if (size < DNS_HEADER_SIZE || len < 0)
         return -EINVAL;
-    switch (answer_question(&process.conf, &process.state, query, (size_t)len, false, &a)) {
+    switch (answer_question(&process.conf, &process.state, query, (size_t)len, forward, &a)) {
     case ANSWER_NONE:
         return -EINVAL;
     case ANSWER_REAL:
         return ASK_REAL;
+    case ANSWER_FORWARD:
+        return ASK_PROXY;
     default:
         n = (int)a.len;
     }
@@ -56,6 +59,14 @@ OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *a
     }
     memcpy(answer, a.bytes, (size_t)n);
     return n;
+}
+
+/* Answer a message.  Returns the answer's length, cut to size; a negative errno; or ASK_REAL. */
+OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
+{
+    int n = serve_here(query, len, inquiry_possible(), answer, size);
+
+    return n == ASK_PROXY ? inquiry_ask(query, (size_t)len, answer, (size_t)size) : n;
 }
 
 static int code_of(const unsigned char *answer)

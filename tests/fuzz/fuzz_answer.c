@@ -33,7 +33,7 @@ static void begin(void)
 
     if (conf.state == CONF_READY)
         return;
-    if (!real.open) {
+    if (!state.own) {
         real_init();
         state_open(&state, &options);
         rules_init(&conf.rules, room, 4, text, sizeof text);
