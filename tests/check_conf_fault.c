@@ -84,6 +84,8 @@ static const struct {
     { P "SOCKSIFY_TIMEOUT= 5", TIMEOUT_FAULT },
     { P "SOCKSIFY_DNS=Remote", "SOCKSIFY_DNS: neither remote nor local" },
     { P "SOCKSIFY_DNS=locally", "SOCKSIFY_DNS: neither remote nor local" },
+    { P "SOCKSIFY_POOL4=10.0.0.0/16", "SOCKSIFY_POOL4: the network is smaller than a /15" },
+    { P "SOCKSIFY_POOL6=10.0.0.0/8", "SOCKSIFY_POOL6: not an IPv6 network" },
     { P "SOCKSIFY_RESOLVER=ns.example", "SOCKSIFY_RESOLVER: not an address" },
     { P "SOCKSIFY_RESOLVER=ns.example:53", "SOCKSIFY_RESOLVER: not an address" },
     { P "SOCKSIFY_RESOLVER=192.0.2.1:0", "SOCKSIFY_RESOLVER: port is not 1 to 65535" },

@@ -80,6 +80,20 @@ environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCK
 says "names left alone" '203.0.113.7*' getent ahostsv4 a.test
 asked "names left alone"
 
+# Pools of the user's choice, in a file of their own.
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCKSIFY_POOL4=10.200.0.0/15"
+environment="$environment SOCKSIFY_POOL6=fd12:3456::/32"
+says "a pool of IPv4" '10.20[01].*' getent ahostsv4 a.test
+says "a pool of IPv6" 'fd12:3456:*' getent ahostsv6 a.test
+# shellcheck disable=SC2016
+says "there and back over env -i" '10.20[01].* two.test' \
+    sh -c 'a=$(getent hosts two.test | cut -d" " -f1); env -i "$(command -v getent)" hosts "$a"'
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state"
+# shellcheck disable=SC2016
+says "the usual pool beside it" '198.1[89].* one.test' \
+    sh -c 'a=$(getent hosts one.test | cut -d" " -f1); getent hosts "$a"'
+quiet "pools"
+
 # Without a valid configuration nothing is asked.
 environment="SOCKSIFY_PROXY=nonsense: SOCKSIFY_STATE=$work/state"
 fails "no configuration" getent ahostsv4 a.test

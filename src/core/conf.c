@@ -263,6 +263,7 @@ static void set_defaults(struct conf *c, const struct conf_source *source, void 
     c->step_ms = CONF_STEP_MS;
     c->reply_ms = CONF_REPLY_MS;
     c->log_level = CONF_LOG_WARN;
+    pools_default(&c->pools);
     measure(source, &items, &text);
     bytes = items * sizeof(struct rule);
     if (items == 0 || size < bytes)

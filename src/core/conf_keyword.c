@@ -240,6 +240,16 @@ static int parse_resolver(struct conf_reader *r, const char *value)
     return 0;
 }
 
+static int parse_pool4(struct conf_reader *r, const char *value)
+{
+    return pools_parse_ipv4(&r->c->pools, value, &r->fault);
+}
+
+static int parse_pool6(struct conf_reader *r, const char *value)
+{
+    return pools_parse_ipv6(&r->c->pools, value, &r->fault);
+}
+
 static int parse_bypass(struct conf_reader *r, const char *value)
 {
     if (strcmp(value, "refuse") == 0)
@@ -318,6 +328,8 @@ const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
     { "SOCKSIFY_TIMEOUT", "timeout", parse_timeout, SLOT_TIMEOUT, KEY_OURS },
     { "SOCKSIFY_DNS", "dns", parse_dns, SLOT_DNS, KEY_OURS },
     { "SOCKSIFY_RESOLVER", "resolver", parse_resolver, SLOT_RESOLVER, KEY_OURS },
+    { "SOCKSIFY_POOL4", "pool4", parse_pool4, SLOT_POOL4, KEY_OURS },
+    { "SOCKSIFY_POOL6", "pool6", parse_pool6, SLOT_POOL6, KEY_OURS },
     { "SOCKSIFY_BYPASS", "bypass", parse_bypass, SLOT_BYPASS, KEY_OURS },
     { "SOCKSIFY_STATS", "stats", parse_stats, SLOT_STATS, 0 },
 };

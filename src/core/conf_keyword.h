@@ -12,7 +12,7 @@ enum { CONF_STEP_MS = 10000, CONF_REPLY_MS = 130000 };      /* the default deadl
 /* What a variable or key sets; the first that is there for a slot fills it. */
 enum conf_slot {
     SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS,
-    SLOT_RESOLVER, SLOT_BYPASS, SLOT_STATS, SLOT_RULE, SLOT_COUNT
+    SLOT_RESOLVER, SLOT_POOL4, SLOT_POOL6, SLOT_BYPASS, SLOT_STATS, SLOT_RULE, SLOT_COUNT
 };
 
 enum {
@@ -59,7 +59,7 @@ struct conf_keyword {
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 23 };
+enum { CONF_KEYWORDS = 25 };
 
 /* The place of a proxy with a name, a new one if there is none of that name.  name: as conf_file.h lets it be.
  * Returns 1 to CONF_PROXIES - 1, or -ENOSPC, which conf_too_many tells in words. */

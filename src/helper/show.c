@@ -37,6 +37,17 @@ static void show_rule(const struct conf *c, const struct rule *r)
     putchar('\n');
 }
 
+static void show_pools(const struct pools *p)
+{
+    uint32_t ipv4 = htonl(p->ipv4);
+    char text[INET6_ADDRSTRLEN];
+
+    if (inet_ntop(AF_INET, &ipv4, text, sizeof text))
+        printf("pool4    %s/%d\n", text, POOLS_IPV4_PREFIX);
+    if (inet_ntop(AF_INET6, p->ipv6, text, sizeof text))
+        printf("pool6    %s/%d\n", text, p->ipv6_prefix);
+}
+
 void show_conf(const struct conf *c)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
@@ -57,6 +68,7 @@ void show_conf(const struct conf *c)
         addr_format(&c->resolver, text, sizeof text);
         printf("resolver %s\n", text);
     }
+    show_pools(&c->pools);
     printf("bypass   %s\n", c->bypass == CONF_BYPASS_ALLOW ? "allow" : "refuse");
     printf("log      %s%s%s\n", levels[c->log_level], c->log_path[0] ? ":" : "", c->log_path);
     printf("stats    %s\n", c->stats ? "on" : "off");

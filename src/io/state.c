@@ -14,8 +14,6 @@
 #include "file.h"
 #include "real.h"
 
-#define POOL_IPV4 0xc6120000u       /* 198.18.0.0/15, RFC 2544: routed nowhere */
-
 enum {
     POOL_SIZE = 2 * NAMEMAP_SLOTS,
     HALF_FILE = 0,
@@ -26,7 +24,7 @@ enum {
 struct pool {
     struct namemap map;
     struct state_numbers numbers;
-    uint32_t half;
+    uint32_t ipv4;              /* the first address of this map's half of the pool */
 };
 
 static bool pool_of_file(struct state *s, struct pool *p)
@@ -37,7 +35,7 @@ static bool pool_of_file(struct state *s, struct pool *p)
     p->map.slots = state_file_slots(&s->file);
     p->map.seed = s->file.numbers.seed;
     p->numbers = s->file.numbers;
-    p->half = HALF_FILE;
+    p->ipv4 = s->file.pools.ipv4 + HALF_FILE;
     return true;
 }
 
@@ -49,7 +47,7 @@ static bool pool_of_own(const struct state *s, struct pool *p)
     p->map.slots = NAMEMAP_SLOTS;
     p->map.seed = s->own->page.mark.numbers.seed;
     p->numbers = s->own->page.mark.numbers;
-    p->half = HALF_OWN;
+    p->ipv4 = s->file.pools.ipv4 + HALF_OWN;
     return true;
 }
 
@@ -60,7 +58,7 @@ static void pool_address(const struct pool *p, uint32_t slot, int family, struct
     memset(out, 0, sizeof *out);
     if (family == AF_INET) {
         out->kind = ADDR_IPV4;
-        bytes_put32(out->ip, POOL_IPV4 + p->half + host);
+        bytes_put32(out->ip, p->ipv4 + host);
         return;
     }
     out->kind = ADDR_IPV6;
@@ -74,7 +72,7 @@ static int64_t pool_slot(const struct pool *p, const struct addr *a)
     uint32_t host;
 
     if (a->kind == ADDR_IPV4)
-        host = bytes_get32(a->ip) - POOL_IPV4 - p->half;
+        host = bytes_get32(a->ip) - p->ipv4;
     else if (a->kind == ADDR_IPV6 && memcmp(a->ip, p->numbers.prefix, STATE_PREFIX_LEN) == 0)
         host = bytes_get32(a->ip + STATE_PREFIX_LEN);
     else
@@ -84,9 +82,9 @@ static int64_t pool_slot(const struct pool *p, const struct addr *a)
     return (host - p->numbers.first) % NAMEMAP_SLOTS;
 }
 
-static bool is_pool_ipv4(const struct addr *a)
+static bool is_pool_ipv4(const struct state *s, const struct addr *a)
 {
-    return a->kind == ADDR_IPV4 && bytes_get32(a->ip) - POOL_IPV4 < POOL_SIZE;
+    return a->kind == ADDR_IPV4 && bytes_get32(a->ip) - s->file.pools.ipv4 < POOL_SIZE;
 }
 
 static int pool_name(const struct pool *p, const struct addr *a, struct addr *out)
@@ -131,7 +129,7 @@ static int insert_into_own(struct state *s, const char *name, uint32_t *slot)
     if (lock_take(&page->lock, file_namespace("pid"), &hold) != 0)
         return -EAGAIN;
     if (!pool_of_own(s, &p)) {
-        state_numbers_make(&page->mark.numbers);
+        state_numbers_make(&page->mark.numbers, &s->file.pools);
         atomic_store_explicit(&page->ready, 1, memory_order_release);
         pool_of_own(s, &p);
     }
@@ -187,7 +185,11 @@ static struct state_image *map_own(void)
 int state_open(struct state *s, const struct state_options *o)
 {
     const char *warning = NULL;
-    int error = state_file_open(&s->file, o->directory, &warning);
+    struct pools pools;
+    int error;
+
+    pools_default(&pools);
+    error = state_file_open(&s->file, o->directory, o->pools ? o->pools : &pools, &warning);
 
     /* Where address space is short the program needs it more than we a second map. */
     if (error || !is_limited())
@@ -243,7 +245,7 @@ int state_name_find(struct state *s, const struct addr *a, struct addr *out)
         error = pool_name(&p, a, out);
     if (error == -ERANGE && pool_of_own(s, &p))
         error = pool_name(&p, a, out);
-    return error == -ERANGE && is_pool_ipv4(a) ? -EHOSTUNREACH : error;
+    return error == -ERANGE && is_pool_ipv4(s, a) ? -EHOSTUNREACH : error;
 }
 
 static struct peers *peers_of(struct state *s)
