@@ -10,12 +10,14 @@
 #include <sys/syscall.h>
 
 #include "../core/bytes.h"
+#include "../core/frame.h"
 #include "clock.h"
 #include "file.h"
 #include "real.h"
 
 enum {
     POOL_SIZE = 2 * NAMEMAP_SLOTS,
+    KEPT_MS = 1000,
     HALF_FILE = 0,
     HALF_OWN = NAMEMAP_SLOTS        /* addresses from here on are never given out by a file */
 };
@@ -34,6 +36,7 @@ static bool pool_of_file(struct state *s, struct pool *p)
     p->map.memory = &s->file.image->names;
     p->map.slots = state_file_slots(&s->file);
     p->map.seed = s->file.numbers.seed;
+    p->map.kept = NULL;
     p->numbers = s->file.numbers;
     p->ipv4 = s->file.pools.ipv4 + HALF_FILE;
     return true;
@@ -46,6 +49,7 @@ static bool pool_of_own(const struct state *s, struct pool *p)
     p->map.memory = &s->own->names;
     p->map.slots = NAMEMAP_SLOTS;
     p->map.seed = s->own->page.mark.numbers.seed;
+    p->map.kept = NULL;
     p->numbers = s->own->page.mark.numbers;
     p->ipv4 = s->file.pools.ipv4 + HALF_OWN;
     return true;
@@ -104,6 +108,35 @@ static int pool_name(const struct pool *p, const struct addr *a, struct addr *ou
     return 0;
 }
 
+static struct peers *peers_of(struct state *s)
+{
+    struct state_image *image = s->file.image ? s->file.image : s->own;
+
+    return image ? &image->peers : NULL;
+}
+
+/* Whoever was connected to lately is in the table of peers, whose places outlive the sockets.  A name that is connected
+ * to after the bits were made is young by that.  The caller is the pool's writer. */
+OWN_FRAME static void spare_peers(struct state *s, struct pool *p, struct state_kept *k)
+{
+    int64_t now = clock_ms();
+    struct addr peer;
+
+    if (p->map.slots < NAMEMAP_SLOTS || !peers_of(s))
+        return;
+    p->map.kept = k->bit;
+    if (k->made_ms && now - k->made_ms < KEPT_MS)
+        return;
+    k->made_ms = now;
+    memset(k->bit, 0, sizeof k->bit);
+    for (uint32_t place = 0; place < PEERS_PLACES; place++) {
+        int64_t slot = peers_at(peers_of(s), place, &peer) ? pool_slot(p, &peer) : -ENOENT;
+
+        if (slot >= 0 && slot < NAMEMAP_SLOTS)
+            k->bit[slot / 32] |= (uint32_t)1 << slot % 32;
+    }
+}
+
 static int insert_into_file(struct state *s, const char *name, uint32_t *slot)
 {
     struct pool p;
@@ -113,6 +146,7 @@ static int insert_into_file(struct state *s, const char *name, uint32_t *slot)
         return fd;
     do {
         pool_of_file(s, &p);
+        spare_peers(s, &p, &s->kept_file);
         error = namemap_insert(&p.map, name, slot);
     } while (error == -ENOSPC && (error = state_file_grow(&s->file, fd)) == 0);
     state_file_unlock(&s->file, fd);
@@ -133,6 +167,7 @@ static int insert_into_own(struct state *s, const char *name, uint32_t *slot)
         atomic_store_explicit(&page->ready, 1, memory_order_release);
         pool_of_own(s, &p);
     }
+    spare_peers(s, &p, &s->kept_own);
     error = namemap_insert(&p.map, name, slot);
     lock_give(&page->lock, &hold);
     return error;
@@ -246,13 +281,6 @@ int state_name_find(struct state *s, const struct addr *a, struct addr *out)
     if (error == -ERANGE && pool_of_own(s, &p))
         error = pool_name(&p, a, out);
     return error == -ERANGE && is_pool_ipv4(s, a) ? -EHOSTUNREACH : error;
-}
-
-static struct peers *peers_of(struct state *s)
-{
-    struct state_image *image = s->file.image ? s->file.image : s->own;
-
-    return image ? &image->peers : NULL;
 }
 
 void state_peer_set(struct state *s, uint64_t cookie, const struct addr *peer)

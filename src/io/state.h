@@ -25,9 +25,17 @@ struct state_options {
     const struct pools *pools;      /* NULL: the default */
 };
 
+/* Slots that a name pool does not take back as long as there are others, since a socket may be connected there.  Made
+ * anew by the writer of the pool, after a while. */
+struct state_kept {
+    int64_t made_ms;                /* 0: never */
+    uint32_t bit[NAMEMAP_KEPT];
+};
+
 struct state {                      /* zero-filled before state_open() */
     struct state_file file;
     struct state_image *own;        /* private memory; NULL when the system had none, or not to spare */
+    struct state_kept kept_file, kept_own;
     const char *_Atomic warning;
     struct learned direct;          /* real addresses of names that a rule makes direct; this process' own */
 };
