@@ -74,6 +74,20 @@ quiet "a blocked name"
 says "a direct name" '203.0.113.7' dig +short +tries=1 is.direct.test
 asked "a direct name"
 says "a direct name, host" '*is.direct.test has address 203.0.113.7' host -t A is.direct.test 127.0.0.1
+says "its address is direct as well" 'ECONNREFUSED ENETUNREACH' python3 -c '
+import ctypes, errno, socket
+def attempt(address):
+    try:
+        socket.create_connection((address, 9), 2)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+q = bytes.fromhex("cafe01000001000000000000") + b"\2is\6direct\4test\0\0\1\0\1"
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("127.0.0.1", 53))
+before = attempt("203.0.113.7")
+s.send(q)
+print(before, end=" ")
+print(attempt(".".join(str(b) for b in s.recv(512)[-4:])))'
 says "a direct name, another type" '"told"' dig +short +tries=1 TXT text.direct.test
 : >"$packets"
 says "a mapped name beside them" '198.1[89].*' dig +short +tries=1 a.test
@@ -95,7 +109,7 @@ for server in 127.0.0.1 192.0.2.53 10.53.53.53; do
     asked "another type, $server"
 done
 # dig's sockets of IPv6 are of IPv6 alone, and the relay is not.
-says "another type, ::1" '*status: SERVFAIL*' dig +tries=1 @::1 TXT text.test
+says "another type, ::1" '*address family not supported*' dig +tries=1 @::1 TXT text.test
 quiet "another type, ::1"
 says "without a peer" '"told"' python3 -c '
 import socket

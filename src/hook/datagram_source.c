@@ -70,6 +70,9 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
     } else if (len <= sizeof shown->sa && (is_direct(sa, len) || question_is_answer(a, sa, len))) {
         shown->len = len;
         memcpy(&shown->sa, sa, len);
+        /* A direct name's addresses are direct as well; those that the head has room for will do. */
+        if (question_is_answer(a, sa, len))
+            learned_add_message(&process.state.direct, head, head_len);
     } else {
         skip = -EPERM;
     }

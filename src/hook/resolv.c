@@ -34,6 +34,13 @@ static int fail(res_state state, int error, int h_error)
     return -1;
 }
 
+/* What the real resolver said; n: as its calls return it, the answer's whole length. */
+static void learn(const unsigned char *answer, int n, int size)
+{
+    if (n > 0)
+        learned_add_message(&process.state.direct, answer, (size_t)(n < size ? n : size));
+}
+
 /* Answer a message here.  forward: there is a resolver behind the proxy.
  * Returns the answer's length, cut to size; -EINVAL; ASK_REAL, or ASK_PROXY. */
 OWN_FRAME static int serve_here(const unsigned char *query, int len, bool forward, unsigned char *answer, int size)
@@ -124,6 +131,7 @@ static int ask(struct question_call call, res_state state, const char *name, int
     process_enter(&own);
     n = state ? call.stated(state, name, class, type, answer, size) : call.plain(name, class, type, answer, size);
     process_leave(&own);
+    learn(answer, n, size);
     return n;
 }
 
@@ -190,6 +198,7 @@ static int do_send(res_state state, const unsigned char *message, int len, unsig
     process_enter(&own);
     n = state ? stated(state, message, len, answer, size) : plain(message, len, answer, size);
     process_leave(&own);
+    learn(answer, n, size);
     return n;
 }
 

@@ -216,18 +216,6 @@ static int file_make(struct state_file *f, const struct state_mark *want, uint32
     return error;
 }
 
-void state_numbers_make(struct state_numbers *n, const struct pools *pools)
-{
-    state_random(n, sizeof *n);
-    for (unsigned i = 0; i < STATE_PREFIX_LEN; i++) {
-        unsigned fixed = pools->ipv6_prefix > 8 * i ? pools->ipv6_prefix - 8 * i : 0;
-        uint8_t random = fixed < 8 ? (uint8_t)(0xff >> fixed) : 0;
-
-        n->prefix[i] = (uint8_t)((n->prefix[i] & random) | pools->ipv6[i]);
-    }
-    n->first %= NAMEMAP_SLOTS;
-}
-
 static void path_set(struct state_file *f, uint64_t netns)
 {
     uint32_t number = pools_number(&f->pools);
