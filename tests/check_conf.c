@@ -168,6 +168,24 @@ START_TEST(words_good_set)
 }
 END_TEST
 
+static const char *const resolvers[][2] = {
+    { "192.0.2.1", "192.0.2.1:53" }, { "192.0.2.1:5353", "192.0.2.1:5353" }, { "2001:db8::1", "[2001:db8::1]:53" },
+    { "[2001:db8::1]", "[2001:db8::1]:53" }, { "[2001:db8::1]:5353", "[2001:db8::1]:5353" },
+};
+
+START_TEST(environment_resolver_with_and_without_port)
+{
+    char lines[200] = P "SOCKSIFY_RESOLVER=", text[ADDR_TEXT_SIZE];
+
+    read_world(strcat(lines, resolvers[_i][0]));
+    ck_assert_int_eq(conf.state, CONF_READY);
+    addr_format(&conf.resolver, text, sizeof text);
+    ck_assert_str_eq(text, resolvers[_i][1]);
+    read_world(P "SOCKSIFY_RESOLVER=");
+    ck_assert_int_eq(conf.resolver.kind, ADDR_NONE);
+}
+END_TEST
+
 static const struct {
     const char *lines, *host;
     enum rules_verdict verdict;
@@ -236,6 +254,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, log_good_read_in_each_state, 0, COUNT(logs));
     tcase_add_test(t, log_path_longest_kept_one_more_refused);
     tcase_add_test(t, words_good_set);
+    tcase_add_loop_test(t, environment_resolver_with_and_without_port, 0, COUNT(resolvers));
     tcase_add_loop_test(t, lists_judged_in_order, 0, COUNT(ruled));
     tcase_add_test(t, thousand_rules_read);
     suite_add_tcase(s, t);

@@ -67,11 +67,14 @@ END_TEST
 
 START_TEST(file_every_key_set)
 {
-    read_both("", F "timeout = 2.5\ndns = local\nbypass = allow\nbind = on\nbind-ports = 2121\n"
-             "log = debug:/l\n", 0, false);
+    read_both("", F "timeout = 2.5\ndns = local\nresolver = 192.0.2.1:5353\npool4=10.0.0.0/8\n"
+                   "pool6 = fd00:1::/48\nbypass = allow\nbind = on\nbind-ports = 2121\nlog = debug:/l\n", 0, false);
     ck_assert_int_eq(conf.state, CONF_READY);
     ck_assert_uint_eq(conf.reply_ms, 2500);
     ck_assert_int_eq(conf.dns, CONF_DNS_LOCAL);
+    ck_assert_uint_eq(conf.resolver.port, 5353);
+    ck_assert_uint_eq(conf.pools.ipv4, 0x0a000000);
+    ck_assert_uint_eq(conf.pools.ipv6_prefix, 48);
     ck_assert_int_eq(conf.bypass, CONF_BYPASS_ALLOW);
     ck_assert_int_eq(conf.bind, CONF_BIND_ON);
     ck_assert_uint_eq(conf.bind_port[0].low, 2121);

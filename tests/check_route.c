@@ -77,7 +77,7 @@ static const struct {
     { "::1", 80, true, ROUTE_DIRECT, 0 },
     { "0.0.0.0", 80, true, ROUTE_DIRECT, 0 },
     { "::ffff:127.0.0.1", 80, true, ROUTE_DIRECT, 0 },
-    { "127.0.0.53", 53, true, ROUTE_REFUSED, -ECONNREFUSED },
+    { "127.0.0.53", 53, true, ROUTE_PROXY, 0 },
     { "127.0.0.53", 53, false, ROUTE_PROXY, 0 },
     { "192.0.2.9", 1080, true, ROUTE_DIRECT, 0 },
     { "::ffff:192.0.2.9", 1080, true, ROUTE_DIRECT, 0 },

@@ -120,24 +120,6 @@ START_TEST(names_ten_thousand_unique_and_seen_by_others)
 }
 END_TEST
 
-START_TEST(names_beyond_full_map_push_out_the_oldest)
-{
-    struct addr first, second, a;
-
-    open_both();
-    first = assign(&one, 0, AF_INET);
-    second = assign(&one, 1, AF_INET);
-    for (unsigned i = 2; i < NAMEMAP_SLOTS; i++)
-        assign(&one, i, AF_INET);
-    ck_assert_int_eq(find(&two, &first, 0), 0);
-    a = assign(&two, NAMEMAP_SLOTS, AF_INET);
-    ck_assert(addr_equal(&a, &second));
-    ck_assert_int_eq(find(&one, &second, NAMEMAP_SLOTS), 0);
-    ck_assert_int_eq(find(&one, &first, 0), 0);
-    ck_assert_ptr_null(state_warning(&one));
-}
-END_TEST
-
 enum { CROWD = 8, EACH = 1000 };
 
 static struct addr (*answers)[EACH];
@@ -522,7 +504,6 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, address_without_name_is_not_found, 0, sizeof strangers / sizeof strangers[0]);
     tcase_add_test(t, address_inside_ipv6_prefix_unknown_ehostunreach);
     tcase_add_test(t, names_ten_thousand_unique_and_seen_by_others);
-    tcase_add_test(t, names_beyond_full_map_push_out_the_oldest);
     tcase_add_test(t, processes_at_once_agree);
     tcase_add_test(t, processes_making_the_file_at_once_share_one);
     tcase_add_test(t, fork_while_threads_write_child_can_write);

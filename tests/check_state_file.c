@@ -402,6 +402,75 @@ START_TEST(file_damaged_while_programs_run_no_wrong_name)
 }
 END_TEST
 
+/* Other pools of this directory, as a new process would open them. */
+static void open_pools(struct state *s, const char *ipv4, const char *ipv6)
+{
+    struct state_options o = { .directory = directory };
+    struct pools pools;
+    const char *fault;
+
+    pools_default(&pools);
+    ck_assert(!ipv4 || pools_parse_ipv4(&pools, ipv4, &fault) == 0);
+    ck_assert(!ipv6 || pools_parse_ipv6(&pools, ipv6, &fault) == 0);
+    o.pools = &pools;
+    memset(s, 0, sizeof *s);
+    ck_assert_int_eq(state_open(s, &o), 0);
+}
+
+START_TEST(pools_of_others_are_other_files)
+{
+    static const struct { const char *ipv4, *ipv6; } choice[] = {
+        { NULL, NULL }, { "10.0.0.0/8", NULL }, { NULL, "fd12:3456:789a:bcde::/64" }, { "10.2.0.0/15", "fd00::/16" }
+    };
+    static struct state s[4];
+    struct addr a, b, name;
+
+    for (int i = 0; i < 4; i++)
+        open_pools(&s[i], choice[i].ipv4, choice[i].ipv6);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(state_name_assign(&s[i], name_of((unsigned)i), AF_INET, &a), 0);
+        ck_assert_int_eq(state_name_assign(&s[i], name_of((unsigned)i), AF_INET6, &b), 0);
+        ck_assert_uint_eq(a.ip[0], choice[i].ipv4 ? 10 : 198);
+        ck_assert_uint_eq(b.ip[0], 0xfd);
+        ck_assert(i != 2 || memcmp(b.ip, "\xfd\x12\x34\x56\x78\x9a\xbc\xde", 8) == 0);
+        ck_assert(i != 3 || b.ip[1] == 0);
+        for (int k = 0; k < 4; k++) {
+            int found = state_name_find(&s[k], &a, &name);
+
+            ck_assert(k != i || found == 0);
+            ck_assert(k == i || found != 0);
+            ck_assert_int_eq(state_name_find(&s[k], &b, &name), k == i ? 0 : -ERANGE);
+        }
+        /* The next process of the same choice. */
+        open_pools(&two, choice[i].ipv4, choice[i].ipv6);
+        ck_assert_int_eq(state_name_find(&two, &a, &name), 0);
+        ck_assert_str_eq(name.name, name_of((unsigned)i));
+    }
+    ck_assert_int_eq(state_name_find(&s[1], &(struct addr){ .kind = ADDR_IPV4, .ip = { 198, 18, 0, 1 } }, &name),
+                     -ERANGE);
+    ck_assert_int_eq(state_name_find(&s[1], &(struct addr){ .kind = ADDR_IPV4, .ip = { 10, 1, 255, 255 } }, &name),
+                     -EHOSTUNREACH);
+    ck_assert_int_eq(state_name_find(&s[1], &(struct addr){ .kind = ADDR_IPV4, .ip = { 10, 2, 0, 0 } }, &name),
+                     -ERANGE);
+}
+END_TEST
+
+/* A file that got the name of another choice, by whatever way, is not taken for it. */
+START_TEST(pools_in_the_file_must_be_the_same)
+{
+    struct addr a, name;
+
+    open_pools(&one, NULL, NULL);
+    ck_assert_int_eq(state_name_assign(&one, "a.test", AF_INET, &a), 0);
+    open_pools(&two, _i ? NULL : "10.0.0.0/8", _i ? "fd00::/16" : NULL);
+    ck_assert_int_eq(rename(one.file.path, two.file.path), 0);
+    open_pools(&two, _i ? NULL : "10.0.0.0/8", _i ? "fd00::/16" : NULL);
+    ck_assert_int_ne(state_name_find(&two, &a, &name), 0);
+    ck_assert_int_eq(state_name_assign(&two, "b.test", AF_INET6, &a), 0);
+    ck_assert(!_i || a.ip[1] == 0);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("state_file");
@@ -414,6 +483,8 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, mark_damaged_once_file_stays, 0, 2);
     tcase_add_loop_test(t, claimed_size_damaged_memory_beyond_file_is_not_touched, 0, 8);
     tcase_add_loop_test(t, file_of_wrong_kind_is_replaced_or_left_alone, 0, BAD_DIRECTORY + 1);
+    tcase_add_test(t, pools_of_others_are_other_files);
+    tcase_add_loop_test(t, pools_in_the_file_must_be_the_same, 0, 2);
     tcase_add_test(t, directory_unfit_is_refused);
     tcase_add_test(t, directory_default_is_chosen_by_stat);
     tcase_add_test(t, disk_full_names_go_private);

@@ -62,6 +62,8 @@ proxy    h:7, with user and password
 proxy    w:1080, named work, with user and password
 timeout  2.500 s for a step, 2.500 s for the last
 dns      local
+pool4    198.18.0.0/15
+pool6    fd00::/8
 bypass   refuse
 bind     on, ports 21,8000-8010
 log      warn

@@ -233,6 +233,8 @@ int main(int argc, char **argv)
         names_addrinfo(bare);
     else if (argc == 3 && strcmp(argv[1], "calls") == 0)
         names_calls(bare);
+    else if (argc == 3 && strcmp(argv[1], "questions") == 0)
+        names_questions(bare);
     else if (argc == 3 && strcmp(argv[1], "resolver") == 0)
         return names_resolver(argv[2]);
     else

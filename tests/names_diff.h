@@ -23,8 +23,12 @@ void names_addrinfo(bool bare);
 /* The same for all other resolver calls. */
 void names_calls(bool bare);
 
-/* Answer DNS questions on UDP 127.0.0.1 and ::1, port 53, until killed: names below `test`, `single`, and the way back.
- * Each packet adds a line to the file of this path.  Prints "ready" when it listens.  Returns 1 when it cannot. */
+/* Ask the resolvers on 127.0.0.1 and ::1 by sockets, in every way, and print what comes. */
+void names_questions(bool bare);
+
+/* Answer DNS questions on UDP 127.0.0.1 and ::1 and TCP 127.0.0.1, port 53, until killed: names below `test`, `single`,
+ * and the way back.  Each packet or connection adds a line to the file of this path.  Prints "ready" when it
+ * listens.  Returns 1 when it cannot. */
 int names_resolver(const char *path);
 
 #endif

@@ -10,17 +10,20 @@
 
 #include "names_diff.h"
 
-enum { HEADER = 12, PACKET = 1500, TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28 };
+enum { HEADER = 12, PACKET = 1500, TYPE_A = 1, TYPE_PTR = 12, TYPE_TXT = 16, TYPE_AAAA = 28 };
 
-static int open_port(int family, const struct sockaddr *sa, socklen_t len)
+static int open_port(int family, int type, const struct sockaddr *sa, socklen_t len)
 {
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(family, type | SOCK_CLOEXEC, 0), on = 1;
+
+    if (fd >= 0 && type == SOCK_STREAM)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 
     if (fd < 0 || bind(fd, sa, len) != 0) {
         perror("resolver");
         return -1;
     }
-    return fd;
+    return type == SOCK_DGRAM || listen(fd, 8) == 0 ? fd : -1;
 }
 
 /* The question's name as text; returns where its type stands, 0 for a packet that makes no sense. */
@@ -69,6 +72,10 @@ static int data_of(const char *name, int type, unsigned char *out)
     }
     if (!is_known(name))
         return -1;
+    if (type == TYPE_TXT && strncasecmp(name, "text.", 5) == 0) {
+        memcpy(out, "\4told", 5);
+        return 5;
+    }
     if (type == TYPE_A)
         return inet_pton(AF_INET, NAMES_IPV4, out) * 4;
     return type == TYPE_AAAA && both ? inet_pton(AF_INET6, NAMES_IPV6, out) * 16 : 0;
@@ -100,43 +107,69 @@ static size_t answer(unsigned char *packet, size_t len)
     return len + 12 + (size_t)n;
 }
 
-static void serve(int fd, FILE *log)
+/* Returns the length of the answer, which takes the question's place; 0: none. */
+static size_t serve(unsigned char *packet, ssize_t n, FILE *log)
 {
-    unsigned char packet[PACKET];
-    struct sockaddr_storage from;
-    socklen_t from_len = sizeof from;
     char name[256] = "?";
-    ssize_t n = recvfrom(fd, packet, 512, 0, (struct sockaddr *)&from, &from_len);
-    size_t len;
 
-    if (n < 0)
-        return;
     if (n > HEADER)
         question(packet, (size_t)n, name);
     fprintf(log, "%s\n", name);
     fflush(log);
-    len = n > HEADER ? answer(packet, (size_t)n) : 0;
+    return n > HEADER ? answer(packet, (size_t)n) : 0;
+}
+
+static void serve_datagram(int fd, FILE *log)
+{
+    unsigned char packet[PACKET];
+    struct sockaddr_storage from;
+    socklen_t from_len = sizeof from;
+    ssize_t n = recvfrom(fd, packet, 512, 0, (struct sockaddr *)&from, &from_len);
+    size_t len = n < 0 ? 0 : serve(packet, n, log);
+
     if (len > 0)
         sendto(fd, packet, len, 0, (struct sockaddr *)&from, from_len);
+}
+
+/* One question from each connection. */
+static void serve_connection(int listener, FILE *log)
+{
+    unsigned char packet[2 + PACKET];
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : recv(fd, packet, 2, MSG_WAITALL);
+    size_t len;
+
+    if (n == 2 && packet[0] < 2)
+        n = recv(fd, packet + 2, (size_t)(packet[0] << 8 | packet[1]), MSG_WAITALL);
+    len = n < 0 ? 0 : serve(packet + 2, n, log);
+    packet[0] = (unsigned char)(len >> 8);
+    packet[1] = (unsigned char)len;
+    if (len > 0)
+        send(fd, packet, 2 + len, MSG_NOSIGNAL);
+    if (fd >= 0)
+        close(fd);
 }
 
 int names_resolver(const char *path)
 {
     struct sockaddr_in ipv4 = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr = { htonl(INADDR_LOOPBACK) } };
     struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6, .sin6_port = htons(53), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-    struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
+    struct pollfd fds[3] = { { .events = POLLIN }, { .events = POLLIN }, { .events = POLLIN } };
     FILE *log = fopen(path, "a");
 
-    fds[0].fd = open_port(AF_INET, (struct sockaddr *)&ipv4, sizeof ipv4);
-    fds[1].fd = open_port(AF_INET6, (struct sockaddr *)&ipv6, sizeof ipv6);
-    if (!log || fds[0].fd < 0 || fds[1].fd < 0)
+    fds[0].fd = open_port(AF_INET, SOCK_DGRAM, (struct sockaddr *)&ipv4, sizeof ipv4);
+    fds[1].fd = open_port(AF_INET6, SOCK_DGRAM, (struct sockaddr *)&ipv6, sizeof ipv6);
+    fds[2].fd = open_port(AF_INET, SOCK_STREAM, (struct sockaddr *)&ipv4, sizeof ipv4);
+    if (!log || fds[0].fd < 0 || fds[1].fd < 0 || fds[2].fd < 0)
         return 1;
     puts("ready");
     fflush(stdout);
-    while (poll(fds, 2, -1) > 0) {
-        for (int i = 0; i < 2; i++) {
-            if (fds[i].revents)
-                serve(fds[i].fd, log);
+    while (poll(fds, 3, -1) > 0) {
+        for (int i = 0; i < 3; i++) {
+            if (fds[i].revents && i < 2)
+                serve_datagram(fds[i].fd, log);
+            else if (fds[i].revents)
+                serve_connection(fds[i].fd, log);
         }
     }
     return 1;

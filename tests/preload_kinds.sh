@@ -96,8 +96,21 @@ gives "UDP in disguise" datagram-disguised 127.0.0.8:9 <<EOT
 EOT
 said "UDP in disguise, said once" 1
 at_proxy "$proxy"
-refused_datagrams 127.0.0.9:53 | gives "UDP to a resolver of this machine" datagram 127.0.0.9:53
-said "a resolver, said once" 1 "127.0.0.9:53"
+gives "UDP to a resolver of this machine" datagram 127.0.0.9:53 <<EOT
+127.0.0.9:53
+ sendto: 4
+ sendmsg: 4
+ sendmmsg: 1
+ empty sendto: 0
+ SYS_sendto: 4
+ SYS_sendmsg: 4
+ SYS_sendmmsg: 1
+ connect: 0
+ SYS_connect: 0
+ peer: 127.0.0.9:53
+ send: 4
+EOT
+said "a resolver" 0
 saw_nothing "the proxy is asked for none of them"
 
 # Addresses that no proxy could mean: refused whatever the configuration, unless a rule names them.

@@ -3,108 +3,9 @@
 # Every resolver call under the object, beside a bare run that asks a resolver of the test's own; the same resolver then
 # counts what reaches it, and that must be nothing.
 
-# The namespaces have loopback only, and files in /etc of their own.
-alone='nm'
-. "${srcdir:-.}/alone.sh"
-. "${srcdir:-.}/preload.sh"
+. "${srcdir:-.}/names.sh"
 
-: "${NAMES_DIFF:=./names_diff}"
-own=$(hostname)
-# Addresses that are not loopback, for AI_ADDRCONFIG.
-ip addr add 192.0.2.1/32 dev lo
-has_ipv6 && ip -6 addr add 2001:db8:1::1/128 dev lo nodad
-printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' >"$work/resolv.conf"
-printf 'multi on\n' >"$work/host.conf"
-printf 'hosts: files dns\nservices: files\nprotocols: files\n' >"$work/nsswitch.conf"
-cat >"$work/hosts" <<'END'
-127.0.0.1 localhost
-::1 localhost ip6-localhost
-192.0.2.4 hosts4.test alias4 # x
-2001:db8::6 hosts6.test
-192.0.2.5 hostsboth.test second third
-2001:db8::5 hostsboth.test
-::1 loop6.test
-END
-for file in resolv.conf host.conf nsswitch.conf hosts; do
-    [ -e "/etc/$file" ] || continue
-    mount --bind "$work/$file" "/etc/$file" || {
-        echo "skipped: /etc/$file cannot be replaced" >&2
-        exit 77
-    }
-done
-has_ipv6 || {
-    skip "no IPv6 here"
-    finish
-}
-packets=$work/packets
-: >"$packets"
-start "$work/resolver" "$NAMES_DIFF" resolver "$packets"
-mkdir -m 700 "$work/state"
-environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state"
-
-# object COMMAND...: runs it under the object with $environment; output to $out, standard error to $err.
-object()
-{
-    # shellcheck disable=SC2086
-    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$OBJECT" "$@" >"$out" 2>"$err"
-    status=$?
-}
-
-# quiet NAME: nothing has reached the resolver since the last time this was asked.
-quiet()
-{
-    if [ -s "$packets" ]; then
-        bad "$1: asked the resolver:"
-        sort "$packets" | uniq -c | head -10
-    else
-        ok "$1: asks nobody"
-    fi
-    : >"$packets"
-}
-
-# asked NAME: the opposite.
-asked()
-{
-    if [ -s "$packets" ]; then
-        ok "$1: asks the resolver"
-    else
-        bad "$1: did not ask the resolver"
-    fi
-    : >"$packets"
-}
-
-# says NAME EXPECTED COMMAND...: the output of the command, a shell pattern, and nobody is asked.
-says()
-{
-    name=$1
-    expected=$2
-    shift 2
-    object "$@"
-    # shellcheck disable=SC2254
-    case $(cat "$out") in
-    $expected) ok "$name" ;;
-    *)
-        bad "$name: exit status $status, not '$expected':"
-        head -5 "$out" "$err"
-        ;;
-    esac
-}
-
-# fails NAME COMMAND...: no output and a status that is not 0.
-fails()
-{
-    name=$1
-    shift
-    object "$@"
-    if [ "$status" != 0 ] && [ ! -s "$out" ]; then
-        ok "$name"
-    else
-        bad "$name: exit status $status"
-        head -5 "$out" "$err"
-    fi
-}
-
-for table in addrinfo calls; do
+for table in addrinfo calls questions; do
     timeout -k 1 "$patience" "$NAMES_DIFF" $table bare >"$work/bare" 2>&1 || bad "$table: bare: exit status $?"
     asked "$table, bare"
     object "$NAMES_DIFF" $table object
@@ -129,17 +30,6 @@ says "there and back over env -i" '198.1[89].* two.test' \
 fails "an address of the pool that stands for nothing" getent hosts 198.18.200.200
 fails "an address that nobody knows" getent hosts 192.0.2.77
 quiet "getent"
-
-# program NAME EXPECTED COMMAND...: as says(), for a program that may be missing.
-program()
-{
-    if command -v "$3" >/dev/null 2>&1; then
-        says "$@"
-        quiet "$3"
-    else
-        skip "no $3"
-    fi
-}
 
 program python3 '198.1[89].* a.test a.test a.test 198.1[89].* 127.0.0.1' python3 -c '
 import socket
@@ -189,6 +79,20 @@ quiet "another name"
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCKSIFY_DNS=local"
 says "names left alone" '203.0.113.7*' getent ahostsv4 a.test
 asked "names left alone"
+
+# Pools of the user's choice, in a file of their own.
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCKSIFY_POOL4=10.200.0.0/15"
+environment="$environment SOCKSIFY_POOL6=fd12:3456::/32"
+says "a pool of IPv4" '10.20[01].*' getent ahostsv4 a.test
+says "a pool of IPv6" 'fd12:3456:*' getent ahostsv6 a.test
+# shellcheck disable=SC2016
+says "there and back over env -i" '10.20[01].* two.test' \
+    sh -c 'a=$(getent hosts two.test | cut -d" " -f1); env -i "$(command -v getent)" hosts "$a"'
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state"
+# shellcheck disable=SC2016
+says "the usual pool beside it" '198.1[89].* one.test' \
+    sh -c 'a=$(getent hosts one.test | cut -d" " -f1); getent hosts "$a"'
+quiet "pools"
 
 # Without a valid configuration nothing is asked.
 environment="SOCKSIFY_PROXY=nonsense: SOCKSIFY_STATE=$work/state"

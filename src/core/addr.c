@@ -273,3 +273,9 @@ bool addr_is_private(const struct addr *a)
     return in_net4(a, 0x0a000000, 8) || in_net4(a, 0xac100000, 12) || in_net4(a, 0xc0a80000, 16)
         || in_net4(a, 0x64400000, 10) || is_link_local(a);
 }
+
+bool addr_is_public(const struct addr *a)
+{
+    return (a->kind == ADDR_IPV4 || a->kind == ADDR_IPV6) && !addr_is_loopback(a) && !addr_is_private(a) &&
+           !addr_is_local_scope(a);
+}

@@ -91,4 +91,7 @@ bool addr_is_local_scope(const struct addr *a);
  * link-local.  Loopback and names: false. */
 bool addr_is_private(const struct addr *a);
 
+/* True for an address that every network reaches alike: not loopback, private or local scope.  Names: false. */
+bool addr_is_public(const struct addr *a);
+
 #endif

@@ -265,6 +265,7 @@ static void set_defaults(struct conf *c, const struct conf_source *source, void 
     c->log_level = CONF_LOG_WARN;
     c->bind_ports = 1;
     c->bind_port[0].low = c->bind_port[0].high = CONF_PORT_FTP;
+    pools_default(&c->pools);
     measure(source, &items, &text);
     bytes = items * sizeof(struct rule);
     if (items == 0 || size < bytes)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "pools.h"
 #include "rules.h"
 
 enum conf_state {
@@ -48,6 +49,8 @@ struct conf {
     uint32_t step_ms;                     /* deadline of each step before the final reply, milliseconds */
     uint32_t reply_ms;                    /* deadline of the final reply, milliseconds */
     enum conf_dns dns;
+    struct addr resolver;                 /* DNS server behind the proxy, IPv4 or IPv6; ADDR_NONE: none was named */
+    struct pools pools;                   /* of the addresses that stand for names */
     enum conf_bypass bypass;
     bool stats;                           /* a summary when a process ends */
     enum conf_bind bind;                  /* which listening sockets go through the proxy, see bindrule.h */
@@ -92,12 +95,13 @@ size_t conf_memory(const struct conf_source *source);
  * of the file are for the file's proxy and user alone; a convention's are never for the file's proxy.
  * Rules: SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), the file's rules as they stand, then
  * NO_PROXY or no_proxy.
- * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_BYPASS, SOCKSIFY_BIND, SOCKSIFY_BIND_PORTS
- * (ports and ranges, up to CONF_BIND_PORTS), SOCKSIFY_LOG ("level[:file]", level quiet, warn, info, debug or 0 to 3),
+ * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_RESOLVER ("address[:port]", port 53 if
+ * absent), SOCKSIFY_POOL4 and SOCKSIFY_POOL6 (pools.h), SOCKSIFY_BYPASS, SOCKSIFY_BIND, SOCKSIFY_BIND_PORTS (ports and
+ * ranges, up to CONF_BIND_PORTS), SOCKSIFY_LOG ("level[:file]", level quiet, warn, info, debug or 0 to 3),
  * SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except SOCKSIFY_DIRECT.
- * The keys of the file: proxy, user, password, password-file, timeout, dns, bypass, bind, bind-ports, log, stats, each
- * at most once; below [proxy NAME] the first four for another proxy; below [rules] block, direct, proxy and via NAME,
- * each with a list (conf_file.h).  Paths in it are absolute.
+ * The keys of the file: proxy, user, password, password-file, timeout, dns, resolver, pool4, pool6, bypass, bind,
+ * bind-ports, log, stats, each at most once; below [proxy NAME] the first four for another proxy; below [rules] block,
+ * direct, proxy and via NAME, each with a list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than

@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-enum { TIMEOUT_MAX_S = 86400 };
+enum { TIMEOUT_MAX_S = 86400, PORT_DOMAIN = 53 };
 
 static const char public_fault[] = "a password in a file that everyone may read";
 static const char relative_fault[] = "the path is not absolute";
@@ -223,6 +223,33 @@ static int parse_dns(struct conf_reader *r, const char *value)
     return 0;
 }
 
+/* A bare IPv6 address is taken as well: it needs no brackets where no port follows. */
+static int parse_resolver(struct conf_reader *r, const char *value)
+{
+    size_t len = strlen(value);
+    struct addr a;
+    bool bare = addr_from_text(value, len, &a) == 0;
+
+    if (!bare && conf_parse_server(value, len, &a, &r->fault) < 0)
+        return -EINVAL;
+    if (a.kind == ADDR_NAME)
+        return fail(r, "not an address");
+    if (bare || value[len - 1] == ']')
+        a.port = PORT_DOMAIN;
+    r->c->resolver = a;
+    return 0;
+}
+
+static int parse_pool4(struct conf_reader *r, const char *value)
+{
+    return pools_parse_ipv4(&r->c->pools, value, &r->fault);
+}
+
+static int parse_pool6(struct conf_reader *r, const char *value)
+{
+    return pools_parse_ipv6(&r->c->pools, value, &r->fault);
+}
+
 static int parse_bypass(struct conf_reader *r, const char *value)
 {
     if (strcmp(value, "refuse") == 0)
@@ -300,6 +327,9 @@ const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
     { "no_proxy", NULL, parse_no_proxy, SLOT_DIRECT, KEY_CONVENTION | KEY_LIST },
     { "SOCKSIFY_TIMEOUT", "timeout", parse_timeout, SLOT_TIMEOUT, KEY_OURS },
     { "SOCKSIFY_DNS", "dns", parse_dns, SLOT_DNS, KEY_OURS },
+    { "SOCKSIFY_RESOLVER", "resolver", parse_resolver, SLOT_RESOLVER, KEY_OURS },
+    { "SOCKSIFY_POOL4", "pool4", parse_pool4, SLOT_POOL4, KEY_OURS },
+    { "SOCKSIFY_POOL6", "pool6", parse_pool6, SLOT_POOL6, KEY_OURS },
     { "SOCKSIFY_BYPASS", "bypass", parse_bypass, SLOT_BYPASS, KEY_OURS },
     { "SOCKSIFY_STATS", "stats", parse_stats, SLOT_STATS, 0 },
     { "SOCKSIFY_BIND", "bind", conf_parse_bind, SLOT_BIND, KEY_OURS },

@@ -13,8 +13,8 @@ enum { CONF_PORT_FTP = 21 };
 
 /* What a variable or key sets; the first that is there for a slot fills it. */
 enum conf_slot {
-    SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS, SLOT_BYPASS,
-    SLOT_STATS, SLOT_BIND, SLOT_BIND_PORTS, SLOT_RULE, SLOT_COUNT
+    SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS,
+    SLOT_RESOLVER, SLOT_POOL4, SLOT_POOL6, SLOT_BYPASS, SLOT_STATS, SLOT_BIND, SLOT_BIND_PORTS, SLOT_RULE, SLOT_COUNT
 };
 
 enum {
@@ -64,7 +64,7 @@ struct conf_keyword {
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 24 };
+enum { CONF_KEYWORDS = 27 };
 
 /* The place of a proxy with a name, a new one if there is none of that name.  name: as conf_file.h lets it be.
  * Returns 1 to CONF_PROXIES - 1, or -ENOSPC, which conf_too_many tells in words. */

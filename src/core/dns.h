@@ -23,7 +23,7 @@ enum {
     DNS_TTL = 60                                    /* seconds; an address may go to another name one day */
 };
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_AAAA = 28, DNS_OPT = 41 };
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_AAAA = 28, DNS_SRV = 33, DNS_OPT = 41, DNS_SVCB = 64, DNS_HTTPS = 65 };
 enum dns_class { DNS_IN = 1, DNS_ANY_CLASS = 255 };
 
 /* Response codes, RFC 1035 section 4.1.1; the last one is RFC 6891's and needs an OPT record to carry it. */

@@ -243,11 +243,16 @@ static void clock_lower(const struct namemap *m)
     store(&memory->clock, CLOCK_KEPT);
 }
 
-/* Look at all slots: a blank one, else in the full view the oldest. */
+static bool is_kept(const struct namemap *m, uint32_t slot)
+{
+    return m->kept && m->kept[slot / 32] >> slot % 32 & 1;
+}
+
+/* Look at all slots: a blank one, else in the full view the oldest, first of those that are not kept. */
 static int slot_search(const struct namemap *m, uint32_t *slot)
 {
     struct namemap_memory *memory = m->memory;
-    uint32_t oldest = 0, low = UINT32_MAX, high = 0;
+    uint32_t oldest[2] = { 0, 0 }, low[2] = { UINT32_MAX, UINT32_MAX }, high = 0;
 
     for (uint32_t i = 0; i < m->slots; i++) {
         uint32_t stamp = load(&memory->stamp[i]);
@@ -257,9 +262,9 @@ static int slot_search(const struct namemap *m, uint32_t *slot)
             *slot = i;
             return 0;
         }
-        if (stamp < low) {
-            low = stamp;
-            oldest = i;
+        if (stamp < low[is_kept(m, i)]) {
+            low[is_kept(m, i)] = stamp;
+            oldest[is_kept(m, i)] = i;
         }
         if (stamp > high)
             high = stamp;
@@ -269,7 +274,7 @@ static int slot_search(const struct namemap *m, uint32_t *slot)
     store(&memory->next, NAMEMAP_SLOTS);
     if (load(&memory->clock) < high)        /* a damaged clock must not make the new name the oldest */
         store(&memory->clock, high);
-    *slot = oldest;
+    *slot = oldest[low[0] == UINT32_MAX];
     return 0;
 }
 

@@ -20,6 +20,7 @@
 enum {
     NAMEMAP_SLOTS = 1 << 16,
     NAMEMAP_INDEX = 2 * NAMEMAP_SLOTS,      /* words of the hash index: half full at most */
+    NAMEMAP_KEPT = NAMEMAP_SLOTS / 32,
     NAMEMAP_WORDS = ADDR_NAME_SIZE / 4      /* words of a name: its length octet, its text, zeros */
 };
 
@@ -44,6 +45,8 @@ struct namemap {
     struct namemap_memory *memory;          /* not NULL; up to its first `slots` entries may be touched */
     uint32_t slots;                         /* at most NAMEMAP_SLOTS */
     uint32_t seed;                          /* a random number, the same for all who share the memory */
+    const uint32_t *kept;                   /* NAMEMAP_KEPT words, a bit for each slot that goes only if all others are
+                                               kept as well; NULL: none is */
 };
 
 /* Look up the slot of a name and stamp it as used now.
@@ -58,7 +61,7 @@ int namemap_name(const struct namemap *m, uint32_t slot, char *name);
 
 /* Give a name a slot, or find the one it has, and stamp it as used now.  While the view has fewer than NAMEMAP_SLOTS
  * slots and none is free the caller makes it larger; in the full view the name that was not asked for the longest
- * time loses its slot.
+ * time, of those that are not kept, loses its slot.
  * name: NUL-terminated.  Returns 0; -ENOSPC as said; -EINVAL for an empty name or one longer than ADDR_NAME_MAX (*slot
  * untouched on error).  The caller holds the writers' lock. */
 int namemap_insert(const struct namemap *m, const char *name, uint32_t *slot);

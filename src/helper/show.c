@@ -50,22 +50,38 @@ static void show_bind(const struct conf *c)
     putchar('\n');
 }
 
+static void show_pools(const struct pools *p)
+{
+    uint32_t ipv4 = htonl(p->ipv4);
+    char text[INET6_ADDRSTRLEN];
+
+    if (inet_ntop(AF_INET, &ipv4, text, sizeof text))
+        printf("pool4    %s/%d\n", text, POOLS_IPV4_PREFIX);
+    if (inet_ntop(AF_INET6, p->ipv6, text, sizeof text))
+        printf("pool6    %s/%d\n", text, p->ipv6_prefix);
+}
+
 void show_conf(const struct conf *c)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
-    char proxy[ADDR_TEXT_SIZE];
+    char text[ADDR_TEXT_SIZE];
 
     printf("file     %s\n", c->file[0] ? c->file : "none");
     for (unsigned i = 0; i < c->proxy_count; i++) {
         const struct conf_proxy *p = &c->proxies[i];
 
-        addr_format(&p->address, proxy, sizeof proxy);
-        printf("proxy    %s%s%s%s\n", proxy, i ? ", named " : "", p->name,
+        addr_format(&p->address, text, sizeof text);
+        printf("proxy    %s%s%s%s\n", text, i ? ", named " : "", p->name,
                p->user[0] ? ", with user and password" : "");
     }
     printf("timeout  %u.%03u s for a step, %u.%03u s for the last\n", c->step_ms / 1000, c->step_ms % 1000,
            c->reply_ms / 1000, c->reply_ms % 1000);
     printf("dns      %s\n", c->dns == CONF_DNS_LOCAL ? "local" : "remote");
+    if (c->resolver.kind != ADDR_NONE) {
+        addr_format(&c->resolver, text, sizeof text);
+        printf("resolver %s\n", text);
+    }
+    show_pools(&c->pools);
     printf("bypass   %s\n", c->bypass == CONF_BYPASS_ALLOW ? "allow" : "refuse");
     show_bind(c);
     printf("log      %s%s%s\n", levels[c->log_level], c->log_path[0] ? ":" : "", c->log_path);

@@ -9,19 +9,18 @@
 #include "../io/clock.h"
 #include "../io/log.h"
 #include "../io/memory.h"
+#include "question.h"
 #include "stray.h"
 #include "stream.h"
 
-static int judge_proxied(const struct route *r, const struct sockaddr *sa, socklen_t len, struct datagram_to *to)
+static int judge_proxied(int fd, const struct route *r, const struct sockaddr *sa, socklen_t len,
+                         struct datagram_to *to)
 {
     char text[ADDR_TEXT_SIZE];
 
-    if (r->target.kind != ADDR_NAME && resolvers_has(&process.resolvers, &r->target)) {
-        addr_format(&r->target, text, sizeof text);
-        log_once(LOG_NAME, "datagram to %s refused: a resolver of this system would leak names", text);
-        return -EACCES;
-    }
-    if (r->proxy) {
+    if (question_is_local(&r->target))
+        return stray_socket(fd, &r->target, false) ? -EACCES : DATAGRAM_NOT_OURS;
+    if (r->proxy && !resolvers_has(&process.resolvers, &r->target)) {
         addr_format(&r->target, text, sizeof text);
         log_once(LOG_UDP, "datagram to %s refused: datagrams go through the first proxy alone", text);
         return -EACCES;
@@ -29,6 +28,10 @@ static int judge_proxied(const struct route *r, const struct sockaddr *sa, sockl
     to->target = r->target;
     to->family = sa->sa_family;
     addr_from_sockaddr(sa, len, &to->shown);
+    /* Whoever answers there has another address. */
+    if (addr_is_any(&to->shown))
+        to->shown = r->target;
+    question_target(&to->target);
     return DATAGRAM_PROXIED;
 }
 
@@ -41,11 +44,11 @@ int datagram_judge(int fd, enum kind kind, const struct sockaddr *sa, socklen_t 
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
     switch (r.way) {
     case ROUTE_REFUSED:
-        return stream_refused(&r);
+        return kind == KIND_DATAGRAM && question_is_near(&r) ? judge_proxied(fd, &r, sa, len, to) : stream_refused(&r);
     case ROUTE_PROXY:
         if (kind == KIND_DATAGRAM) {
             error = stray_unknown(fd);
-            return error ? error : judge_proxied(&r, sa, len, to);
+            return error ? error : judge_proxied(fd, &r, sa, len, to);
         }
         addr_format(&r.target, text, sizeof text);
         log_once(LOG_KIND, "%s refused: SOCKS carries TCP and UDP, not this kind of socket", text);

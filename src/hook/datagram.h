@@ -91,6 +91,9 @@ void datagram_give_port(int fd, int domain);
  * Returns false when there is no such peer: libc's own call is to be made.  A cancellation point. */
 bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result);
 
+/* The same, whatever resolver of this system it goes to. */
+bool datagram_carry(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result);
+
 /* Receive a datagram for the program as recvmsg() does.  m: the program's, filled on success.
  * *result: the length, or a negative errno.  Returns false when fd has no association: libc's own call is to be made.
  * A cancellation point. */

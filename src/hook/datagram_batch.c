@@ -65,7 +65,8 @@ static size_t header_to_peer(const struct datagram_batch *b)
 {
     struct addr shown;
 
-    if (!b->facts.peer.len || ntohs(b->facts.peer.sa.sin6_port) == 0)
+    if (!b->facts.peer.len || ntohs(b->facts.peer.sa.sin6_port) == 0 ||
+        atomic_load_explicit(&b->a->asks, memory_order_relaxed))
         return 0;
     if (b->facts.by_name && addr_from_sockaddr((struct sockaddr *)&b->facts.peer.sa, b->facts.peer.len, &shown) == 0)
         assoc_sent(b->a, &shown, true);

@@ -14,6 +14,7 @@
 #include "datagram.h"
 #include "datagram_place.h"
 #include "datagram_source.h"
+#include "question.h"
 
 enum {
     PIECES = 64,                /* of the program's; more go through a copy */
@@ -247,12 +248,12 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
     if (assoc_is_wake(head, had, atomic_load(&a->cookie)))
         return hook_return(errno, late_failure(a));
-    if (!f.relay.len)
+    if (!f.relay.len && !atomic_load_explicit(&a->self, memory_order_relaxed))
         return result;
-    if (m->msg_name && !datagram_from_relay(&f, m->msg_name, m->msg_namelen))
+    if (m->msg_name && !datagram_from_relay(&f, m->msg_name, m->msg_namelen) &&
+        !question_is_own(a, m->msg_name, m->msg_namelen))
         return result;
-    skip = datagram_source(a, &f, (struct sockaddr *)&f.relay.sa, f.relay.len, head,
-                           had < sizeof head ? had : sizeof head, &shown);
+    skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
     if (skip <= 0)
         return result;
     vector_move(m->msg_iov, 0, (size_t)skip, had - (size_t)skip);

@@ -4,11 +4,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/memory.h"
 #include "../io/message.h"
 #include "../io/vector.h"
 #include "datagram.h"
+#include "question.h"
 #include "stray.h"
 
 enum {
@@ -77,7 +79,8 @@ static int prepare(int fd, int flags, bool to_peer, struct assoc **a, struct ass
     return -ECONNREFUSED;
 }
 
-static ssize_t send_pieces(int fd, const struct msghdr *m, int flags, struct assoc_facts *f, struct iovec *head)
+OWN_FRAME static ssize_t send_pieces(int fd, const struct msghdr *m, int flags, struct assoc_facts *f,
+                                     struct iovec *head)
 {
     struct iovec piece[1 + PIECES];
     struct msghdr k = { .msg_name = &f->relay.sa, .msg_namelen = f->relay.len, .msg_iov = piece,
@@ -92,7 +95,8 @@ static ssize_t send_pieces(int fd, const struct msghdr *m, int flags, struct ass
     return n < 0 ? -errno : n - (ssize_t)head->iov_len;
 }
 
-static ssize_t send_copied(int fd, const struct msghdr *m, int flags, struct assoc_facts *f, struct iovec *head)
+OWN_FRAME static ssize_t send_copied(int fd, const struct msghdr *m, int flags, struct assoc_facts *f,
+                                     struct iovec *head)
 {
     size_t size = vector_size(m->msg_iov, m->msg_iovlen);
     struct msghdr one = *m;
@@ -190,7 +194,7 @@ static ssize_t send_or_queue(int fd, struct assoc *a, const struct msghdr *m, in
     return n;
 }
 
-bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
+OWN_FRAME bool datagram_carry(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
 {
     struct assoc_facts f;
     struct assoc *a;
@@ -210,4 +214,10 @@ bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datag
         return true;
     datagram_forget(fd);
     return false;
+}
+
+bool datagram_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
+{
+    return HOOK_LIKELY(!question_concerns(fd, to)) ? datagram_carry(fd, m, flags, to, result)
+                                                   : question_send(fd, m, flags, to, result);
 }

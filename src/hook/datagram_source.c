@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../core/frame.h"
+#include "question.h"
 
 /* A source that the relay names by its name: the addresses that stand for it.  A name that nobody here has asked for is
  * none: a proxy must not be able to fill the map. */
@@ -33,6 +34,8 @@ static int from_relay(struct assoc *a, const struct assoc_facts *f, const void *
 
     if (used < 0)
         return used;
+    if (source.kind != ADDR_NAME && question_source(a, &source, &known))
+        return assoc_address_set(shown, (int)f->domain, &known) ? used : -EAFNOSUPPORT;
     if (atomic_load_explicit(&a->owed, memory_order_relaxed))
         atomic_store_explicit(&a->owed, false, memory_order_relaxed);
     if (source.kind != ADDR_NAME)
@@ -48,7 +51,7 @@ static bool is_direct(const struct sockaddr *sa, socklen_t len)
     struct route r;
 
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
-    return r.way == ROUTE_DIRECT;
+    return r.way == ROUTE_DIRECT || question_is_local(&r.target);
 }
 
 bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)
@@ -72,11 +75,14 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
 
     if (assoc_is_wake(head, head_len, atomic_load_explicit(&a->cookie, memory_order_relaxed)))
         return -ENODATA;
-    if (datagram_from_relay(f, sa, len) || from_other_relay(a, sa, len)) {
+    if (!sa || datagram_from_relay(f, sa, len) || from_other_relay(a, sa, len) || question_is_own(a, sa, len)) {
         skip = from_relay(a, f, head, head_len, shown);
-    } else if (len <= sizeof shown->sa && is_direct(sa, len)) {
+    } else if (len <= sizeof shown->sa && (is_direct(sa, len) || question_is_answer(a, sa, len))) {
         shown->len = len;
         memcpy(&shown->sa, sa, len);
+        /* A direct name's addresses are direct as well; those that the head has room for will do. */
+        if (question_is_answer(a, sa, len))
+            learned_add_message(&process.state.direct, head, head_len);
     } else {
         skip = -EPERM;
     }

@@ -9,7 +9,8 @@
 bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len);
 
 /* Judge a datagram by who sent it and how it begins.
- * sa: the kernel's source; head: its first head_len bytes, UDP_HEADER_MAX of them if it has so many.
+ * sa: the kernel's source, NULL when only the header tells; head: its first head_len bytes, UDP_HEADER_MAX of them if
+ * it has so many.
  * Returns the length of the header to be taken off, 0 for a direct one, with *shown the source as the program is to see
  * it; or a negative errno for one to be dropped. */
 int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len,

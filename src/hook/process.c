@@ -76,7 +76,8 @@ static void register_fork_handlers(void)
 
 static void start_ready(void)
 {
-    struct state_options options = { .directory = secure_getenv("SOCKSIFY_STATE") };
+    struct state_options options = { .directory = secure_getenv("SOCKSIFY_STATE"),
+                                     .pools = &process.conf.pools };
 
     for (unsigned i = 0; i < process.conf.proxy_count; i++) {
         struct addr given[UPSTREAM_ADDRESSES] = { process.conf.proxies[i].address };

@@ -8,11 +8,10 @@
 
 #include "../core/dns.h"
 #include "../core/frame.h"
-#include "../io/log.h"
-#include "../io/resolve.h"
-#include "hook.h"
+#include "../io/answer.h"
+#include "inquiry.h"
 
-enum { ASK_REAL = INT_MIN, DOMAIN_SIZE = 1025 };
+enum { ASK_REAL = INT_MIN, ASK_PROXY, DOMAIN_SIZE = 1025 };
 
 /* glibc before 2.34 may have a function under its other name only, or in a library that was loaded later. */
 static void find(void *slot, const char *name)
@@ -35,81 +34,46 @@ static int fail(res_state state, int error, int h_error)
     return -1;
 }
 
-OWN_FRAME static enum dns_rcode judge_reverse(const struct dns_question *q, const struct addr *a, struct addr *record)
+/* What the real resolver said; n: as its calls return it, the answer's whole length. */
+static void learn(const unsigned char *answer, int n, int size)
 {
-    struct resolve_answer found;
-
-    if (q->type != DNS_PTR)
-        return DNS_NOERROR;
-    resolve_address(&process.conf, &process.state, a, &found);
-    if (found.kind == RESOLVE_UNKNOWN)
-        return DNS_NXDOMAIN;
-    record->kind = ADDR_NAME;
-    memcpy(record->name, found.ipv4.names, strlen(found.ipv4.names) + 1);
-    return DNS_NOERROR;
+    if (n > 0)
+        learned_add_message(&process.state.direct, answer, (size_t)(n < size ? n : size));
 }
 
-OWN_FRAME static int judge_forward(const struct dns_question *q, struct addr *record)
+/* Answer a message here.  forward: there is a resolver behind the proxy.
+ * Returns the answer's length, cut to size; -EINVAL; ASK_REAL, or ASK_PROXY. */
+OWN_FRAME static int serve_here(const unsigned char *query, int len, bool forward, unsigned char *answer, int size)
 {
-    struct resolve_answer found;
-    unsigned families = q->type == DNS_A ? RESOLVE_IPV4 : q->type == DNS_AAAA ? RESOLVE_IPV6 : 0;
+    struct answer a;
+    int n;
 
-    resolve_name(&process.conf, &process.state, q->name, 0, families, &found);
-    log_line(CONF_LOG_DEBUG, "DNS question, type %d: %s: %s", q->type, q->name, found.why);
-    switch (found.kind) {
-    case RESOLVE_FIXED:
-    case RESOLVE_MAPPED:
-        *record = q->type == DNS_AAAA ? found.ipv6.address : found.ipv4.address;
-        return DNS_NOERROR;
-    case RESOLVE_DIRECT:
+    if (size < DNS_HEADER_SIZE || len < 0)
+        return -EINVAL;
+    switch (answer_question(&process.conf, &process.state, query, (size_t)len, forward, &a)) {
+    case ANSWER_NONE:
+        return -EINVAL;
+    case ANSWER_REAL:
         return ASK_REAL;
-    case RESOLVE_FAILED:
-        log_once(LOG_CONF, "%s not resolved: %s", q->name, found.why);
-        return DNS_SERVFAIL;
+    case ANSWER_FORWARD:
+        return ASK_PROXY;
     default:
-        return DNS_NXDOMAIN;
+        n = (int)a.len;
     }
-}
-
-static int judge(const struct dns_question *q, struct addr *record)
-{
-    struct addr a;
-
-    if (q->rcode != DNS_NOERROR)
-        return q->rcode;
-    if (q->name[0] == '\0')     /* the root, which has neither addresses nor a name, or a name of other bytes */
-        return q->wire[0] == 0 ? DNS_NOERROR : DNS_NXDOMAIN;
-    if (dns_reverse(q->name, &a) == 0)
-        return (int)judge_reverse(q, &a, record);
-    return judge_forward(q, record);
-}
-
-/* Write the answer to a question, cut to size.  Returns its length. */
-OWN_FRAME static int put_answer(const struct dns_question *q, int rcode, const struct addr *record,
-                                unsigned char *answer, int size)
-{
-    uint8_t whole[DNS_ANSWER_MAX];
-    int n = (int)dns_answer(q, (enum dns_rcode)rcode, record, whole);
-
     if (n > size) {
         n = size;
-        whole[2] |= DNS_TC >> 8;
+        a.bytes[2] |= DNS_TC >> 8;
     }
-    memcpy(answer, whole, (size_t)n);
+    memcpy(answer, a.bytes, (size_t)n);
     return n;
 }
 
-/* Answer a message.  Returns the answer's length, cut to size; -EINVAL; or ASK_REAL. */
+/* Answer a message.  Returns the answer's length, cut to size; a negative errno; or ASK_REAL. */
 OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
 {
-    struct addr record = { .kind = ADDR_NONE };
-    struct dns_question q;
-    int rcode;
+    int n = serve_here(query, len, inquiry_possible(), answer, size);
 
-    if (size < DNS_HEADER_SIZE || len < 0 || dns_read(query, (size_t)len, &q) < 0)
-        return -EINVAL;
-    rcode = judge(&q, &record);
-    return rcode == ASK_REAL ? ASK_REAL : put_answer(&q, rcode, &record, answer, size);
+    return n == ASK_PROXY ? inquiry_ask(query, (size_t)len, answer, (size_t)size) : n;
 }
 
 static int code_of(const unsigned char *answer)
@@ -167,6 +131,7 @@ static int ask(struct question_call call, res_state state, const char *name, int
     process_enter(&own);
     n = state ? call.stated(state, name, class, type, answer, size) : call.plain(name, class, type, answer, size);
     process_leave(&own);
+    learn(answer, n, size);
     return n;
 }
 
@@ -233,6 +198,7 @@ static int do_send(res_state state, const unsigned char *message, int len, unsig
     process_enter(&own);
     n = state ? stated(state, message, len, answer, size) : plain(message, len, answer, size);
     process_leave(&own);
+    learn(answer, n, size);
     return n;
 }
 

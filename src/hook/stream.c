@@ -12,6 +12,7 @@
 #include "../io/tunnel.h"
 #include "guard.h"
 #include "inbound.h"
+#include "question.h"
 #include "stray.h"
 
 enum { STREAM_CONNECTED = 2 };
@@ -216,6 +217,7 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
     if (known)
         return known;
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, true, &r);
+    question_stream(&r);
     if (r.way == ROUTE_REFUSED)
         return stream_refused(&r);
     if (r.way != ROUTE_PROXY) {

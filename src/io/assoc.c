@@ -21,7 +21,8 @@ enum {
     INDEX_BITS = 14,
     GENERATIONS = 1 << 10,
     READ_TRIES = 10000,
-    LOOK_MS = 1000
+    LOOK_MS = 1000,
+    PORT_DOMAIN = 53
 };
 
 _Static_assert(sizeof(struct assoc_facts) % 8 == 0 && offsetof(struct assoc_facts, header) % 8 == 0,
@@ -126,7 +127,10 @@ static assoc_handle occupy(struct assoc_table *t, unsigned index, int fd, int do
     atomic_store(&a->named, false);
     atomic_store(&a->bound, false);
     atomic_store(&a->busy, false);
+    atomic_store(&a->asks, false);
+    atomic_store(&a->self, 0);
     memset(&a->sources, 0, sizeof a->sources);
+    atomic_store(&a->questions, false);
     if (real.getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &len) == 0)
         atomic_store(&a->corked, cork != 0);
     assoc_publish(a, &f);
@@ -230,8 +234,10 @@ int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target
         f.by_name = target->kind == ADDR_NAME;
         f.header_len = (uint16_t)udp_header_put(target, f.header);
     }
-    if (!error)
+    if (!error) {
+        atomic_store(&a->asks, target && shown->port == PORT_DOMAIN);
         assoc_publish(a, &f);
+    }
     lock_give(&t->lock, &hold);
     return error;
 }

@@ -75,10 +75,15 @@ struct assoc {
     atomic_bool more;                   /* MSG_MORE: what comes next belongs to the same datagram */
     atomic_bool corked;                 /* UDP_CORK */
     atomic_bool named;                  /* sources holds names */
-    atomic_bool busy;                   /* somebody reads or writes sources */
+    atomic_bool asks;                   /* the peer's port is that of DNS */
+    atomic_bool questions;              /* some have gone to a resolver of this system */
+    _Atomic uint32_t self;              /* the socket's port, if it has ever sent an answer to itself */
     atomic_bool bound;                  /* own is what bind() was given; never cleared while the socket lives */
     struct assoc_address own;
+    atomic_bool busy;                   /* somebody reads or writes what follows */
     struct sources sources;
+    struct addr asked;                  /* the resolver that was asked last */
+    struct addr self_address;           /* where the socket sent that answer */
 };
 
 struct assoc_table {                    /* all zero at first */
@@ -225,6 +230,14 @@ void assoc_source(struct assoc *a, const struct addr *source, struct addr *out);
 
 /* The same for a source that the relay named, as sources_from_name(). */
 void assoc_source_name(struct assoc *a, const struct addr alias[2], uint16_t port, struct addr *out);
+
+/* Note which resolver of this system a question went to, as the program knows it; and tell it, or false if none did. */
+void assoc_asked_set(struct assoc *a, const struct addr *resolver);
+bool assoc_asked(struct assoc *a, struct addr *out);
+
+/* Note the address by which the socket sends to itself; and tell whether a source is that. */
+void assoc_self_set(struct assoc *a, const struct addr *self);
+bool assoc_is_self(struct assoc *a, const struct addr *source);
 
 /* Around fork(): before it, and after it in the parent; then in the child.  assoc_fork_before() returns with the lock
  * held and signals blocked, unless the lock could not be had; hold is NULL then for the child. */

@@ -59,3 +59,41 @@ void assoc_source_name(struct assoc *a, const struct addr alias[2], uint16_t por
     sources_from_name(&a->sources, alias, port, out);
     leave(a);
 }
+
+void assoc_asked_set(struct assoc *a, const struct addr *resolver)
+{
+    if (!enter(a))
+        return;
+    a->asked = *resolver;
+    leave(a);
+    atomic_store_explicit(&a->questions, true, memory_order_release);
+}
+
+bool assoc_asked(struct assoc *a, struct addr *out)
+{
+    if (!atomic_load_explicit(&a->questions, memory_order_acquire) || !enter(a))
+        return false;
+    *out = a->asked;
+    leave(a);
+    return true;
+}
+
+void assoc_self_set(struct assoc *a, const struct addr *self)
+{
+    if (!enter(a))
+        return;
+    a->self_address = *self;
+    leave(a);
+    atomic_store_explicit(&a->self, self->port, memory_order_release);
+}
+
+bool assoc_is_self(struct assoc *a, const struct addr *source)
+{
+    bool is;
+
+    if (source->port != atomic_load_explicit(&a->self, memory_order_acquire) || source->port == 0 || !enter(a))
+        return false;
+    is = addr_equal(&a->self_address, source);
+    leave(a);
+    return is;
+}

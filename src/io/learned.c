@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "../core/dns_answer.h"
+
 static size_t ip_len(const struct addr *a)
 {
     return a->kind == ADDR_IPV4 ? 4 : a->kind == ADDR_IPV6 ? 16 : 0;
@@ -55,6 +57,16 @@ void learned_add_host(struct learned *l, const char *name, const struct hostent 
         memcpy(a.ip, *p, host->h_addrtype == AF_INET ? 4 : 16);
         learned_add(l, name, &a);
     }
+}
+
+void learned_add_message(struct learned *l, const uint8_t *message, size_t len)
+{
+    struct dns_answer_reader r;
+    struct addr a;
+    int error = dns_answer_begin(&r, message, len);
+
+    while (!error && (error = dns_answer_next(&r, &a)) == 0)
+        learned_add(l, r.name, &a);
 }
 
 bool learned_find(const struct learned *l, const struct addr *address, struct addr *out)

@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../core/addr.h"
@@ -38,6 +39,9 @@ void learned_add_list(struct learned *l, const char *name, const struct addrinfo
 
 /* learned_add() for every address of a host entry.  host: may be NULL. */
 void learned_add_host(struct learned *l, const char *name, const struct hostent *host);
+
+/* learned_add() for every address of a DNS answer.  message: len bytes, or the beginning of it. */
+void learned_add_message(struct learned *l, const uint8_t *message, size_t len);
 
 /* The name that an address was learned for, with the address' port.  Returns false when there is none (out
  * untouched). */

@@ -137,6 +137,16 @@ bool peers_get(const struct peers *t, uint64_t cookie, struct addr *peer)
     return true;
 }
 
+bool peers_at(const struct peers *t, uint32_t place, struct addr *peer)
+{
+    struct fact f;
+
+    if (!fact_read(t, place, &f))
+        return false;
+    fact_get(&f, peer);
+    return true;
+}
+
 void peers_forget(struct peers *t, uint64_t cookie)
 {
     struct fact f;

@@ -33,6 +33,10 @@ void peers_set(struct peers *t, uint64_t cookie, const struct addr *peer);
  * they were set, scope 0. */
 bool peers_get(const struct peers *t, uint64_t cookie, struct addr *peer);
 
+/* The peer that a place holds, whatever the socket.  place: below PEERS_PLACES.  Returns false when there is none
+ * (*peer untouched). */
+bool peers_at(const struct peers *t, uint32_t place, struct addr *peer);
+
 /* Forget the peer of a socket; that of another socket in the same place stays. */
 void peers_forget(struct peers *t, uint64_t cookie);
 

@@ -50,9 +50,7 @@ static void judge_rules(const struct conf *c, bool stream, struct route *out)
         refuse(out, -EACCES, out->why);
         break;
     case RULES_PROXY:
-        if (stream && c->rules.loopback && out->target.port == PORT_DOMAIN && addr_is_loopback(&out->target))
-            refuse(out, -ECONNREFUSED, "a resolver on this machine would leak names");
-        else if (stream && out->target.port == 0)
+        if (stream && out->target.port == 0)
             refuse(out, -ECONNREFUSED, "port 0");
         else
             out->way = ROUTE_PROXY;

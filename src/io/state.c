@@ -10,14 +10,14 @@
 #include <sys/syscall.h>
 
 #include "../core/bytes.h"
+#include "../core/frame.h"
 #include "clock.h"
 #include "file.h"
 #include "real.h"
 
-#define POOL_IPV4 0xc6120000u       /* 198.18.0.0/15, RFC 2544: routed nowhere */
-
 enum {
     POOL_SIZE = 2 * NAMEMAP_SLOTS,
+    KEPT_MS = 1000,
     HALF_FILE = 0,
     HALF_OWN = NAMEMAP_SLOTS        /* addresses from here on are never given out by a file */
 };
@@ -26,7 +26,7 @@ enum {
 struct pool {
     struct namemap map;
     struct state_numbers numbers;
-    uint32_t half;
+    uint32_t ipv4;              /* the first address of this map's half of the pool */
 };
 
 static bool pool_of_file(struct state *s, struct pool *p)
@@ -36,8 +36,9 @@ static bool pool_of_file(struct state *s, struct pool *p)
     p->map.memory = &s->file.image->names;
     p->map.slots = state_file_slots(&s->file);
     p->map.seed = s->file.numbers.seed;
+    p->map.kept = NULL;
     p->numbers = s->file.numbers;
-    p->half = HALF_FILE;
+    p->ipv4 = s->file.pools.ipv4 + HALF_FILE;
     return true;
 }
 
@@ -48,8 +49,9 @@ static bool pool_of_own(const struct state *s, struct pool *p)
     p->map.memory = &s->own->names;
     p->map.slots = NAMEMAP_SLOTS;
     p->map.seed = s->own->page.mark.numbers.seed;
+    p->map.kept = NULL;
     p->numbers = s->own->page.mark.numbers;
-    p->half = HALF_OWN;
+    p->ipv4 = s->file.pools.ipv4 + HALF_OWN;
     return true;
 }
 
@@ -60,7 +62,7 @@ static void pool_address(const struct pool *p, uint32_t slot, int family, struct
     memset(out, 0, sizeof *out);
     if (family == AF_INET) {
         out->kind = ADDR_IPV4;
-        bytes_put32(out->ip, POOL_IPV4 + p->half + host);
+        bytes_put32(out->ip, p->ipv4 + host);
         return;
     }
     out->kind = ADDR_IPV6;
@@ -74,7 +76,7 @@ static int64_t pool_slot(const struct pool *p, const struct addr *a)
     uint32_t host;
 
     if (a->kind == ADDR_IPV4)
-        host = bytes_get32(a->ip) - POOL_IPV4 - p->half;
+        host = bytes_get32(a->ip) - p->ipv4;
     else if (a->kind == ADDR_IPV6 && memcmp(a->ip, p->numbers.prefix, STATE_PREFIX_LEN) == 0)
         host = bytes_get32(a->ip + STATE_PREFIX_LEN);
     else
@@ -84,9 +86,9 @@ static int64_t pool_slot(const struct pool *p, const struct addr *a)
     return (host - p->numbers.first) % NAMEMAP_SLOTS;
 }
 
-static bool is_pool_ipv4(const struct addr *a)
+static bool is_pool_ipv4(const struct state *s, const struct addr *a)
 {
-    return a->kind == ADDR_IPV4 && bytes_get32(a->ip) - POOL_IPV4 < POOL_SIZE;
+    return a->kind == ADDR_IPV4 && bytes_get32(a->ip) - s->file.pools.ipv4 < POOL_SIZE;
 }
 
 static int pool_name(const struct pool *p, const struct addr *a, struct addr *out)
@@ -106,6 +108,35 @@ static int pool_name(const struct pool *p, const struct addr *a, struct addr *ou
     return 0;
 }
 
+static struct peers *peers_of(struct state *s)
+{
+    struct state_image *image = s->file.image ? s->file.image : s->own;
+
+    return image ? &image->peers : NULL;
+}
+
+/* Whoever was connected to lately is in the table of peers, whose places outlive the sockets.  A name that is connected
+ * to after the bits were made is young by that.  The caller is the pool's writer. */
+OWN_FRAME static void spare_peers(struct state *s, struct pool *p, struct state_kept *k)
+{
+    int64_t now = clock_ms();
+    struct addr peer;
+
+    if (p->map.slots < NAMEMAP_SLOTS || !peers_of(s))
+        return;
+    p->map.kept = k->bit;
+    if (k->made_ms && now - k->made_ms < KEPT_MS)
+        return;
+    k->made_ms = now;
+    memset(k->bit, 0, sizeof k->bit);
+    for (uint32_t place = 0; place < PEERS_PLACES; place++) {
+        int64_t slot = peers_at(peers_of(s), place, &peer) ? pool_slot(p, &peer) : -ENOENT;
+
+        if (slot >= 0 && slot < NAMEMAP_SLOTS)
+            k->bit[slot / 32] |= (uint32_t)1 << slot % 32;
+    }
+}
+
 static int insert_into_file(struct state *s, const char *name, uint32_t *slot)
 {
     struct pool p;
@@ -115,6 +146,7 @@ static int insert_into_file(struct state *s, const char *name, uint32_t *slot)
         return fd;
     do {
         pool_of_file(s, &p);
+        spare_peers(s, &p, &s->kept_file);
         error = namemap_insert(&p.map, name, slot);
     } while (error == -ENOSPC && (error = state_file_grow(&s->file, fd)) == 0);
     state_file_unlock(&s->file, fd);
@@ -131,10 +163,11 @@ static int insert_into_own(struct state *s, const char *name, uint32_t *slot)
     if (lock_take(&page->lock, file_namespace("pid"), &hold) != 0)
         return -EAGAIN;
     if (!pool_of_own(s, &p)) {
-        state_numbers_make(&page->mark.numbers);
+        state_numbers_make(&page->mark.numbers, &s->file.pools);
         atomic_store_explicit(&page->ready, 1, memory_order_release);
         pool_of_own(s, &p);
     }
+    spare_peers(s, &p, &s->kept_own);
     error = namemap_insert(&p.map, name, slot);
     lock_give(&page->lock, &hold);
     return error;
@@ -187,7 +220,11 @@ static struct state_image *map_own(void)
 int state_open(struct state *s, const struct state_options *o)
 {
     const char *warning = NULL;
-    int error = state_file_open(&s->file, o->directory, &warning);
+    struct pools pools;
+    int error;
+
+    pools_default(&pools);
+    error = state_file_open(&s->file, o->directory, o->pools ? o->pools : &pools, &warning);
 
     /* Where address space is short the program needs it more than we a second map. */
     if (error || !is_limited())
@@ -243,14 +280,7 @@ int state_name_find(struct state *s, const struct addr *a, struct addr *out)
         error = pool_name(&p, a, out);
     if (error == -ERANGE && pool_of_own(s, &p))
         error = pool_name(&p, a, out);
-    return error == -ERANGE && is_pool_ipv4(a) ? -EHOSTUNREACH : error;
-}
-
-static struct peers *peers_of(struct state *s)
-{
-    struct state_image *image = s->file.image ? s->file.image : s->own;
-
-    return image ? &image->peers : NULL;
+    return error == -ERANGE && is_pool_ipv4(s, a) ? -EHOSTUNREACH : error;
 }
 
 void state_peer_set(struct state *s, uint64_t cookie, const struct addr *peer)

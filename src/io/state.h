@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* state.h - what outlives fork and exec: the addresses that stand for names, and the peers of tunnelled sockets
  *
- * Names get addresses from 198.18.0.0/15 and from a random IPv6 /96 inside fd00::/8.  They live in a file that all
+ * Names get addresses from an IPv4 /15 and from a random IPv6 /96 (core/pools.h).  They live in a file that all
  * processes of a user, boot and network namespace map (state_file.h); its addresses are the lower half of the IPv4
  * pool.  Whoever cannot write there puts new names into memory that only its forked children share, with addresses of
  * the upper half and an IPv6 prefix of its own, so that no other process ever takes them for another name.
@@ -22,11 +22,20 @@
 
 struct state_options {
     const char *directory;          /* SOCKSIFY_STATE; NULL or empty: choose */
+    const struct pools *pools;      /* NULL: the default */
+};
+
+/* Slots that a name pool does not take back as long as there are others, since a socket may be connected there.  Made
+ * anew by the writer of the pool, after a while. */
+struct state_kept {
+    int64_t made_ms;                /* 0: never */
+    uint32_t bit[NAMEMAP_KEPT];
 };
 
 struct state {                      /* zero-filled before state_open() */
     struct state_file file;
     struct state_image *own;        /* private memory; NULL when the system had none, or not to spare */
+    struct state_kept kept_file, kept_own;
     const char *_Atomic warning;
     struct learned direct;          /* real addresses of names that a rule makes direct; this process' own */
 };

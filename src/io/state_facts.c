@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "file.h"
 #include "real.h"
+#include "state_file.h"
 
 /* Headers older than the call: the kernel says ENOSYS to the number, as an old kernel does to the right one. */
 #ifndef SYS_getrandom
@@ -78,4 +79,16 @@ int state_flock(int fd, int64_t deadline_ms)
         if (!state_wait(try, deadline_ms))
             return -EAGAIN;
     }
+}
+
+void state_numbers_make(struct state_numbers *n, const struct pools *pools)
+{
+    state_random(n, sizeof *n);
+    for (unsigned i = 0; i < STATE_PREFIX_LEN; i++) {
+        unsigned fixed = pools->ipv6_prefix > 8 * i ? pools->ipv6_prefix - 8 * i : 0;
+        uint8_t random = fixed < 8 ? (uint8_t)(0xff >> fixed) : 0;
+
+        n->prefix[i] = (uint8_t)((n->prefix[i] & random) | pools->ipv6[i]);
+    }
+    n->first %= NAMEMAP_SLOTS;
 }

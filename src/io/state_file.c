@@ -24,7 +24,7 @@
 #include "state_path.h"
 
 enum {
-    LAYOUT = 1,                 /* of struct state_image: a change of it needs a new number */
+    LAYOUT = 2,                 /* of struct state_image: a change of it needs a new number */
     FILE_FLAGS = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
     EXTEND_TRIES = 16
 };
@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct lock) == 16 && offsetof(struct state_page, mark2) =
 _Static_assert(offsetof(struct state_image, names) == 4096 + 32 * PEERS_PLACES &&
                sizeof(struct namemap_entry) == 8 + 4 * NAMEMAP_WORDS &&
                offsetof(struct namemap_memory, entry) == 64 + 4 * (NAMEMAP_SLOTS + NAMEMAP_INDEX), "tables alike");
-_Static_assert(sizeof(struct state_mark) == 80 && offsetof(struct state_mark, sum) == 76, "no holes in the mark");
+_Static_assert(sizeof(struct state_mark) == 104 && offsetof(struct state_mark, sum) == 100, "no holes in the mark");
 _Static_assert(STATE_BOOT_LEN % 4 == 0 && NAMEMAP_SLOTS % STATE_STEP == 0, "whole words, whole steps");
 
 static uint64_t size_of(uint32_t slots)
@@ -79,7 +79,8 @@ static bool mark_read(const struct state_mark *in_file, const struct state_mark 
     struct state_mark m = *in_file;
 
     if (m.sum != mark_sum(&m) || memcmp(m.magic, want->magic, sizeof m.magic) != 0 || m.layout != want->layout ||
-        m.netns != want->netns || memcmp(m.boot, want->boot, sizeof m.boot) != 0)
+        m.netns != want->netns || m.pool4 != want->pool4 || m.pool6_prefix != want->pool6_prefix ||
+        memcmp(m.pool6, want->pool6, sizeof m.pool6) != 0 || memcmp(m.boot, want->boot, sizeof m.boot) != 0)
         return false;
     *numbers = m.numbers;
     return true;
@@ -168,7 +169,7 @@ static int file_fill(struct state_file *f, int fd, const struct state_mark *want
         error = image_map(f, fd);
     if (error)
         return error;
-    state_numbers_make(&m.numbers);
+    state_numbers_make(&m.numbers, &f->pools);
     m.sum = mark_sum(&m);
     f->image->page.mark = m;
     f->image->page.mark2 = m;
@@ -215,19 +216,29 @@ static int file_make(struct state_file *f, const struct state_mark *want, uint32
     return error;
 }
 
-void state_numbers_make(struct state_numbers *n)
+static void path_set(struct state_file *f, uint64_t netns)
 {
-    state_random(n, sizeof *n);
-    n->prefix[0] = 0xfd;
-    n->first %= NAMEMAP_SLOTS;
+    uint32_t number = pools_number(&f->pools);
+
+    state_path_append(f->path, sizeof f->path, f->directory);
+    state_path_append(f->path, sizeof f->path, "/socksify-");
+    state_path_number(f->path, sizeof f->path, netns);
+    if (number) {
+        state_path_append(f->path, sizeof f->path, "-");
+        state_path_number(f->path, sizeof f->path, number);
+    }
+    state_path_append(f->path, sizeof f->path, ".state");
 }
 
-int state_file_open(struct state_file *f, const char *directory, const char **warning)
+int state_file_open(struct state_file *f, const char *directory, const struct pools *pools, const char **warning)
 {
-    struct state_mark want = { .netns = file_namespace("net"), .layout = LAYOUT };
+    struct state_mark want = { .netns = file_namespace("net"), .layout = LAYOUT, .pool4 = pools->ipv4,
+                               .pool6_prefix = pools->ipv6_prefix };
     uint32_t uid = (uint32_t)geteuid();
     int error = state_boot_id(want.boot);
 
+    f->pools = *pools;
+    memcpy(want.pool6, pools->ipv6, sizeof want.pool6);
     if (error || want.netns == 0) {
         *warning = "/proc is out of reach";
         return error ? error : -ENOENT;
@@ -239,10 +250,7 @@ int state_file_open(struct state_file *f, const char *directory, const char **wa
         *warning = "the state directory is not an absolute path to a directory of this user with mode 0700";
         return error;
     }
-    state_path_append(f->path, sizeof f->path, f->directory);
-    state_path_append(f->path, sizeof f->path, "/socksify-");
-    state_path_number(f->path, sizeof f->path, want.netns);
-    state_path_append(f->path, sizeof f->path, ".state");
+    path_set(f, want.netns);
     if (file_adopt(f, &want, uid) == 0)
         return 0;
     error = file_make(f, &want, uid);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* state_file.h - the file that carries the state from process to process: where it is, making it, making it larger
  *
- * One file for each user and network namespace, socksify-INODE.state in a directory of the user's own.  It is mapped
- * whole at start and never unmapped; no descriptor stays open.  Memory beyond the file's end is never touched: a
- * process goes by the number of slots that it has verified itself, whatever the file says.
+ * One file for each user and network namespace, socksify-INODE.state in a directory of the user's own, and one more for
+ * each other choice of pools, socksify-INODE-NUMBER.state.  It is mapped whole at start and never unmapped; no
+ * descriptor stays open.  Memory beyond the file's end is never touched: a process goes by the number of slots that it
+ * has verified itself, whatever the file says.
  */
 #ifndef SOCKSIFY_IO_STATE_FILE_H
 #define SOCKSIFY_IO_STATE_FILE_H
@@ -13,20 +14,21 @@
 #include <stdint.h>
 
 #include "../core/namemap.h"
+#include "../core/pools.h"
 #include "lock.h"
 #include "peers.h"
 #include "state_facts.h"
 #include "state_path.h"
 
 enum {
-    STATE_NAME_SIZE = 40,           /* room for "/socksify-18446744073709551615.state" */
+    STATE_NAME_SIZE = 56,           /* room for "/socksify-18446744073709551615-4294967295.state" */
     STATE_STEP = 1024,              /* slots by which the file grows */
     STATE_PREFIX_LEN = 12
 };
 
 /* What makes the addresses of one map unlike those of any other. */
 struct state_numbers {
-    uint8_t prefix[STATE_PREFIX_LEN];   /* IPv6 /96 inside fd00::/8, network order */
+    uint8_t prefix[STATE_PREFIX_LEN];   /* IPv6 /96 inside the pool, network order */
     uint32_t first;                     /* slot 0 stands for this address of its half of the IPv4 pool */
     uint32_t seed;                      /* for struct namemap */
 };
@@ -37,6 +39,9 @@ struct state_mark {
     uint64_t netns;                 /* inode of the network namespace */
     uint32_t layout;
     struct state_numbers numbers;
+    uint32_t pool4;                 /* struct pools */
+    uint8_t pool6[16];
+    uint32_t pool6_prefix;
     char boot[STATE_BOOT_LEN];      /* boot id, as text without NUL */
     uint32_t sum;                   /* over all before it */
 };
@@ -62,6 +67,7 @@ struct state_image {
 struct state_file {
     struct state_image *image;      /* NULL: there is no file */
     struct state_numbers numbers;   /* a copy, which damage to the file does not reach */
+    struct pools pools;
     _Atomic uint32_t slots;         /* verified by this process: these may be touched */
     _Atomic bool hasty;             /* the lock was waited for in vain: do not wait again until it was had */
     _Atomic int lock_fd;            /* descriptor of a writer plus 1, for the child of a fork; 0: none */
@@ -70,13 +76,13 @@ struct state_file {
     char path[STATE_PATH_SIZE + STATE_NAME_SIZE];
 };
 
-/* Choose the directory, then map the file of this user, boot and network namespace, made anew if it is missing,
- * short, or another's.  A lock on the directory lets only one process at a time do the latter.
+/* Choose the directory, then map the file of this user, boot, network namespace and choice of pools, made anew if it is
+ * missing, short, or another's.  A lock on the directory lets only one process at a time do the latter.
  * f: zero-filled.  directory: absolute path, or NULL or empty for /run/user/UID, else /tmp/socksify-UID, which is made;
  * a directory must be a real one, the effective user's, and closed to others.
  * Returns 0 or a negative errno (f->image NULL, f->directory set if it is fit) with a constant phrase in *warning.
  * Call once, at start-up, before any other thread. */
-int state_file_open(struct state_file *f, const char *directory, const char **warning);
+int state_file_open(struct state_file *f, const char *directory, const struct pools *pools, const char **warning);
 
 /* Slots that may be touched; asks the kernel when the file claims to have grown.  Lock-free, async-signal-safe, also
  * where the path is out of reach. */
@@ -98,7 +104,7 @@ void state_file_unlock(struct state_file *f, int fd);
 /* In the child of a fork: close what a writer of the parent had open at that moment. */
 void state_file_after_fork(struct state_file *f);
 
-/* Make new random numbers, without ever waiting for the kernel to have some. */
-void state_numbers_make(struct state_numbers *n);
+/* Make new random numbers within the pools, without ever waiting for the kernel to have some. */
+void state_numbers_make(struct state_numbers *n, const struct pools *pools);
 
 #endif

@@ -20,11 +20,12 @@ static const char user[] = "Us3rT0ken", password[] = "Pa5sT0ken", mark[] = "T0ke
 static const char *const names[] = {
     "SOCKSIFY_PROXY", "SOCKS5_SERVER", "SOCKS_SERVER", "ALL_PROXY", "all_proxy", "SOCKSIFY_USER", "SOCKS5_USER",
     "SOCKSIFY_PASSWORD", "SOCKSIFY_PASSWORD_FILE", "SOCKS5_PASSWORD", "SOCKS5_PASSWD", "SOCKSIFY_LOG",
-    "SOCKSIFY_TIMEOUT", "SOCKSIFY_DNS", "SOCKSIFY_BYPASS", "SOCKSIFY_STATS", "SOCKSIFY_BIND",
-    "SOCKSIFY_BIND_PORTS", "SOCKSIFY_BLOCK", "SOCKSIFY_DIRECT", "NO_PROXY", "no_proxy"
+    "SOCKSIFY_TIMEOUT", "SOCKSIFY_DNS", "SOCKSIFY_RESOLVER", "SOCKSIFY_POOL4", "SOCKSIFY_POOL6", "SOCKSIFY_BYPASS",
+    "SOCKSIFY_STATS", "SOCKSIFY_BIND", "SOCKSIFY_BIND_PORTS", "SOCKSIFY_BLOCK", "SOCKSIFY_DIRECT", "NO_PROXY",
+    "no_proxy"
 };
 
-enum { NAMES = sizeof names / sizeof names[0], LISTS = 18 };
+enum { NAMES = sizeof names / sizeof names[0], LISTS = 21 };
 
 struct world {
     const uint8_t *data;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* dns_answer.h - reads the addresses out of a DNS answer */
+#ifndef SOCKSIFY_CORE_DNS_ANSWER_H
+#define SOCKSIFY_CORE_DNS_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+/* A position in an answer; a plain value. */
+struct dns_answer_reader {
+    const uint8_t *message;
+    size_t at, len;
+    unsigned left;                  /* records */
+    char name[ADDR_NAME_SIZE];      /* what was asked for */
+};
+
+/* Begin with the records of an answer to a question for a host's name.
+ * message: len bytes, which may be the beginning of a longer one; need live as long as r is used.
+ * Returns 0, or -EBADMSG for anything else (a query, a failure, no host's name).  Pure. */
+int dns_answer_begin(struct dns_answer_reader *r, const uint8_t *message, size_t len);
+
+/* The next A or AAAA record, whatever its name: aliases lead there.  Returns 0, or -ENOENT behind the last one that is
+ * wholly there (out untouched).  Pure. */
+int dns_answer_next(struct dns_answer_reader *r, struct addr *out);
+
+#endif
