@@ -53,9 +53,12 @@ END_TEST
 
 START_TEST(copy_leaves_registrations_behind)
 {
-    fdtab_set(&table, 7, 0x100u | FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_SET | 2);
+    fdtab_set(&table, 7, 0x100u | FDTAB_FRESH | FDTAB_REGISTERED | 2);
     fdtab_copy(&table, 7, 8);
     ck_assert_uint_eq(fdtab_get(&table, 8), 0x100u | FDTAB_FRESH | 2);
+    fdtab_set(&table, 7, FDTAB_REGISTERED | FDTAB_PORT_0 | 2);
+    fdtab_copy(&table, 7, 8);
+    ck_assert_uint_eq(fdtab_get(&table, 8), FDTAB_PORT_0 | 2);
     fdtab_set(&table, 7, FDTAB_SET);
     fdtab_copy(&table, 7, 8);
     ck_assert_uint_eq(fdtab_get(&table, 8), 0);
