@@ -4,6 +4,7 @@
  * usage: storm STREAM DATAGRAM NAME THREADS COUNT [SEED]; COUNT connections in each thread; the proxy knows NAME as the
  * address of STREAM.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -28,7 +29,7 @@ enum { THREADS_MAX = 256, TICK_US = 1000, ECHO = 300, PATIENCE_MS = 20000, MOST_
 static struct target stream, datagram;
 static const char *name;
 static int null, count;
-static atomic_int faults, forks, signals;
+static atomic_int faults, forks, signals, lost;
 
 static void fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -106,6 +107,17 @@ static void duplicated(void)
     close(copy);
 }
 
+/* Signals that come faster than a wait lasts must not begin it anew each time. */
+static int wait_until(struct pollfd *p, long end)
+{
+    int n;
+
+    do
+        n = poll(p, 1, end > net_clock() ? (int)(end - net_clock()) : 0);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* A datagram may be lost; one of several is not. */
 static void exchanging(void)
 {
@@ -118,9 +130,9 @@ static void exchanging(void)
             fault("sendto: %s", text_errno(errno));
             break;
         }
-        do
-            n = poll(&p, 1, PATIENCE_MS / TRIES);
-        while (n < 0 && errno == EINTR);
+        n = wait_until(&p, net_clock() + PATIENCE_MS / TRIES);
+        if (n != 1)
+            atomic_fetch_add(&lost, 1);
     }
     if (n == 1 && (recv(fd, &c, 1, 0) != 1 || c != 'd'))
         fault("recv: %s", text_errno(errno));
@@ -175,7 +187,8 @@ static void forking(void)
 
 static void *run(void *argument)
 {
-    static void (*const ways[])(void) = { blocking, blocking, waiting, waiting, duplicated, exchanging, by_name };
+    static void (*const ways[])(void) = { blocking,   blocking,   waiting, waiting,
+                                          duplicated, exchanging, by_name };
     uint64_t random = (uint64_t)(uintptr_t)argument * 0x9e3779b97f4a7c15u;
 
     for (int i = 0; i < count; i++) {
@@ -188,6 +201,27 @@ static void *run(void *argument)
             ways[(random >> 33) % (sizeof ways / sizeof ways[0])]();
     }
     return NULL;
+}
+
+/* Those that are open, but for epoll sets: the one of the associations stays, once it is there. */
+static int descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    char path[300], link[64];
+    struct dirent *entry;
+    int n = 0;
+
+    while (directory && (entry = readdir(directory))) {
+        ssize_t len;
+
+        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
+        len = readlink(path, link, sizeof link - 1);
+        link[len < 0 ? 0 : len] = '\0';
+        n += len > 0 && !strstr(link, "[eventpoll]");
+    }
+    if (directory)
+        closedir(directory);
+    return n;
 }
 
 static void rain(void)
@@ -217,7 +251,7 @@ int main(int argc, char **argv)
     name = argv[3];
     count = atoi(argv[5]);
     null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    before = net_descriptors();
+    before = descriptors();
     for (int i = 0; i < threads; i++) {
         if (pthread_create(&thread[i], NULL, run, (void *)(seed + (uintptr_t)i)) != 0)
             net_die("pthread_create");
@@ -226,7 +260,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < threads; i++)
         pthread_join(thread[i], NULL);
     printf("%d threads, %d connections each: %d faults, %d left\n", threads, count, atomic_load(&faults),
-           net_descriptors() - before);
-    fprintf(stderr, "%d forks, %d signals\n", atomic_load(&forks), atomic_load(&signals));
+           descriptors() - before);
+    fprintf(stderr, "%d forks, %d signals, %d datagrams lost\n", atomic_load(&forks), atomic_load(&signals),
+            atomic_load(&lost));
     return atomic_load(&faults) != 0;
 }
