@@ -95,7 +95,7 @@ static int take(const struct msghdr *m, struct question *q)
     q->size = vector_size(m->msg_iov, m->msg_iovlen);
     if (q->size > (q->resolver.kind == ADDR_IPV4 ? PAYLOAD_IPV4 : PAYLOAD_IPV6))
         return -EMSGSIZE;
-    for (size_t i = 0; i < m->msg_iovlen; i++) {
+    for (size_t i = 0; i < (size_t)m->msg_iovlen; i++) {
         if (!memory_readable(m->msg_iov[i].iov_base, m->msg_iov[i].iov_len))
             return -EFAULT;
     }
