@@ -67,13 +67,9 @@ void tally_clear(struct tally *t)
 void tally_write(const struct tally *t)
 {
     unsigned connected = get(&t->count[TALLY_CONNECTED]), failed = get(&t->count[TALLY_FAILED]);
-    unsigned sent = get(&t->count[TALLY_SENT]), received = get(&t->count[TALLY_RECEIVED]);
-    unsigned dropped = get(&t->count[TALLY_DROPPED]);
 
     if (connected || failed)
         log_line(CONF_LOG_QUIET, "connections  %u, failed %u", connected, failed);
     if (connected)
         log_line(CONF_LOG_QUIET, "handshake    %u ms (median)", tally_median(t));
-    if (sent || received || dropped)
-        log_line(CONF_LOG_QUIET, "datagrams    sent %u, received %u, dropped %u", sent, received, dropped);
 }

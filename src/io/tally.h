@@ -12,9 +12,6 @@
 enum tally_what {
     TALLY_CONNECTED,        /* connections through a proxy that stand, or stood */
     TALLY_FAILED,           /* that did not come about */
-    TALLY_SENT,             /* datagrams handed to a relay */
-    TALLY_RECEIVED,         /* from a relay, given to the program */
-    TALLY_DROPPED,          /* that went neither way */
     TALLY_COUNT
 };
 
