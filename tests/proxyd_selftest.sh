@@ -720,6 +720,10 @@ def udp_plain():
         a = Association(p)
         same(a.bnd[0], "127.0.0.1")
         p.expect(r"request ASSOCIATE ipv4 0.0.0.0:0")
+        # What came for an association that had the port before does not make its sender the client.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"late", a.relay)
+            p.expect("udp drop header")
         a.ping("127.0.0.1", UDP, b"one")
         p.expect(f"udp out 127.0.0.1:{UDP} 3")
         p.expect(f"udp in 127.0.0.1:{UDP} 3")

@@ -125,15 +125,11 @@ static void send_bad(const struct udp *u, const struct script *s, const struct a
         send_marked(u, u->relay, &other, RSV, 0);
 }
 
-static bool is_client(struct udp *u, const struct addr *from)
+static bool may_be_client(const struct udp *u, const struct addr *from)
 {
     if (!addr_same_host(from, &u->peer) || (u->peer.port != 0 && u->peer.port != from->port))
         return false;
-    if (u->has_client)
-        return addr_equal(from, &u->client);
-    u->client = *from;
-    u->has_client = true;
-    return true;
+    return !u->has_client || addr_equal(from, &u->client);
 }
 
 void udp_init(struct udp *u, unsigned id)
@@ -174,11 +170,14 @@ bool udp_from_client(struct udp *u, const struct options *o, const struct script
     int len = receive_from(u->relay, buffer, &from);
     if (len < 0)
         return true;
-    if (!is_client(u, &from))
+    if (!may_be_client(u, &from))
         return drop(u, "stranger");
     int offset = udp_header_get(buffer, (size_t)len, &asked);
     if (offset < 0)
         return drop(u, offset == -EOPNOTSUPP ? "frag" : "header");
+    /* Not before: a late answer to an association that had the port before is no client. */
+    u->client = from;
+    u->has_client = true;
     if (s->udp_silent)
         return drop(u, "silent");
     if (s->udp_first_only && u->has_first)
