@@ -91,35 +91,6 @@ static void say_usable(int fd, const struct target *t)
     say_error("echo", net_echo(fd, 1000));
 }
 
-/* argv: ADDRESS CONTROL.  While the thread is in connect() its number becomes that of another file, which must be left
- * as it is: open, and with all that is in it. */
-static int reused(char **argv)
-{
-    struct work w = { .target = net_target(argv[0]) };
-    int before = net_descriptors(), pair[2];
-    char text[8] = "";
-    pthread_t thread;
-
-    w.fd = net_socket(&w.target, SOCK_STREAM);
-    net_tell(argv[1], "hold reply");
-    thread = start(&w, NULL);
-    net_tell(argv[1], "wait 1");
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || write(pair[1], "for us", 6) != 6 ||
-        dup2(pair[0], w.fd) != w.fd)
-        net_die("socketpair");
-    net_tell(argv[1], "hold none");
-    net_tell(argv[1], "release");
-    say_end("connect", thread, &w);
-    say("read", read(w.fd, text, sizeof text));
-    puts(text);
-    say("write", write(w.fd, "x", 1));
-    close(pair[0]);
-    close(pair[1]);
-    close(w.fd);
-    say("leaked", net_descriptors() - before);
-    return 0;
-}
-
 /* argv: ADDRESS CONTROL.  A handshake that is held goes on behind a call that only wanted to close it. */
 static int bad_range(char **argv)
 {
@@ -198,6 +169,44 @@ static bool sleeps(int thread)
     return strstr(text, ") S ") != NULL;
 }
 
+static void until_asleep(const struct work *w)
+{
+    for (int asleep = 0, looks = 0; asleep < 20 && looks < LOOKS; looks++) {
+        asleep = sleeps(atomic_load(&w->thread)) ? asleep + 1 : 0;
+        sched_yield();
+    }
+}
+
+/* argv: ADDRESS CONTROL.  While the thread is in connect() its number becomes that of another file, which must be left
+ * as it is: open, and with all that is in it. */
+static int reused(char **argv)
+{
+    struct work w = { .target = net_target(argv[0]) };
+    int before = net_descriptors(), pair[2];
+    char text[8] = "";
+    pthread_t thread;
+
+    w.fd = net_socket(&w.target, SOCK_STREAM);
+    net_tell(argv[1], "hold reply");
+    thread = start(&w, NULL);
+    net_tell(argv[1], "wait 1");
+    until_asleep(&w);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || write(pair[1], "for us", 6) != 6 ||
+        dup2(pair[0], w.fd) != w.fd)
+        net_die("socketpair");
+    net_tell(argv[1], "hold none");
+    net_tell(argv[1], "release");
+    say_end("connect", thread, &w);
+    say("read", read(w.fd, text, sizeof text));
+    puts(text);
+    say("write", write(w.fd, "x", 1));
+    close(pair[0]);
+    close(pair[1]);
+    close(w.fd);
+    say("leaked", net_descriptors() - before);
+    return 0;
+}
+
 /* argv: ADDRESS of what never answers; under the object, the proxy does not.  The thread is cancelled in the dial. */
 static int cancel_dial(char **argv)
 {
@@ -206,10 +215,7 @@ static int cancel_dial(char **argv)
 
     w.fd = net_socket(&w.target, SOCK_STREAM);
     thread = start(&w, NULL);
-    for (int asleep = 0, looks = 0; asleep < 20 && looks < LOOKS; looks++) {
-        asleep = sleeps(atomic_load(&w.thread)) ? asleep + 1 : 0;
-        sched_yield();
-    }
+    until_asleep(&w);
     pthread_cancel(thread);
     say_end("connect", thread, &w);
     return 0;
