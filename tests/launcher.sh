@@ -54,6 +54,8 @@ long=$(printf '%0256d' 0)
 refused 'no proxy'
 refused 'scheme' -x ftp://127.0.0.1
 refused 'not empty' -x ''
+refused 'needs a value' -x $url --dns remote
+refused 'needs a value' -x $url --password-file /x
 refused 'host' -x socks5://
 refused 'host' -x socks5://:1080
 refused 'port' -x socks5://127.0.0.1:0

@@ -11,7 +11,11 @@ bare_matrix()
 {
     name=$1
     shift
-    bare bare "$@" >"$work/$name" 2>&1 || bad "the bare matrix: $*"
+    # A port that was closed may become another program's; then somebody answers who should not.
+    for attempt in 1 2 3; do
+        bare bare "$@" >"$work/$name" 2>&1 || bad "the bare matrix: $*"
+        [ "$1" = refuse ] && [ "$attempt" != 3 ] && grep -q '^  write: [1-9]' "$work/$name" || break
+    done
     [ "$(grep -c '^  event' "$work/$name")" -ge 48 ] || bad "the bare matrix has no events: $*"
 }
 bare_matrix ok accept
