@@ -14,18 +14,9 @@
 #include "io/real.h"
 #include "io/resolvers.h"
 #include "io/vector.h"
+#include "addr_at.h"
 
 Suite *make_suite(void);
-
-static struct addr at(const char *text, uint16_t port)
-{
-    struct addr a;
-
-    if (addr_from_text(text, strlen(text), &a) != 0)
-        ck_assert_int_eq(addr_from_name(text, strlen(text), &a), 0);
-    a.port = port;
-    return a;
-}
 
 static const struct {
     const char *bound, *proxy, *relay;

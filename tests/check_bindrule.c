@@ -6,18 +6,9 @@
 
 #include "core/bindrule.h"
 #include "core/relay.h"
+#include "addr_at.h"
 
 Suite *make_suite(void);
-
-static struct addr at(const char *text, uint16_t port)
-{
-    struct addr a;
-
-    if (addr_from_text(text, strlen(text), &a) != 0)
-        ck_assert_int_eq(addr_from_name(text, strlen(text), &a), 0);
-    a.port = port;
-    return a;
-}
 
 enum { LISTENS = 1, CHOSEN = 2, UNBOUND = 4 };
 

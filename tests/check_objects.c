@@ -2,56 +2,22 @@
 /* check_objects.c - the objects that lie in one directory find each other, and tell what they are for */
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../src/io/objects.h"
 #include "../src/io/program_elf.h"
 #include "../src/io/real.h"
 #include "elf_image.h"
+#include "scratch.h"
 
-enum { PATH_SIZE = 256, MACHINE = 62, MACHINE32 = 3 };
+enum { MACHINE = 62, MACHINE32 = 3 };
 
 static const char main_name[] = "libsocksify.so", narrow_name[] = "libsocksify32.so";
-static char directory[] = "/tmp/socksify-check-XXXXXX";
 
 static void set_up(void)
 {
     real_init();
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-}
-
-static void tear_down(void)
-{
-    char command[PATH_SIZE];
-
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    ck_assert_int_eq(system(command), 0);
-    strcpy(directory + strlen(directory) - 6, "XXXXXX");
-}
-
-static const char *in_directory(const char *name)
-{
-    static char paths[4][PATH_SIZE];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, PATH_SIZE, "%s/%s", directory, name);
-    return path;
-}
-
-static const char *write_file(const char *name, const void *bytes, size_t len)
-{
-    const char *path = in_directory(name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
-    ck_assert_int_eq(close(fd), 0);
-    return path;
+    scratch_make();
 }
 
 static const char *write_image(const char *name, struct elf_image e)
@@ -60,7 +26,7 @@ static const char *write_image(const char *name, struct elf_image e)
 
     e.machine = e.narrow ? MACHINE32 : MACHINE;
     elf_image_make(&e, image);
-    return write_file(name, image, sizeof image);
+    return write_file(name, image, sizeof image, 0644);
 }
 
 /* needed -1: nothing is needed, nor is there a dynamic section. */
@@ -102,8 +68,8 @@ START_TEST(what_is_no_object_is_told)
 
     foreign.big = program_own_target().order != 2;
     ck_assert_int_eq(objects_look(in_directory("missing"), &object), -ENOENT);
-    ck_assert_int_eq(objects_look(write_file("text", "text", 4), &object), -ENOEXEC);
-    ck_assert_int_eq(objects_look(write_file("empty", "", 0), &object), -ENOEXEC);
+    ck_assert_int_eq(objects_look(write_file("text", "text", 4, 0644), &object), -ENOEXEC);
+    ck_assert_int_eq(objects_look(write_file("empty", "", 0, 0644), &object), -ENOEXEC);
     ck_assert_int_eq(objects_look(write_image("foreign", foreign), &object), -ENOEXEC);
 }
 END_TEST
@@ -144,7 +110,7 @@ START_TEST(another_for_the_same_programs_is_passed_over)
 {
     write_image(narrow_name, wide);
     ck_assert_uint_eq(complete(write_image(main_name, wide)), 1);
-    write_file(narrow_name, "text", 4);
+    write_file(narrow_name, "text", 4, 0644);
     ck_assert_uint_eq(complete(write_image(main_name, wide)), 1);
 }
 END_TEST
@@ -177,7 +143,7 @@ Suite *make_suite(void)
     Suite *s = suite_create("objects");
     TCase *t = tcase_create("objects");
 
-    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_checked_fixture(t, set_up, scratch_remove);
     tcase_add_loop_test(t, object_tells_what_it_is_for, 0, (int)(sizeof looks / sizeof looks[0]));
     tcase_add_test(t, what_is_no_object_is_told);
     tcase_add_test(t, each_finds_the_other);

@@ -17,51 +17,19 @@
 #include "../src/io/program_elf.h"
 #include "../src/io/real.h"
 #include "elf_image.h"
+#include "scratch.h"
 
-enum { NOBODY = 65534, PATH_SIZE = 256 };
+enum { NOBODY = 65534 };
 
-static char directory[] = "/tmp/socksify-check-XXXXXX";
 static struct program_object object;
 static struct program_finding finding;
 
 static void set_up(void)
 {
     real_init();
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_int_eq(chmod(directory, 0755), 0);
+    scratch_make();
     object.target = program_own_target();
     object.libcs = ELF_GLIBC | ELF_MUSL;
-}
-
-static void tear_down(void)
-{
-    char command[PATH_SIZE];
-
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    ck_assert_int_eq(system(command), 0);
-    strcpy(directory + strlen(directory) - 6, "XXXXXX");
-}
-
-static const char *in_directory(const char *name)
-{
-    static char paths[4][PATH_SIZE];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, PATH_SIZE, "%s/%s", directory, name);
-    return path;
-}
-
-static const char *write_file(const char *name, const void *bytes, size_t len, unsigned mode)
-{
-    const char *path = in_directory(name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
-    ck_assert_int_eq(fchmod(fd, mode), 0);
-    ck_assert_int_eq(close(fd), 0);
-    return path;
 }
 
 static const char *write_script(const char *name, const char *line, const char *interpreter)
@@ -438,7 +406,7 @@ Suite *make_suite(void)
     Suite *s = suite_create("program");
     TCase *t = tcase_create("program");
 
-    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_checked_fixture(t, set_up, scratch_remove);
     tcase_add_loop_test(t, elf_of_each_shape_is_judged, 0, (int)(sizeof shapes / sizeof shapes[0]));
     tcase_add_test(t, this_very_program_is_carried);
     tcase_add_test(t, elf_that_no_object_fits_is_foreign);

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,7 +275,7 @@ static int asleep(char **argv)
     if (pthread_create(&thread, NULL, sleep_in_set, NULL) != 0)
         net_die("pthread_create");
     while (!atomic_load(&sleeper.thread))
-        usleep(1000);
+        sched_yield();
     loop_until_asleep(atomic_load(&sleeper.thread));
     sink_send(fd, 0, FEW, 0);
     loop_held(1);

@@ -342,3 +342,14 @@ said()
         sleep 0.05
     done
 }
+
+# fetched WHAT EXPECTED REQUEST COMMAND ...: what it prints, what proxyd was asked for, and nothing leaked.
+fetched()
+{
+    local what=$1 want=$2 request=$3
+    shift 3
+    : >"$work/seen"
+    same "$what" "$want" "$("$@" 2>&1)"
+    same "$what: the proxy" "$request" "$(grep ^request "$work/seen")"
+    no_leak "$what"
+}

@@ -29,17 +29,6 @@ made()
     done
 }
 
-# fetched WHAT EXPECTED REQUEST COMMAND ...
-fetched()
-{
-    local what=$1 want=$2 request=$3
-    shift 3
-    : >"$work/seen"
-    same "$what" "$want" "$("$@" 2>&1)"
-    same "$what: the proxy" "$request" "$(grep ^request "$work/seen")"
-    no_leak "$what"
-}
-
 # launched COMMAND ...: by the launcher, in the client's namespace.
 launched()
 {
