@@ -75,6 +75,9 @@ void datagram_watch(void);
 /* The program has put a datagram socket into an epoll set. */
 void datagram_joined(int epfd);
 
+/* assoc_tend(), but not in a vfork child, which has its parent's associations and not its descriptors. */
+bool datagram_tend(void);
+
 /* Queue a datagram as datagram_send() has it.  a: its association was being made a moment ago.
  * Returns the payload's length or a negative errno; -EINPROGRESS when the association is no longer being made. */
 ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flags, const struct iovec *header);

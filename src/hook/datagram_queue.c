@@ -30,9 +30,14 @@ void datagram_watch(void)
     /* So that its end is seen if the program closes all numbers. */
     fdtab_set(&process.fdtab, set, KIND_OWN);
     for (unsigned fd = 0; fd < top; fd++) {
-        if (fdtab_get(&process.fdtab, (int)fd) & FDTAB_SET)
+        if (fdtab_is_set(fdtab_get(&process.fdtab, (int)fd)))
             assoc_watch_join(&process.assoc, (int)fd);
     }
+}
+
+bool datagram_tend(void)
+{
+    return !process_is_guest() && assoc_tend(&process.assoc);
 }
 
 void datagram_joined(int epfd)

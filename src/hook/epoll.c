@@ -91,13 +91,6 @@ static int left_ms(const struct wait *w)
     return w->end == INT64_MAX && slice < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-/* A vfork child has its parent's associations, but not its descriptors. */
-static void tend(void)
-{
-    if (!process_is_guest())
-        assoc_tend(&process.assoc);
-}
-
 /* Take the tokens out; the handshakes they stand for are stepped.  Returns how many events are left. */
 static int filter(struct epoll_event *events, int n)
 {
@@ -105,7 +98,7 @@ static int filter(struct epoll_event *events, int n)
 
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == ASSOC_TOKEN)
-            tend();
+            datagram_tend();
         else if (!pending_token(&process.pending, events[i].data.u64))
             events[kept++] = events[i];
     }
@@ -134,7 +127,7 @@ static int wait_filtered(const struct wait *w)
             return n < 0 ? n : kept;
         pending_tend(&process.pending, n == 0 && timeout > 0 ? PENDING_SHARED : PENDING_DUE);
         if (n == 0 && assoc_any(&process.assoc))
-            tend();
+            datagram_tend();
         /* A handshake that just ended may have made something ready, also for a wait that does not sleep. */
         if (n == 0 && (w->end == 0 || (w->end != INT64_MAX && clock_ms() >= w->end)))
             return 0;

@@ -8,6 +8,7 @@
 #include "../io/binding.h"
 #include "../io/clock.h"
 #include "../io/tunnel.h"
+#include "datagram.h"
 
 enum { SLICE_MS = 20 };
 
@@ -116,7 +117,7 @@ void guard_recall(int fd)
     if (fdtab_get(&process.fdtab, fd) & FDTAB_FRESH)
         return;
     for (unsigned set = 0; set < top; set++) {
-        if (fdtab_get(&process.fdtab, (int)set) & FDTAB_SET && pending_recall(&process.pending, (int)set, fd))
+        if (fdtab_is_set(fdtab_get(&process.fdtab, (int)set)) && pending_recall(&process.pending, (int)set, fd))
             fdtab_change(&process.fdtab, fd, 0, FDTAB_REGISTERED);
     }
 }
@@ -201,9 +202,9 @@ void guard_share(void)
     for (int fd = 0; fd < (int)top; fd++) {
         uint32_t word = fdtab_get(&process.fdtab, fd);
 
-        if (!(word & FDTAB_FRESH) || word & FDTAB_SHARED)
+        if (!(word & FDTAB_FRESH))
             continue;
-        if (listens(fd)) {
+        if (!(word & FDTAB_SHARED) && listens(fd)) {
             fdtab_change(&process.fdtab, fd, FDTAB_FRESH, 0);
             continue;
         }
@@ -226,7 +227,8 @@ void guard_spread(int fd, pending_handle handle)
         found = true;
         stdio |= word & FDTAB_STDIO;
     }
-    if (!found)
+    /* Beside the other number here another process may have some. */
+    if (!found || atomic_load_explicit(&process.forked, memory_order_relaxed))
         pending_share(&process.pending, handle);
     if (stdio)
         guard_drain(fd);
@@ -267,14 +269,15 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
 
 bool guard_stops_now(int fd, short events, bool dont_wait)
 {
+    int entry_errno = errno;
     pending_handle handle;
 
     hook_enter();
     /* What comes in here is the proxy's. */
     if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_LISTENER)
-        return hook_return(errno, events == POLLIN ? -ENOTCONN : -EPIPE) < 0;
+        return hook_return(entry_errno, events == POLLIN ? -ENOTCONN : -EPIPE) < 0;
     handle = guard_handle(fd);
-    return handle && hook_return(errno, guard_wait(fd, handle, events, dont_wait)) < 0;
+    return handle && hook_return(entry_errno, guard_wait(fd, handle, events, dont_wait)) < 0;
 }
 
 int guard_accept(int fd)
@@ -291,7 +294,7 @@ int guard_accept(int fd)
         if (n < 0 && errno == EINTR && !tunnel_restarts())
             return -EINTR;
         pending_tend(&process.pending, PENDING_ALL);
-        assoc_tend(&process.assoc);
+        datagram_tend();
         if (clock_ms() >= limit)
             return -EAGAIN;
     }

@@ -7,7 +7,8 @@
  *     {
  *         if (hook_idle(GATE_...))              one relaxed load: nothing here concerns us
  *             return real.name(...);
- *         return hook_return(errno, slow_name(...));     slow_name(): a result, or a negative errno
+ *         entry_errno = errno;                  before slow_name(): arguments are worked out in any order
+ *         return hook_return(entry_errno, slow_name(...));     slow_name(): a result, or a negative errno
  *     }
  *
  * or, where libc's own call sets errno, simply returns that call's value.

@@ -53,6 +53,8 @@ int launch_judge(const struct launch *l, char *const argv[], char *const envp[],
     *object = process.carry.objects[0].path;
     if (!l->path || (!l->path[0] && !(l->flags & AT_EMPTY_PATH)))
         return 0;    /* EFAULT or ENOENT, which the kernel will say */
+    if (process.conf.bypass == CONF_BYPASS_ALLOW && process.carry.object_count == 1)
+        return 0;    /* nothing to be found out */
     judge(l, argv, envp, &finding);
     if (finding.object && finding.object->path)
         *object = finding.object->path;

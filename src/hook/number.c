@@ -13,7 +13,7 @@ void number_forget(int fd)
 
     if (word == 0 || process_is_guest())
         return;
-    if (word & FDTAB_SET)
+    if (fdtab_is_set(word))
         pending_close_set(&process.pending, fd);
     if ((word & FDTAB_KIND) == KIND_LISTENER)
         inbound_close(fd);

@@ -43,6 +43,7 @@ static _Thread_local struct {
 static void fork_before(void)
 {
     guard_share();
+    atomic_store_explicit(&process.forked, true, memory_order_relaxed);
     forking.held = pending_fork_before(&process.pending, &forking.hold);
     forking.assoc_held = assoc_fork_before(&process.assoc, &forking.assoc_hold);
 }

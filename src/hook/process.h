@@ -47,6 +47,7 @@ struct process {
     struct assoc_table assoc;
     struct resolvers resolvers;
     struct upstreams proxies;
+    atomic_bool forked;               /* a process may have what this one had before */
     struct {
         _Atomic uint64_t cookie;
         _Atomic uint8_t proxy;

@@ -238,6 +238,9 @@ static int wait_call(long number, const long a[ARGUMENTS], long *result)
     /* A set of another size is the kernel's to refuse. */
     if (mask && a[mask] && a[mask + 1] != SIGNAL_SET_SIZE)
         return 0;
+    /* The kernel writes to the time what is left of it, libc's call does not. */
+    if (number == SYS_ppoll && guard_idle())
+        return 0;
     switch (number) {
     case SYS_poll:
         *result = poll((struct pollfd *)a[0], (nfds_t)a[1], (int)a[2]);
@@ -265,6 +268,8 @@ static int wide_call(long number, const long a[ARGUMENTS], long *result)
     int mask = number == SYS_epoll_pwait2 ? 4 : number == SYS_ppoll_time64 ? 3 : 0;
 
     if (mask && a[mask] && a[mask + 1] != SIGNAL_SET_SIZE)
+        return 0;
+    if (number == SYS_ppoll_time64 && guard_idle())
         return 0;
     switch (number) {
     case SYS_epoll_pwait2:

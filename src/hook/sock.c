@@ -62,7 +62,16 @@ int socketpair(int domain, int type, int protocol, int pair[2])
 
 static int before_accept(int fd)
 {
-    return guard_idle() ? 0 : (int)hook_return(errno, guard_accept(fd));
+    int entry_errno = errno;
+
+    return guard_idle() ? 0 : (int)hook_return(entry_errno, guard_accept(fd));
+}
+
+static int accept_inbound(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+    int entry_errno = errno;
+
+    return (int)hook_return(entry_errno, inbound_accept(fd, sa, len, flags));
 }
 
 int accept(int fd, struct sockaddr *sa, socklen_t *len)
@@ -70,7 +79,7 @@ int accept(int fd, struct sockaddr *sa, socklen_t *len)
     if (hook_idle(GATE_PENDING | GATE_BIND))
         return number_made(real.accept(fd, sa, len));
     if (inbound_is(fd))
-        return (int)hook_return(errno, inbound_accept(fd, sa, len, 0));
+        return accept_inbound(fd, sa, len, 0);
     return before_accept(fd) < 0 ? -1 : number_made(real.accept(fd, sa, len));
 }
 
@@ -79,7 +88,7 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
     if (hook_idle(GATE_PENDING | GATE_BIND))
         return number_made(real.accept4(fd, sa, len, flags));
     if (inbound_is(fd))
-        return (int)hook_return(errno, inbound_accept(fd, sa, len, flags));
+        return accept_inbound(fd, sa, len, flags);
     return before_accept(fd) < 0 ? -1 : number_made(real.accept4(fd, sa, len, flags));
 }
 

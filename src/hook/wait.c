@@ -16,8 +16,9 @@
 #include "inbound.h"
 
 enum {
-    HANDSHAKE = POLLERR    /* marks what is asked for a handshake; taken out of what the program asks, to which the
+    HANDSHAKE = POLLERR,   /* marks what is asked for a handshake; taken out of what the program asks, to which the
                               kernel adds it anyway */
+    NO_ROOM_MS = 20        /* between two looks at what the kernel cannot be asked about */
 };
 
 static bool holds_pending(int fd)
@@ -28,7 +29,7 @@ static bool holds_pending(int fd)
 /* A set that the program polls may hold sockets with handshakes, whose deadlines must be kept. */
 static bool is_set(int fd)
 {
-    return fdtab_get(&process.fdtab, fd) & FDTAB_SET;
+    return fdtab_is_set(fdtab_get(&process.fdtab, fd));
 }
 
 static void unmap(void *argument)
@@ -66,7 +67,7 @@ static void cancelled(void *argument)
     const struct quiet *q = argument;
 
     pending_tend(&process.pending, PENDING_ALL);
-    assoc_tend(&process.assoc);
+    datagram_tend();
     sigprocmask(SIG_SETMASK, &q->kept, NULL);
 }
 
@@ -155,21 +156,29 @@ static void to_timespec(int64_t ms, struct timespec *t)
 
 static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mask)
 {
+    bool room = true;    /* the kernel takes one descriptor more than the program asks for */
+
     for (;;) {
-        nfds_t asked = add_associations(ask, count);
+        nfds_t asked = room ? add_associations(ask, count) : count;
         int slice = prepare(ask, fds, count), n;
         int64_t left = end == INT64_MAX ? INT64_MAX : end - clock_ms();
         bool stepped = false, idle;
         struct timespec t;
 
+        if (!room && (slice < 0 || slice > NO_ROOM_MS))
+            slice = NO_ROOM_MS;
         left = left < 0 ? 0 : slice >= 0 && left > slice ? slice : left;
         to_timespec(left, &t);
         n = real.ppoll(ask, asked, left == INT64_MAX ? NULL : &t, mask);
+        if (n < 0 && errno == EINVAL && asked > count) {
+            room = false;
+            continue;
+        }
         if (n < 0)
             return n;
         idle = n == 0 && left > 0;
-        if (asked > count && (idle || ask[count].revents || ask[count].fd < 0 || slice == 0))
-            stepped = assoc_tend(&process.assoc);
+        if (!room || (asked > count && (idle || ask[count].revents || ask[count].fd < 0 || slice == 0)))
+            stepped = datagram_tend();
         n = harvest(ask, fds, count, idle, &stepped);
         if (n > 0)
             return n;

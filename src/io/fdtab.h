@@ -39,6 +39,12 @@ static inline uint32_t fdtab_handle(uint32_t word)
     return word >> FDTAB_HANDLE_SHIFT;
 }
 
+/* Is it the word of an epoll set with registrations that are followed? */
+static inline bool fdtab_is_set(uint32_t word)
+{
+    return (word & (FDTAB_SET | FDTAB_KIND)) == FDTAB_SET;
+}
+
 /* What is known of fd; 0 for any number that is not in the table. */
 uint32_t fdtab_get(const struct fdtab *t, int fd);
 

@@ -71,7 +71,8 @@ void handshake_drop(struct pending *p, struct arena_slot *s, int fd)
     }
     epollset_arm(&p->arena->set, p->pid, s->cookie, 0, 0);
     arena_give(p->arena, s);
-    atomic_fetch_sub_explicit(&p->arena->count, 1, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&p->arena->count, 1, memory_order_relaxed) == 1)
+        atomic_store_explicit(&p->arena->joined, false, memory_order_relaxed);
 }
 
 /* How it ended, for the log, and for the listener whose request it was. */

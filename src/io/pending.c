@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "clock.h"
+#include "epollset_table.h"
 #include "file.h"
 #include "handshake.h"
 #include "real.h"
@@ -74,11 +75,6 @@ static int start(struct pending *p, struct arena_slot *s, const struct pending_r
     return -EINPROGRESS;
 }
 
-static bool is_gone(pid_t pid)
-{
-    return real.syscall(SYS_kill, (long)pid, 0L) != 0 && errno == ESRCH;
-}
-
 /* Nobody can be told.  If somebody holds the socket after all (a forked process that sleeps, one in another PID
  * namespace), it must not take the open connection for the tunnel: guard_settle() finds this errno. */
 static void give_up(struct pending *p, struct arena_slot *s)
@@ -94,7 +90,7 @@ static bool expire_dead(struct pending *p)
     for (unsigned i = 0; i < p->arena->unused; i++) {
         struct arena_slot *s = &p->arena->slot[i];
 
-        if (s->phase != ARENA_FREE && !s->forked && s->pid != p->pid && is_gone(s->pid))
+        if (s->phase != ARENA_FREE && !s->forked && s->pid != p->pid && epollset_is_gone(s->pid))
             give_up(p, s);
     }
     return p->arena->free != 0;
@@ -218,7 +214,7 @@ static void expire_slot(struct pending *p, struct arena_slot *s, int fd, int64_t
         handshake_step(p, s, fd);
     else if (s->forked && now - s->deadline < GRACE_MS)
         return;
-    else if (s->pid == p->pid || is_gone(s->pid))
+    else if (s->pid == p->pid || epollset_is_gone(s->pid))
         give_up(p, s);
 }
 
