@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -352,6 +353,33 @@ static int pieces(char **argv)
     return loop_code();
 }
 
+/* What is queued when UDP_CORK ends is whole; and what a beginning that found no room left behind has a header. */
+static int corked(char **argv)
+{
+    int fd, on = 1, off = 0;
+    struct target relay;
+
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
+    loop_is(net_connect(fd, &to_sink), 0, "connect");
+    loop_is(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &on, sizeof on), 0, "UDP_CORK");
+    loop_is(send(fd, "0", 1, 0), 0, "corked");
+    loop_is(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &off, sizeof off), 0, "UDP_CORK off");
+    for (int i = 1; i < BOUND; i++)
+        sink_send(fd, i, 1, 0);
+    loop_is(send(fd, "lost", 4, MSG_MORE), 0, "a beginning without room");
+    loop_hold(fd, 1);
+    loop_release();
+    sink_waits();
+    sink_has(0, BOUND, &relay);
+    sink_send(fd, BOUND, 1, 0);
+    sink_waits();
+    sink_has(BOUND, 1, &relay);
+    sink_empty();
+    close(fd);
+    return loop_code();
+}
+
 const struct loop_command datagram_commands[] = {
     { "udp-held", 1, held_all, "CONTROL: sends, and waits of every kind, while the proxy holds its reply" },
     { "udp-events", 1, events, "CONTROL: other events meanwhile" },
@@ -359,5 +387,6 @@ const struct loop_command datagram_commands[] = {
     { "udp-bound", 1, bound, "CONTROL: more datagrams than are queued" },
     { "udp-bytes", 1, bytes, "CONTROL: more bytes than are queued" },
     { "udp-pieces", 1, pieces, "CONTROL: calls without an address, and MSG_MORE" },
+    { "udp-corked", 1, corked, "CONTROL: UDP_CORK, and MSG_MORE without room" },
     { NULL, 0, NULL, NULL }
 };

@@ -32,6 +32,7 @@ udp-asleep 0
 udp-bound 6
 udp-bytes 8
 udp-pieces 0
+udp-corked 1
 udp-closes 0
 udp-exits 0
 udp-forks 0

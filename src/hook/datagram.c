@@ -243,7 +243,7 @@ int datagram_option(int fd, int level, int option, const void *value, socklen_t 
             return 0;
         atomic_store(&a->corked, on != 0);
         if (!on)
-            atomic_store(&a->more, false);
+            assoc_uncork(&process.assoc, a);
     }
     return 0;
 }

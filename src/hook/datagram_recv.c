@@ -273,6 +273,10 @@ bool datagram_waiting(int fd, int *value)
     r.a = assoc_of(&process.assoc, datagram_handle(fd));
     if (!r.a || assoc_look(&process.assoc, r.a, fd, clock_ms()) != 0)
         return false;
+    /* The datagram that wakes whoever waits is no news, and its failure is for a call that can tell it. */
+    *value = 0;
+    if (atomic_load_explicit(&r.a->failed, memory_order_relaxed))
+        return true;
     r.m = &none;
     cancellable = hook_uncancellable();
     n = receive(&r);

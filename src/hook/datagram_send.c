@@ -118,11 +118,12 @@ OWN_FRAME static ssize_t send_copied(int fd, const struct msghdr *m, int flags, 
 }
 
 /* What the socket's later calls need to know of this one. */
-static void note(struct assoc *a, int flags, ssize_t n)
+static void note(struct assoc *a, int flags, ssize_t n, bool queued)
 {
     bool more = n >= 0 && (flags & MSG_MORE || atomic_load_explicit(&a->corked, memory_order_relaxed));
 
-    if (atomic_load_explicit(&a->more, memory_order_relaxed) != more)
+    /* The queue knows by itself. */
+    if (!queued && atomic_load_explicit(&a->more, memory_order_relaxed) != more)
         atomic_store_explicit(&a->more, more, memory_order_relaxed);
     if (n < 0 && n != -EAGAIN && n != -EMSGSIZE && n != -EINTR && n != -EFAULT)
         assoc_doubt(a);
@@ -190,7 +191,7 @@ static ssize_t send_or_queue(int fd, struct assoc *a, const struct msghdr *m, in
     note_destination(a, f, to);
     n = way == DATAGRAM_QUEUED ? datagram_queue(fd, a, m, flags, &head) : send_on(fd, m, flags, f, &head);
     if (n != -EINPROGRESS)
-        note(a, flags, n);
+        note(a, flags, n, way == DATAGRAM_QUEUED);
     return n;
 }
 

@@ -77,14 +77,23 @@ static long receive_one(int fd, struct mmsghdr *message, int flags)
     return result < 0 ? result : 1;
 }
 
-/* timeout: looked at after each datagram, as the kernel does. */
+static int64_t end_of(const struct timespec *t)
+{
+    if (!t || t->tv_sec > INT32_MAX)
+        return INT64_MAX;
+    return clock_ms() + (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
+}
+
+/* timeout: looked at after each datagram, as the kernel does; gets what is left of it. */
 static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
-    int64_t limit = timeout ? clock_ms() + (int64_t)timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000 : INT64_MAX;
+    int64_t limit = end_of(timeout), left;
     unsigned done = 0;
     bool more = true;
     long got = 0;
 
+    if (!wait_is_time(timeout))
+        return -EINVAL;
     if (count > MESSAGES_MAX)
         count = MESSAGES_MAX;
     while (more && done < count) {
@@ -97,15 +106,17 @@ static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int f
         done += (unsigned)got;
         more = more && clock_ms() < limit;
     }
+    left = limit == INT64_MAX ? INT64_MAX : limit - clock_ms();
+    if (left != INT64_MAX)
+        *timeout = (struct timespec){ left > 0 ? left / 1000 : 0, left > 0 ? left % 1000 * 1000000 : 0 };
     return done ? (long)done : got;
 }
 
 static void forget_all_passed(struct mmsghdr *messages, int count)
 {
-    if (hook_idle(GATE_FACTS))
-        return;
     for (int i = 0; i < count; i++)
-        forget_passed(&messages[i].msg_hdr);
+        if (messages[i].msg_hdr.msg_controllen)
+            forget_passed(&messages[i].msg_hdr);
 }
 
 /* True if the socket's datagrams come from the relay. */
@@ -122,7 +133,10 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags,
     if (is_relayed(fd, messages, flags)) {
         if (timeout && !memory_take(&left, timeout, sizeof left))
             return (int)hook_return(entry_errno, -EFAULT);
-        return (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
+        result = (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
+        if (result > 0 && timeout && memory_writable(timeout, sizeof left))
+            *timeout = left;
+        return result;
     }
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;
@@ -142,7 +156,10 @@ int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, st
         if (timeout && !memory_take(&taken, timeout, sizeof taken))
             return (int)hook_return(entry_errno, -EFAULT);
         wait_narrow(timeout ? &taken : NULL, &left);
-        return (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
+        result = (int)hook_return(entry_errno, receive_many(fd, messages, count, flags, timeout ? &left : NULL));
+        if (result > 0 && timeout && left.tv_sec < INT_MAX && memory_writable(timeout, sizeof taken))
+            *timeout = (struct time64){ .s = left.tv_sec, .ns = left.tv_nsec };
+        return result;
     }
     if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
         return -1;

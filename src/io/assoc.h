@@ -158,9 +158,12 @@ int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_
  * limit is.  Returns 0, -EAGAIN at the limit, -EINTR as above.  A cancellation point. */
 int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit);
 
+/* UDP_CORK was switched off: what is queued is whole, and what comes next begins anew. */
+void assoc_uncork(struct assoc_table *t, struct assoc *a);
+
 /* Queue a datagram for when the association stands.
  * header: of header_len bytes, none for what continues a datagram; m: the program's, its payload can be read; flags: as
- * it was called; more: what comes next belongs to the same datagram.
+ * it was called; more: what comes next belongs to the same datagram, which is noted in a->more.
  * Returns true when it was taken, or dropped since the queue is full; false when the association is not being made
  * (any more). */
 bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, size_t header_len, const struct msghdr *m,

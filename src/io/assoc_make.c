@@ -78,6 +78,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     if (!error && !assoc_facts(a, true, &f))
         error = -EDEADLK;
     if (error) {
+        atomic_store(&a->more, false);
         assoc_control_close(t, a, false);
     } else {
         f.relay = m->relay;
@@ -109,6 +110,9 @@ void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)
 {
     unlist(t, m);
     atomic_store(&m->a->making, NULL);
+    /* The beginning of a datagram that is queued is the parent's. */
+    if (m->count && m->queued[m->count - 1].open)
+        atomic_store(&m->a->more, false);
     assoc_control_close(t, m->a, false);
     let_go(t, m);
 }

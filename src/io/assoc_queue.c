@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "../core/frame.h"
 #include "assoc_making.h"
+#include "detour.h"
 #include "real.h"
 #include "vector.h"
 
@@ -45,10 +47,10 @@ static void put(struct assoc_making *m, const void *header, size_t header_len, c
     struct assoc_queued *q = place(m, h, header_len + size, header_len != 0);
 
     m->accepted = true;
+    /* A beginning that is lost has no continuation: what comes next has a header of its own. */
+    atomic_store(&m->a->more, more && q);
     if (!q) {
-        /* Of a datagram in pieces that has lost its beginning nothing more is counted. */
-        if (header_len)
-            atomic_fetch_add(&m->a->unsent, 1);
+        atomic_fetch_add(&m->a->unsent, 1);
         return;
     }
     if (header_len)
@@ -75,6 +77,30 @@ bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, siz
     return making != NULL;
 }
 
+void assoc_uncork(struct assoc_table *t, struct assoc *a)
+{
+    struct assoc_making *m;
+    struct lock_hold hold;
+
+    if (lock_take(&t->lock, t->space, &hold) != 0)
+        return;
+    m = assoc_making_of(a);
+    if (m && m->count)
+        m->queued[m->count - 1].open = false;
+    atomic_store(&a->more, false);
+    lock_give(&t->lock, &hold);
+}
+
+/* The socket, or a datagram's control messages, may take what is for a relay on this machine elsewhere. */
+OWN_FRAME static bool strays(const struct assoc_making *m, const struct msghdr *h)
+{
+    struct addr relay;
+
+    return addr_from_sockaddr((const struct sockaddr *)&m->relay.sa, m->relay.len, &relay) == 0 &&
+           addr_is_loopback(&relay) &&
+           (detour_has_device(m->socket, false) || (h->msg_control && detour_control(h) & DETOUR_DEVICE));
+}
+
 static long send_queued(struct assoc_making *m, const struct assoc_queued *q, uint32_t at)
 {
     struct iovec piece = { m->room + at + round_up(q->control), q->size };
@@ -82,6 +108,8 @@ static long send_queued(struct assoc_making *m, const struct assoc_queued *q, ui
                         .msg_control = q->control ? m->room + at : NULL, .msg_controllen = q->control };
     int flags = q->flags | MSG_DONTWAIT | MSG_NOSIGNAL | (q->open ? MSG_MORE : 0);
 
+    if (strays(m, &h))
+        return -EACCES;
     return real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)flags) < 0 ? -errno : 0;
 }
 
@@ -96,8 +124,11 @@ int assoc_queue_flush(struct assoc_making *m)
 
         if (error == -EAGAIN)
             break;
-        if (error)
+        if (error) {
             atomic_fetch_add(&m->a->unsent, 1);
+            if (q->open)
+                atomic_store(&m->a->more, false);
+        }
         at += round_up(q->control) + (sent + 1 < m->count ? round_up(q->size) : q->size);
     }
     if (sent) {

@@ -112,7 +112,8 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
         if (left <= 0)
             return -EAGAIN;
         n = real.ppoll(p, 2, &slice, signals);
-        if (n < 0 && errno == EINTR && !tunnel_restarts())
+        /* What waits with a limit is never restarted (signal(7)). */
+        if (n < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
             return -EINTR;
         if (n > 0 && p[1].revents)
             return 0;
