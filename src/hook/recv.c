@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* recv.c - the receiving calls that may bring descriptors */
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 
