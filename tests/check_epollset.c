@@ -101,15 +101,17 @@ START_TEST(swapped_registration_that_has_fired_stays_without_events)
 }
 END_TEST
 
-START_TEST(masked_events_never_come_back)
+START_TEST(hidden_events_come_back_when_asked)
 {
     uint64_t data;
 
     ck_assert_int_eq(control(EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT | EPOLLET, 0), 0);
-    epollset_mask(&e, cookie, ~(uint32_t)EPOLLOUT);
+    epollset_hide(&e, cookie, EPOLLOUT);
     epollset_arm(&e, getpid(), cookie, EPOLLOUT, OWNER);
     epollset_arm(&e, getpid(), cookie, 0, 0);
     kernel_has(EPOLLIN | EPOLLET, &data);
+    epollset_unhide(&e, getpid(), cookie);
+    kernel_has(EPOLLIN | EPOLLOUT | EPOLLET, &data);
 }
 END_TEST
 
@@ -286,7 +288,7 @@ Suite *make_suite(void)
     tcase_set_timeout(c, 30);
     tcase_add_loop_test(c, swapped_registration_follows_its_number, 0, 4);
     tcase_add_test(c, swapped_registration_that_has_fired_stays_without_events);
-    tcase_add_test(c, masked_events_never_come_back);
+    tcase_add_test(c, hidden_events_come_back_when_asked);
     tcase_add_loop_test(c, armed_registration_has_a_token_and_comes_back_as_it_was, 0, 6);
     tcase_add_test(c, control_while_armed_hides_the_program_s_events);
     tcase_add_test(c, exclusive_errors_are_the_kernel_s);

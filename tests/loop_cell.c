@@ -211,6 +211,9 @@ static void try_held(struct run *r)
     tell(r, "  another event: %x %x\n", seen.socket, seen.pipe);
     tell_result(r, "pipe", read(r->pipe[0], buf, sizeof buf));
     tell_result(r, "getpeername", getpeername(r->fd, (struct sockaddr *)&sa, &len));
+    len = r->len;
+    tell_result(r, "SO_PEERNAME", getsockopt(r->fd, SOL_SOCKET, SO_PEERNAME, &sa, &len));
+    tell(r, "  for: %s\n", len == r->len && memcmp(&sa, r->sa, len) == 0 ? "the target" : "another");
     tell_result(r, "read", read(r->fd, buf, sizeof buf));
     tell_result(r, "recv", recv(r->fd, buf, sizeof buf, MSG_PEEK));
     tell_result(r, "write", write(r->fd, "foreign", 7));

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,17 @@ void say_events(const char *what, unsigned bits)
     putchar('\n');
 }
 
+/* SO_PEERNAME: whether it says the same as getpeername(). */
+static bool is_peer_name(int fd, const struct sockaddr_storage *sa, socklen_t len)
+{
+    struct sockaddr_storage named, room;
+    socklen_t named_len = len, long_len = sizeof room;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &named, &named_len) == 0 && named_len == len &&
+           memcmp(&named, sa, len) == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &room, &long_len) == -1 &&
+           errno == EINVAL;
+}
+
 void say_peer(const char *what, int fd)
 {
     struct sockaddr_storage sa;
@@ -152,5 +164,6 @@ void say_peer(const char *what, int fd)
     if (getpeername(fd, (struct sockaddr *)&sa, &len) != 0)
         say(what, -1);
     else
-        printf("%s: %s\n", what, text_sockaddr(&sa, len, text));
+        printf("%s: %s%s\n", what, text_sockaddr(&sa, len, text),
+               is_peer_name(fd, &sa, len) ? "" : ", SO_PEERNAME another");
 }

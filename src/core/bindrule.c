@@ -27,9 +27,14 @@ static bool is_loopback_alone(const struct addr *a)
     return addr_is_loopback(a) && !addr_is_any(a);
 }
 
+bool bindrule_never(const struct conf *c, const struct bindrule_facts *f)
+{
+    return c->bind == CONF_BIND_OFF || (c->bind == CONF_BIND_AUTO && f->chosen);
+}
+
 enum bindrule bindrule_judge(const struct conf *c, const struct bindrule_facts *f)
 {
-    if (c->bind == CONF_BIND_OFF || (c->bind == CONF_BIND_AUTO && f->chosen))
+    if (bindrule_never(c, f))
         return BINDRULE_NATIVE;
     if (fits_primary(f) && !f->chosen)
         return BINDRULE_PRIMARY;

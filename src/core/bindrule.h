@@ -27,6 +27,9 @@ enum bindrule {
     BINDRULE_ANY                    /* BIND, for whoever comes */
 };
 
+/* True if a socket is native whatever tunnels there are; of the facts only chosen is looked at.  Pure. */
+bool bindrule_never(const struct conf *c, const struct bindrule_facts *f);
+
 /* Judge a socket.  Pure. */
 enum bindrule bindrule_judge(const struct conf *c, const struct bindrule_facts *f);
 

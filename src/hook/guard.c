@@ -234,7 +234,7 @@ void guard_spread(int fd, pending_handle handle)
         guard_drain(fd);
 }
 
-static int64_t limit_of(int fd, short events)
+int64_t guard_limit(int fd, short events)
 {
     struct timeval t = { 0, 0 };
     socklen_t len = sizeof t;
@@ -256,7 +256,7 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
 
             if (dont_wait || flags < 0 || flags & O_NONBLOCK)
                 return -EAGAIN;
-            limit = limit_of(fd, events);
+            limit = guard_limit(fd, events);
             first = false;
         }
         if (clock_ms() >= limit)
@@ -283,7 +283,7 @@ bool guard_stops_now(int fd, short events, bool dont_wait)
 int guard_accept(int fd)
 {
     int flags = real.fcntl(fd, F_GETFL);
-    int64_t limit = limit_of(fd, POLLIN);
+    int64_t limit = guard_limit(fd, POLLIN);
 
     while (flags >= 0 && !(flags & O_NONBLOCK) && (pending_any(&process.pending) || assoc_any(&process.assoc))) {
         struct pollfd p = { .fd = fd, .events = POLLIN };

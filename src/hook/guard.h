@@ -27,6 +27,9 @@ static inline bool guard_idle(void)
  * process whose table is another's, when its fd is another socket by now. */
 pending_handle guard_handle_of(int fd, uint32_t word);
 
+/* When a call on fd that waits for events runs out of SO_RCVTIMEO (POLLIN) or SO_SNDTIMEO; INT64_MAX: never. */
+int64_t guard_limit(int fd, short events);
+
 /* The handle of fd's pending handshake, or 0. */
 static inline pending_handle guard_handle(int fd)
 {

@@ -96,6 +96,9 @@ OWN_FRAME static enum bindrule judge(int fd, bool listens, struct binding_about 
     enum bindrule rule;
 
     f.chosen = about->own.port != 0 && !(fdtab_get(&process.fdtab, fd) & FDTAB_PORT_0);
+    /* Most servers: no tunnel is looked for on their behalf. */
+    if (bindrule_never(&process.conf, &f))
+        return BINDRULE_NATIVE;
     find_tunnel(NULL, &primary);
     f.primary = primary.age >= 0 ? &primary.local : NULL;
     if (listens && about->own.port != 0 && !addr_is_any(&about->own))
@@ -274,10 +277,11 @@ OWN_FRAME static int bind_real(int fd, const struct sockaddr *sa, socklen_t len)
 
     if (hook_idle(GATE_BIND) || !binding_any(&process.pending) || addr_from_sockaddr(sa, len, &shown) != 0 ||
         !binding_real_local(&process.pending, &shown, &local))
-        return -1;
+        return -EADDRNOTAVAIL;
     local.port = shown.port;
-    return addr_to_sockaddr(&local, sa->sa_family, &behind, &len) == 0
-               ? real.bind(fd, (struct sockaddr *)&behind, len) : -1;
+    if (addr_to_sockaddr(&local, sa->sa_family, &behind, &len) != 0)
+        return -EADDRNOTAVAIL;
+    return real.bind(fd, (struct sockaddr *)&behind, len) == 0 ? 0 : -errno;
 }
 
 OWN_FRAME static bool is_port_0(const struct sockaddr *sa, socklen_t len)
@@ -294,7 +298,7 @@ int inbound_bind(int fd, const struct sockaddr *sa, socklen_t len)
     if (hook_idle(GATE_FACTS) || (fdtab_get(&process.fdtab, fd) & FDTAB_KIND) != KIND_STREAM)
         return result;
     if (result != 0 && errno == EADDRNOTAVAIL)
-        result = bind_real(fd, sa, len) == 0 ? 0 : (int)hook_return(entry_errno, -EADDRNOTAVAIL);
+        result = (int)hook_return(entry_errno, bind_real(fd, sa, len));
     if (result == 0 && is_port_0(sa, len) && !process_is_guest())
         fdtab_change(&process.fdtab, fd, 0, FDTAB_PORT_0);
     return result == 0 ? (int)hook_return(entry_errno, 0) : result;

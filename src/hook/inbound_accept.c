@@ -108,17 +108,6 @@ static int accept_natively(int fd, struct sockaddr *sa, socklen_t *len, int flag
     return made < 0 ? -errno : made;
 }
 
-/* When SO_RCVTIMEO runs out; INT64_MAX: never. */
-static int64_t limit_of(int fd)
-{
-    struct timeval t = { 0, 0 };
-    socklen_t len = sizeof t;
-
-    if (real.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, &len) != 0 || (t.tv_sec == 0 && t.tv_usec == 0))
-        return INT64_MAX;
-    return clock_ms() + 1 + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
-}
-
 /* Sleep until there may be something; other handshakes of this process go on meanwhile.  Where others may take the
  * connection off and leave another socket on the number, nothing in the kernel tells: never for long then. */
 static int wait_for(int fd, int64_t limit, bool shared)
@@ -148,7 +137,7 @@ static int wait_for(int fd, int64_t limit, bool shared)
 
 int inbound_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-    int64_t limit = limit_of(fd);
+    int64_t limit = guard_limit(fd, POLLIN);
     bool shared = false;
     int status, result;
 

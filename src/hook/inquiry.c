@@ -47,10 +47,10 @@ static int await(int fd, short events, int64_t limit)
     return n == 0 ? -ETIMEDOUT : 0;
 }
 
-static int send_all(int fd, const uint8_t *p, size_t len, int64_t limit)
+static int send_all(int fd, const uint8_t *p, size_t len, int flags, int64_t limit)
 {
     while (len > 0) {
-        ssize_t n = real_send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = real_send(fd, p, len, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
         int error = n == -EAGAIN ? await(fd, POLLOUT, limit) : n < 0 && n != -EINTR ? (int)n : 0;
 
         if (error)
@@ -83,9 +83,10 @@ static int converse(int fd, const uint8_t *message, size_t len, uint8_t *answer,
     int error;
 
     bytes_put16(prefix, (uint16_t)len);
-    error = send_all(fd, prefix, sizeof prefix, limit);
+    /* In one segment (RFC 7766 section 8). */
+    error = send_all(fd, prefix, sizeof prefix, MSG_MORE, limit);
     if (!error)
-        error = send_all(fd, message, len, limit);
+        error = send_all(fd, message, len, 0, limit);
     if (!error)
         error = receive_all(fd, prefix, sizeof prefix, limit);
     if (error)
@@ -99,7 +100,7 @@ static int converse(int fd, const uint8_t *message, size_t len, uint8_t *answer,
         return -EBADMSG;
     if (whole > size)
         answer[2] |= DNS_TC >> 8;
-    return (int)got;
+    return (int)whole;
 }
 
 OWN_FRAME static int dial(int fd, uint64_t cookie, int domain, const struct addr *proxy, const struct addr *server)

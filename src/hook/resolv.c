@@ -68,7 +68,8 @@ OWN_FRAME static int serve_here(const unsigned char *query, int len, bool forwar
     return n;
 }
 
-/* Answer a message.  Returns the answer's length, cut to size; a negative errno; or ASK_REAL. */
+/* Answer a message.  Returns the length of the answer, of which no more than size is written; a negative errno; or
+ * ASK_REAL. */
 OWN_FRAME static int serve(const unsigned char *query, int len, unsigned char *answer, int size)
 {
     int n = serve_here(query, len, inquiry_possible(), answer, size);

@@ -190,17 +190,39 @@ static int peer_of(int fd, struct sockaddr *sa, socklen_t *len)
     return (int)hook_return(entry_errno, show(fd, real.getpeername, &peer, peer_len, sa, len));
 }
 
-/* SO_PEERNAME, getpeername() by another name.  What the kernel has written can be written again. */
+/* The peer that a handshake is still for. */
+static bool coming_peer(int fd, struct sockaddr_storage *sa, socklen_t *len)
+{
+    struct addr peer;
+
+    return guard_pending(fd) && pending_peer(&process.pending, fd, guard_handle(fd), &peer) &&
+           real.getsockname(fd, (struct sockaddr *)sa, len) == 0 &&
+           addr_to_sockaddr(&peer, sa->ss_family, sa, len) == 0;
+}
+
+/* SO_PEERNAME says what getpeername() does, and the peer of a socket that is still connecting.  The kernel's is the
+ * proxy, or none where datagrams go through an association; by then it has read *len. */
 static int peer_name(int fd, void *value, socklen_t *len)
 {
-    int result = real.getsockopt(fd, SOL_SOCKET, SO_PEERNAME, value, len), entry_errno = errno;
+    int entry_errno = errno, result = real.getsockopt(fd, SOL_SOCKET, SO_PEERNAME, value, len);
     struct sockaddr_storage peer;
     socklen_t peer_len = sizeof peer;
 
-    if (result == 0 && peer_of(fd, (struct sockaddr *)&peer, &peer_len) == 0)
-        memcpy(value, &peer, *len < peer_len ? *len : peer_len);
+    if (result != 0 && !(errno == ENOTCONN && datagram_handle(fd)))
+        return result;
     errno = entry_errno;
-    return result;
+    if (!coming_peer(fd, &peer, &peer_len)) {
+        peer_len = sizeof peer;
+        /* One that is still connecting to a direct address has no getpeername(). */
+        if (peer_of(fd, (struct sockaddr *)&peer, &peer_len) != 0)
+            return result == 0 && !guard_handle(fd) ? (int)hook_return(entry_errno, 0) : -1;
+    }
+    if (*len > peer_len)
+        return (int)hook_return(entry_errno, -EINVAL);
+    if (!memory_writable(value, *len))
+        return (int)hook_return(entry_errno, -EFAULT);
+    memcpy(value, &peer, *len);
+    return (int)hook_return(entry_errno, 0);
 }
 
 int bind(int fd, const struct sockaddr *sa, socklen_t len)

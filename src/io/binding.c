@@ -13,8 +13,6 @@
 #include "kind.h"
 #include "real.h"
 
-#define OUT_EVENTS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
-
 struct binding *binding_of(struct pending_arena *a, uint64_t cookie)
 {
     for (int i = 0; cookie && i < BINDING_PLACES; i++) {
@@ -106,7 +104,7 @@ int binding_arm(struct pending *p, const struct binding_request *q, struct bindi
     b->age = ++p->arena->binding.ages;
     b->about.bound.kind = ADDR_NONE;
     socks5_init(&b->machine, &options, SOCKS5_BIND, &b->about.target);
-    epollset_mask(&p->arena->set, b->cookie, ~(uint32_t)OUT_EVENTS);
+    epollset_hide(&p->arena->set, b->cookie, BINDING_HIDDEN);
     error = pending_begin(p, &r, b->cookie, &b->handle);
     if (error != -EINPROGRESS) {
         b->handle = 0;
@@ -117,11 +115,20 @@ int binding_arm(struct pending *p, const struct binding_request *q, struct bindi
     return error;
 }
 
+/* The other numbers of this process that lead to the socket are the listener's as well. */
+static void claim(struct fdtab *numbers, uint64_t cookie)
+{
+    unsigned top = atomic_load_explicit(&numbers->top, memory_order_relaxed);
+
+    for (unsigned n = 0; n < top; n++)
+        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_STREAM && real_cookie((int)n) == cookie)
+            fdtab_change(numbers, (int)n, FDTAB_KIND, KIND_LISTENER);
+}
+
 int binding_begin(struct pending *p, const struct binding_request *q, const struct binding_about *about,
                   bool listening)
 {
     uint64_t cookie = real_cookie(q->fd);
-    uint32_t word = fdtab_get(q->numbers, q->fd);
     struct lock_hold hold;
     struct binding *b;
     int error = -ENOBUFS;
@@ -136,13 +143,12 @@ int binding_begin(struct pending *p, const struct binding_request *q, const stru
         b->cookie = cookie;
         b->about = *about;
         b->listening = listening;
+        claim(q->numbers, cookie);
         error = binding_open_to_mapped(p, q, b);
         if (!error)
             error = binding_arm(p, q, b);
-        if (error != -EINPROGRESS) {
-            b->cookie = 0;
-            fdtab_set(q->numbers, q->fd, word);
-        }
+        if (error != -EINPROGRESS)
+            binding_undo(p, q->numbers, q->fd, b, 0);
     }
     arena_leave(p, &hold);
     return error;

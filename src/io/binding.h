@@ -168,4 +168,11 @@ int binding_arm(struct pending *p, const struct binding_request *q, struct bindi
  * numbers.  Returns 0, also when it can, or -errno. */
 int binding_open_to_mapped(struct pending *p, const struct binding_request *q, struct binding *b);
 
+/* Make the socket of a place what it was before; the lock is held.  refusal: 0, the place is free then; or the error
+ * that listen() has yet to say. */
+void binding_undo(struct pending *p, struct fdtab *numbers, int fd, struct binding *b, int refusal);
+
+/* A listener is never writable: what its registrations hide. */
+#define BINDING_HIDDEN ((uint32_t)(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND))
+
 #endif

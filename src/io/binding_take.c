@@ -113,7 +113,6 @@ static void replace(struct pending *p, const struct binding_request *q, uint64_t
 int binding_open_to_mapped(struct pending *p, const struct binding_request *q, struct binding *b)
 {
     int only = 0, off = 0, status = real.fcntl(q->fd, F_GETFL), control;
-    unsigned top = atomic_load_explicit(&q->numbers->top, memory_order_relaxed);
     uint64_t old = b->cookie;
     socklen_t len = sizeof only;
 
@@ -128,10 +127,6 @@ int binding_open_to_mapped(struct pending *p, const struct binding_request *q, s
     if (control < 0)
         return control;
     real.setsockopt(control, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    for (unsigned n = 0; n < top; n++) {
-        if ((fdtab_get(q->numbers, (int)n) & FDTAB_KIND) == KIND_STREAM && real_cookie((int)n) == old)
-            fdtab_change(q->numbers, (int)n, FDTAB_KIND, KIND_LISTENER);
-    }
     b->cookie = real_cookie(control);
     replace(p, q, old, control, -1);
     return 0;
@@ -270,6 +265,31 @@ OWN_FRAME static void restore(int fd, const struct binding_about *about)
         real.syscall(SYS_bind, (long)fd, &sa, (long)len);
 }
 
+/* Of all numbers of this process that lead to the listener. */
+static void set_kinds(struct fdtab *numbers, uint64_t cookie, unsigned kind)
+{
+    unsigned top = atomic_load_explicit(&numbers->top, memory_order_relaxed);
+
+    for (unsigned n = 0; n < top; n++)
+        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_cookie((int)n) == cookie)
+            fdtab_change(numbers, (int)n, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0), kind | FDTAB_FRESH);
+}
+
+void binding_undo(struct pending *p, struct fdtab *numbers, int fd, struct binding *b, int refusal)
+{
+    uint64_t cookie = real_cookie(fd);
+
+    restore(fd, &b->about);
+    b->listening = false;
+    b->state = refusal ? BINDING_REFUSED : BINDING_NONE;
+    b->error = refusal;
+    if (!refusal) {
+        b->cookie = 0;
+        epollset_unhide(&p->arena->set, p->pid, cookie);
+    }
+    set_kinds(numbers, cookie, refusal ? KIND_LISTENER : KIND_STREAM);
+}
+
 static void end(struct pending *p, struct fdtab *numbers, int fd, int refusal)
 {
     int saved_errno = errno;
@@ -282,19 +302,10 @@ static void end(struct pending *p, struct fdtab *numbers, int fd, int refusal)
         return;
     cookie = real_cookie(fd);
     b = binding_of(p->arena, cookie);
-    if (b) {
-        restore(fd, &b->about);
-        b->listening = false;
-        b->state = refusal ? BINDING_REFUSED : BINDING_NONE;
-        b->error = refusal;
-        if (!refusal)
-            b->cookie = 0;
-    }
-    for (unsigned n = 0; n < atomic_load_explicit(&numbers->top, memory_order_relaxed); n++) {
-        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_cookie((int)n) == cookie)
-            fdtab_change(numbers, (int)n, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0),
-                         (refusal && b ? KIND_LISTENER : KIND_STREAM) | FDTAB_FRESH);
-    }
+    if (b)
+        binding_undo(p, numbers, fd, b, refusal);
+    else
+        set_kinds(numbers, cookie, KIND_STREAM);
     arena_leave(p, &hold);
     errno = saved_errno;
 }

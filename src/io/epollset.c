@@ -96,6 +96,7 @@ static int control_entry(struct epollset *e, struct epollset_entry *r, int op, c
                          uint32_t want, uint32_t owner)
 {
     r->events = event->events;
+    r->hidden = 0;
     r->data = event->data.u64;
     r->armed = want != 0;
     r->owner = owner;
@@ -201,6 +202,20 @@ void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want,
     }
 }
 
+void epollset_unhide(struct epollset *e, pid_t pid, uint64_t cookie)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        if (r->cookie != cookie || !r->hidden)
+            continue;
+        r->events |= r->hidden;
+        r->hidden = 0;
+        if (!r->armed && reaches(e, r, pid) && !is_disarmed(r))
+            replace(r, r->events, r->data);
+    }
+}
+
 /* One with EPOLLONESHOT that has fired stays without events when it is put in. */
 void epollset_take_out(struct epollset *e, pid_t pid, uint64_t cookie)
 {
@@ -234,6 +249,7 @@ void epollset_put_in(struct epollset *e, pid_t pid, uint64_t old, uint64_t cooki
         epollset_drop(e, &e->entry[i - 1]);
         r = epollset_insert(e, pid, cookie, kept.epfd, kept.fd);
         r->events = kept.events;
+        r->hidden = kept.hidden;
         r->data = kept.data;
         r->owner = 0;
         r->armed = true;

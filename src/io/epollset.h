@@ -32,7 +32,8 @@ enum { EPOLLSET_SIZE = 8192, EPOLLSET_BUCKETS = 1024 };
 struct epollset_entry {
     uint64_t cookie;         /* SO_COOKIE of the socket */
     uint64_t data;           /* the program's */
-    uint32_t events;         /* the program's */
+    uint32_t events;         /* the program's, but for those that are hidden */
+    uint32_t hidden;         /* those that the kernel is not asked for now */
     uint32_t serial;         /* 0: free; the token's lower half */
     uint32_t owner;          /* the handshake it was armed for, as its user names it; of one that is left: since when */
     int32_t pid;             /* who made it; 0: has closed its numbers since, while children may have them open */
@@ -90,8 +91,14 @@ int epollset_recall(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, in
  * want: EPOLLIN or EPOLLOUT to arm for owner; 0 to put back: those out of reach are then left. */
 void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner);
 
-/* Take bits off the program's events of all registrations of a socket, before they are armed. */
-void epollset_mask(struct epollset *e, uint64_t cookie, uint32_t events);
+/* Keep some of the program's events of all registrations of a socket from the kernel, before they are armed. */
+void epollset_hide(struct epollset *e, uint64_t cookie, uint32_t events);
+
+/* Have a registration, made or modified just now without them, come back with these as well. */
+void epollset_hide_one(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd, uint32_t events);
+
+/* Nothing of a socket is hidden any more. */
+void epollset_unhide(struct epollset *e, pid_t pid, uint64_t cookie);
 
 /* Another socket is about to take the number of this one.  Take the registrations that process pid can reach out of the
  * kernel, since with the number nobody could do so later; then put them in for the new one, armed with tokens that wait

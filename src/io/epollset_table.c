@@ -115,12 +115,24 @@ bool epollset_full(struct epollset *e, pid_t pid)
     return !e->free;
 }
 
-void epollset_mask(struct epollset *e, uint64_t cookie, uint32_t events)
+void epollset_hide(struct epollset *e, uint64_t cookie, uint32_t events)
 {
     for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
-        if (e->entry[i - 1].cookie == cookie)
-            e->entry[i - 1].events &= events;
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        if (r->cookie != cookie)
+            continue;
+        r->hidden |= r->events & events;
+        r->events &= ~events;
     }
+}
+
+void epollset_hide_one(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd, uint32_t events)
+{
+    struct epollset_entry *r = epollset_find(e, pid, cookie, epfd, fd);
+
+    if (r)
+        r->hidden = events;
 }
 
 void epollset_forget(struct epollset *e, uint64_t cookie)

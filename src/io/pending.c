@@ -309,6 +309,7 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
                     const struct epoll_event *event)
 {
     struct epoll_event inbound;
+    uint32_t hidden = 0;
     struct arena_slot *s;
     struct lock_hold hold;
     uint64_t cookie;
@@ -323,11 +324,14 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
     /* A listener is never writable. */
     if (event && binding_has(p->arena, cookie)) {
         inbound = *event;
-        inbound.events &= ~(uint32_t)(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+        hidden = inbound.events & BINDING_HIDDEN;
+        inbound.events &= ~hidden;
         event = &inbound;
     }
     error = epollset_control(&p->arena->set, p->pid, cookie, epfd, op, fd, event, s ? s->wants : 0,
                              handle);
+    if (!error && hidden && op != EPOLL_CTL_DEL)
+        epollset_hide_one(&p->arena->set, p->pid, cookie, epfd, fd, hidden);
     arena_leave(p, &hold);
     return error;
 }

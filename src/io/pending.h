@@ -149,6 +149,10 @@ bool pending_set_low_water(struct pending *p, int fd, pending_handle handle, con
 /* The program's SO_RCVLOWAT while the handshake lasts; 0 when it is over. */
 int pending_low_water(const struct pending *p, pending_handle handle);
 
+/* The address that the program gave connect() for the handshake of fd's socket.
+ * Returns false, and leaves *peer alone, when there is none or no more. */
+bool pending_peer(struct pending *p, int fd, pending_handle handle, struct addr *peer);
+
 /* Give the handshake up, as shutdown() does with a connecting socket: fd is unconnected afterwards.
  * Returns false when the handshake is over, or none of fd's: nothing was done. */
 bool pending_abandon(struct pending *p, int fd, pending_handle handle);

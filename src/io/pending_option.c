@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* pending_option.c - options of a socket whose value a pending handshake has borrowed */
+/* pending_option.c - options of a socket whose value a pending handshake has borrowed, or knows better */
 #include <errno.h>
 
 #include "arena.h"
@@ -34,4 +34,20 @@ int pending_low_water(const struct pending *p, pending_handle handle)
     const struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
 
     return s ? s->low_water : 0;
+}
+
+bool pending_peer(struct pending *p, int fd, pending_handle handle, struct addr *peer)
+{
+    const struct arena_slot *s;
+    struct lock_hold hold;
+    bool mine;
+
+    if (!pending_is_live(p, handle) || !arena_enter(p, &hold))
+        return false;
+    s = arena_slot_of(p->arena, handle);
+    mine = s && s->cookie == real_cookie(fd);
+    if (mine)
+        *peer = s->peer;
+    arena_leave(p, &hold);
+    return mine;
 }
