@@ -11,6 +11,7 @@
 #include "real.h"
 
 enum {
+    WINDOW = 1024,          /* bytes; linkers put the headers, the interpreter's name and the notes into the first ones */
     PIECE = 256,
     NOTES_MAX = 64,         /* of a segment; compilers and linkers leave about four */
     NAMES_MAX = 65536,      /* bytes of section names; C++ with a section for each function has that many at most */
@@ -41,15 +42,47 @@ struct elf_target program_own_target(void)
     return h.target;
 }
 
-static bool go_notes(int fd, const struct elf_header *h, const struct elf_segment *s)
+/* A part of the file, read at once: what tells lies in few places, in many small pieces. */
+struct window {
+    int fd;
+    uint64_t start;             /* offset in the file */
+    size_t len;                 /* bytes that are there */
+    uint8_t bytes[WINDOW];
+};
+
+/* A piece of the file, good until the next one is asked for.  len: at most WINDOW.
+ * Returns NULL when there is none; *got: its length, shorter than len only where the file ends. */
+static const uint8_t *look(struct window *w, uint64_t offset, size_t len, size_t *got)
+{
+    /* Any number may stand in the file. */
+    if (offset < w->start || offset - w->start > w->len || len > w->len - (size_t)(offset - w->start)) {
+        long n = program_read(w->fd, offset, w->bytes, sizeof w->bytes);
+
+        w->start = offset;
+        w->len = n > 0 ? (size_t)n : 0;
+    }
+    *got = w->len - (size_t)(offset - w->start);
+    *got = *got < len ? *got : len;
+    return *got ? w->bytes + (offset - w->start) : NULL;
+}
+
+static const uint8_t *look_whole(struct window *w, uint64_t offset, size_t len)
+{
+    size_t got;
+    const uint8_t *p = look(w, offset, len, &got);
+
+    return got == len ? p : NULL;
+}
+
+static bool go_notes(struct window *w, const struct elf_header *h, const struct elf_segment *s)
 {
     uint64_t at = 0;
 
     for (int i = 0; i < NOTES_MAX && at + ELF_NOTE_SIZE <= s->size; i++) {
-        uint8_t note[ELF_NOTE_SIZE];
+        const uint8_t *note = look_whole(w, s->offset + at, ELF_NOTE_SIZE);
         bool go;
 
-        if (program_read(fd, s->offset + at, note, sizeof note) != sizeof note)
+        if (!note)
             return false;
         at += elf_note(h, note, s->align, &go);
         if (go)
@@ -58,34 +91,34 @@ static bool go_notes(int fd, const struct elf_header *h, const struct elf_segmen
     return false;
 }
 
-static bool go_names(int fd, const struct elf_header *h)
+static bool go_names(struct window *w, const struct elf_header *h)
 {
-    uint8_t piece[PIECE];
+    const uint8_t *p = h->names ? look_whole(w, h->names, h->section_size) : NULL;
     uint64_t offset, size;
 
-    if (h->names == 0 || program_read(fd, h->names, piece, h->section_size) != (long)h->section_size)
+    if (!p)
         return false;
-    elf_names(h, piece, &offset, &size);
+    elf_names(h, p, &offset, &size);
     for (uint64_t at = 0; at < size && at < NAMES_MAX; at += PIECE - ELF_GO_NAME_LEN + 1) {
         uint64_t rest = size - at;
-        long n = program_read(fd, offset + at, piece, rest < PIECE ? (size_t)rest : PIECE);
+        size_t got;
 
-        if (n <= 0)
+        p = look(w, offset + at, rest < PIECE ? (size_t)rest : PIECE, &got);
+        if (!p)
             return false;
-        if (elf_names_go(piece, (size_t)n))
+        if (elf_names_go(p, got))
             return true;
     }
     return false;
 }
 
-static bool needs_library(int fd, const struct elf_header *h, const struct elf_segment *s)
+static bool needs_library(struct window *w, const struct elf_header *h, const struct elf_segment *s)
 {
-    uint8_t piece[PIECE];
-
     for (uint64_t at = 0; at < s->size && at < NEEDS_MAX; at += PIECE) {
         uint64_t rest = s->size - at;
-        long n = program_read(fd, s->offset + at, piece, rest < PIECE ? (size_t)rest : PIECE);
-        int found = n <= 0 ? 0 : elf_dynamic_needs(h, piece, (size_t)n);
+        size_t got;
+        const uint8_t *p = look(w, s->offset + at, rest < PIECE ? (size_t)rest : PIECE, &got);
+        int found = p ? elf_dynamic_needs(h, p, got) : 0;
 
         if (found != -EAGAIN)
             return found == 1;
@@ -93,26 +126,27 @@ static bool needs_library(int fd, const struct elf_header *h, const struct elf_s
     return false;
 }
 
-static enum elf_libc loader_libc(int fd, const struct elf_segment *s)
+static enum elf_libc loader_libc(struct window *w, const struct elf_segment *s)
 {
-    char name[PIECE];
-    long n = program_read(fd, s->offset, name, s->size < PIECE ? (size_t)s->size : PIECE);
+    size_t got;
+    const uint8_t *name = look(w, s->offset, s->size < PIECE ? (size_t)s->size : PIECE, &got);
 
-    return elf_libc(name, n < 0 ? 0 : (size_t)n);
+    return elf_libc((const char *)name, got);
 }
 
-static void add_segment(int fd, const struct elf_header *h, const struct elf_segment *s, struct program_shape *out)
+static void add_segment(struct window *w, const struct elf_header *h, const struct elf_segment *s,
+                        struct program_shape *out)
 {
     switch (s->part) {
     case ELF_INTERPRETER:
         out->interpreter = true;
-        out->libc = loader_libc(fd, s);
+        out->libc = loader_libc(w, s);
         break;
     case ELF_DYNAMIC:
-        out->needs = needs_library(fd, h, s);
+        out->needs = needs_library(w, h, s);
         break;
     case ELF_NOTE:
-        out->go = out->go || go_notes(fd, h, s);
+        out->go = out->go || go_notes(w, h, s);
         break;
     case ELF_OTHER:
         break;
@@ -121,17 +155,17 @@ static void add_segment(int fd, const struct elf_header *h, const struct elf_seg
 
 void program_shape(int fd, const struct elf_header *h, struct program_shape *out)
 {
-    uint8_t entry[ELF_ENTRY_SIZE];
+    struct window w = { .fd = fd };
 
     memset(out, 0, sizeof *out);
     for (uint32_t i = 0; i < h->segment_count; i++) {
+        const uint8_t *entry = look_whole(&w, h->segments + (uint64_t)i * h->segment_size, h->segment_size);
         struct elf_segment segment;
 
-        if (program_read(fd, h->segments + (uint64_t)i * h->segment_size, entry, h->segment_size) !=
-            (long)h->segment_size)
+        if (!entry)
             break;
         elf_segment(h, entry, &segment);
-        add_segment(fd, h, &segment, out);
+        add_segment(&w, h, &segment, out);
     }
-    out->go = out->go || go_names(fd, h);
+    out->go = out->go || go_names(&w, h);
 }
