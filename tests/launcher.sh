@@ -25,7 +25,7 @@ refused()
     [ ! -e ran ] || fault "$*: the command was run"
     [ ! -s out ] || fault "$*: wrote to standard output: $(cat out)"
     [ "$(wc -l <err)" = 1 ] || fault "$*: not one line: $(cat err)"
-    grep -q "^socksify: .*$phrase" err || fault "$*: no '$phrase' in: $(cat err)"
+    grep -q "^socksify: " err && grep -q -e "$phrase" err || fault "$*: no '$phrase' in: $(cat err)"
 }
 
 # runs STATUS OUTPUT ARGUMENT ...: the status and all that is written to standard output; nothing on standard error.
@@ -52,7 +52,15 @@ exports()
 
 long=$(printf '%0256d' 0)
 refused 'no proxy'
-refused 'scheme' -x ftp://127.0.0.1
+refused 'no proxy: .*ALL_PROXY, or in' -d x
+ALL_PROXY=http://127.0.0.1:3128 refused 'no proxy: ALL_PROXY is not a socks5:// URL; ' -v
+all_proxy=socks://127.0.0.1 refused 'no proxy: all_proxy is not'
+refused '-x: unknown scheme, neither socks5 nor socks5h$' -x ftp://127.0.0.1
+refused '-x: a user without a password: .*SOCKSIFY_PASSWORD' -x socks5://alice@127.0.0.1
+refused '^socksify: --dns: neither remote nor local$' -x $url --dns=here
+refused '^socksify: --bind: none of auto, on and off$' -x $url --bind=here
+refused '^socksify: --password-file: the file does not exist$' -x $url -u alice --password-file=/no/such/file
+SOCKSIFY_DNS=here refused '^socksify: SOCKSIFY_DNS: neither' -x $url
 refused 'not empty' -x ''
 refused 'needs a value' -x $url --dns remote
 refused 'needs a value' -x $url --password-file /x
@@ -133,6 +141,7 @@ echo 'proxy = socks5://127.0.0.1:1' >file.conf
 exports "SOCKSIFY_CONF=$work/file.conf" -c file.conf
 ALL_PROXY=socks5://127.0.0.1:0 exports "SOCKSIFY_CONF=$work/file.conf" -c file.conf
 # The command would go to the proxy by itself.
+ALL_PROXY=SOCKS5://127.0.0.1 runs 1 "" printenv ALL_PROXY
 ALL_PROXY=socks5://127.0.0.1 all_proxy=socks5h://127.0.0.2 runs 1 "" printenv ALL_PROXY all_proxy
 
 # The object is the first of those preloaded, and once.

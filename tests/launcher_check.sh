@@ -80,6 +80,8 @@ proxy    *
 END
 result show "$work/expected"
 launcher 125 "--show with a command" -x socks5://h --show true
-launcher 125 "a wrong --dns" -x socks5://h --dns=here true
-launcher 125 "a wrong --bind" -x socks5://h --bind=here true
+# Without a proxy there is still something to see.
+launcher 125 "--show without a proxy" -d .a --show
+tells "--show without a proxy" '^file +none$' '^proxy +none$' '^direct +\.a$'
+grep -q 'no proxy: ' "$err" && ok "--show: no proxy" || bad "--show: no proxy: $(cat "$err")"
 finish

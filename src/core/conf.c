@@ -9,6 +9,8 @@
 #include "conf_file.h"
 #include "conf_keyword.h"
 
+const char conf_without_proxy[] = "SOCKSIFY_PROXY is not set";
+
 static const char given_twice[] = "given twice";
 
 /* The value of a keyword's variable, NULL when it counts as unset. */
@@ -109,7 +111,8 @@ static void check_credentials(struct conf_reader *r)
     const struct conf_place *user = &r->filled[SLOT_USER], *password = &r->filled[SLOT_PASSWORD];
 
     if (user->name && !password->name)
-        complain(r, user, "a user without a password");
+        complain(r, user, user->line ? "a user without a password: set password-file"
+                                     : "a user without a password: set SOCKSIFY_PASSWORD, or give the user with -u");
     else if (password->name && !user->name)
         complain(r, password, "a password without a user");
 }
@@ -209,7 +212,7 @@ static void settle_missing(struct conf_reader *r)
     if (file && c->message[0])
         return;
     c->message[0] = '\0';
-    r->fault = file ? "no proxy in it" : "SOCKSIFY_PROXY is not set";
+    r->fault = file ? "no proxy in it" : conf_without_proxy;
     if (r->ours)
         conf_fault_whole(r, file);
 }

@@ -157,7 +157,7 @@ static const char *read_url(const char *url, struct addr *a, char *user, char *p
     const char *at, *fault;
 
     if (!skip)
-        return strstr(url, "://") ? "unknown scheme" : "no scheme, socks5:// is missing";
+        return strstr(url, "://") ? "unknown scheme, neither socks5 nor socks5h" : "no scheme, socks5:// is missing";
     url += skip;
     len = strcspn(url, "/?#");
     if (url[len] && strcmp(url + len, "/") != 0)

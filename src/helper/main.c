@@ -2,6 +2,7 @@
 /* main.c - socksify-helper: what the launcher asks of the library's own code before it starts a program */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,15 @@ static int fail(const char *message)
     return EXIT_OWN;
 }
 
-/* The options of the launcher that set a variable, by their letters. */
+/* The options of the launcher that set a variable, by the letters that the launcher has for them. */
 static const struct {
     char letter;
-    const char *variable;
+    const char *option, *variable;
 } options[] = {
-    { 'x', "SOCKSIFY_PROXY" }, { 'u', "SOCKSIFY_USER" }, { 'd', "SOCKSIFY_DIRECT" }, { 'b', "SOCKSIFY_BLOCK" },
-    { 't', "SOCKSIFY_TIMEOUT" },
+    { 'x', "-x", "SOCKSIFY_PROXY" },    { 'u', "-u", "SOCKSIFY_USER" },
+    { 'd', "-d", "SOCKSIFY_DIRECT" },   { 'b', "-b", "SOCKSIFY_BLOCK" },
+    { 't', "-t", "SOCKSIFY_TIMEOUT" },  { 'D', "--dns", "SOCKSIFY_DNS" },
+    { 'B', "--bind", "SOCKSIFY_BIND" }, { 'P', "--password-file", "SOCKSIFY_PASSWORD_FILE" },
 };
 
 /* A fault in what an option said is told of the option.  given: the letters of those that were given. */
@@ -37,7 +40,7 @@ static int fail_conf(const char *message, const char *given)
         size_t len = strlen(options[i].variable);
 
         if (strchr(given, options[i].letter) && !strncmp(message, options[i].variable, len) && message[len] == ':') {
-            fprintf(stderr, "socksify: -%c%s\n", options[i].letter, message + len);
+            fprintf(stderr, "socksify: %s%s\n", options[i].option, message + len);
             return EXIT_OWN;
         }
     }
@@ -46,6 +49,26 @@ static int fail_conf(const char *message, const char *given)
 
 static struct conf conf;
 
+/* Nobody has named a proxy, and that is all that is wrong. */
+static bool lacks_proxy(void)
+{
+    return conf.state == CONF_NONE || (conf.state == CONF_BROKEN && !strcmp(conf.message, conf_without_proxy));
+}
+
+/* Many a system sets ALL_PROXY to what is none of ours, and its user wonders why it does not count. */
+static int fail_without_proxy(void)
+{
+    const char *upper = getenv("ALL_PROXY"), *lower = getenv("all_proxy"), *name = NULL;
+
+    if (upper && upper[0])
+        name = "ALL_PROXY";
+    else if (lower && lower[0])
+        name = "all_proxy";
+    fprintf(stderr, "socksify: no proxy: %s%sgive one with -x URL, in SOCKSIFY_PROXY%s or in socksify.conf\n",
+            name ? name : "", name ? " is not a socks5:// URL; " : "", name ? "" : " or ALL_PROXY,");
+    return EXIT_OWN;
+}
+
 /* Read the configuration into conf; say what is wrong with it, if anything is. */
 static int check_conf(char **arguments)
 {
@@ -53,11 +76,9 @@ static int check_conf(char **arguments)
         return fail("socksify-helper: no list of options");
     real_init();
     conf_load(&conf, getenv);
-    if (conf.state == CONF_BROKEN)
-        return fail_conf(conf.message, arguments[0]);
-    if (conf.state == CONF_NONE)
-        return fail("no proxy: give one with -x URL, in SOCKSIFY_PROXY or ALL_PROXY, or in socksify.conf");
-    return 0;
+    if (lacks_proxy())
+        return fail_without_proxy();
+    return conf.state == CONF_BROKEN ? fail_conf(conf.message, arguments[0]) : 0;
 }
 
 static int diagnose(char **arguments)
@@ -71,7 +92,8 @@ static int show(char **arguments)
 {
     int status = check_conf(arguments);
 
-    if (!status)
+    /* Who lacks a proxy is helped by the file that was read, and by the rules. */
+    if (!status || lacks_proxy())
         show_conf(&conf);
     return status;
 }

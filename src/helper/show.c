@@ -67,9 +67,13 @@ void show_conf(const struct conf *c)
     char text[ADDR_TEXT_SIZE];
 
     printf("file     %s\n", c->file[0] ? c->file : "none");
+    if (c->proxies[0].address.kind == ADDR_NONE)
+        printf("proxy    none\n");
     for (unsigned i = 0; i < c->proxy_count; i++) {
         const struct conf_proxy *p = &c->proxies[i];
 
+        if (p->address.kind == ADDR_NONE)
+            continue;
         addr_format(&p->address, text, sizeof text);
         printf("proxy    %s%s%s%s\n", text, i ? ", named " : "", p->name,
                p->user[0] ? ", with user and password" : "");

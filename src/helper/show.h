@@ -6,7 +6,7 @@
 #include "../core/conf.h"
 
 /* Write a configuration to standard output, the rules in the order in which they are tried; of user and password only
- * whether there are any.  c: CONF_READY. */
+ * whether there are any.  c: CONF_READY, or only without a proxy. */
 void show_conf(const struct conf *c);
 
 #endif
