@@ -30,6 +30,20 @@ start_proxy --host localhost=127.0.0.1
 launcher 0 "a proxy" -x "socks5://127.0.0.1:$proxy" --check
 tells "a proxy" '^reachable +yes +[0-9]+ ms' '^SOCKS5 +yes .* no credentials$' '^name +yes' '^pipelining +yes' \
     '^IPv6 +yes' '^UDP +yes' '^BIND +yes'
+if grep -E ' $|yes +[0-9]+ ms +(the|conn|host|gen)' "$out"; then bad "blanks and errors in good rows"; else ok "good rows"; fi
+# What refuses the target knows the request all the same.
+start_proxy --host localhost=127.0.0.1 --on localhost refuse=5 --on '[::1]' refuse=4
+launcher 0 "targets refused" -x "socks5://127.0.0.1:$proxy" --check
+tells "targets refused" '^name +yes +[0-9]+ ms$' '^IPv6 +yes +[0-9]+ ms$'
+# A row is there as soon as its step is over, whatever the next one waits for.
+start_proxy --hang method
+mkfifo "$work/rows"
+timeout -k 1 "$patience" "$SOCKSIFY" -t 60 -x "socks5://127.0.0.1:$proxy" --check >"$work/rows" 2>"$err" </dev/null &
+pid=$!
+pids="$pids $pid"
+{ IFS= read -r first && IFS= read -r second; } <"$work/rows"
+kill "$pid"
+[ "$first ${second%% *}" = "proxy 127.0.0.1:$proxy reachable" ] && ok "rows at once" || bad "rows: $first, $second"
 start_proxy --user alice --password geheim --require-auth --no-udp 7 --no-bind eof --swallow
 launcher 1 "no credentials" -x "socks5://127.0.0.1:$proxy" --check
 tells "no credentials" '^credentials +no .* it wants some$'

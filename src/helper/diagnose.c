@@ -26,9 +26,11 @@ struct trial {
     unsigned ms;            /* how long it took */
 };
 
+/* At once, since the next step may take its time. */
 static void row(const char *step, const char *verdict, const struct trial *t, const char *text)
 {
-    printf("%-13s %-4s %6u ms  %s\n", step, verdict, t->ms, text);
+    printf("%-13s %-4s %6u ms%s%s\n", step, verdict, t->ms, text[0] ? "  " : "", text);
+    fflush(stdout);
 }
 
 /* Waits until the socket is ready.  Returns 0 or -errno. */
@@ -158,8 +160,11 @@ static bool try_greeting(struct trial *t, const struct addr *target)
 
 static void show_request(const char *step, const struct trial *t, const char *when_silent)
 {
-    row(step, is_known(t) ? "yes" : is_silent(t) ? when_silent : "no", t,
-        t->error ? report_explain(&t->machine, t->error) : "");
+    /* A reply that refuses the target is a good one: the proxy knows the request, which is all that was asked. */
+    if (is_known(t))
+        row(step, "yes", t, "");
+    else
+        row(step, is_silent(t) ? when_silent : "no", t, report_explain(&t->machine, t->error));
 }
 
 /* With the messages in one flight the answer must be the same. */
@@ -184,6 +189,7 @@ static int diagnose_one(const struct conf_proxy *p, uint32_t step_ms)
 
     addr_format(&p->address, text, sizeof text);
     printf("proxy %s%s%s\n", text, p->name[0] ? ", named " : "", p->name);
+    fflush(stdout);
     addr_from_name(localhost, sizeof localhost - 1, &name);
     name.port = p->address.port;
     if (!reach(&t) || !try_greeting(&t, &name))
