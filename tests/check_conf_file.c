@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* check_conf_file.c - the configuration file: its lines, its place between the variables, its faults */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,16 +13,21 @@ Suite *make_suite(void);
 #define F "proxy = socks5://192.0.2.1\n"
 #define BOB "SOCKSIFY_USER=bob\nSOCKSIFY_PASSWORD=x\n"
 
-/* text: the file; NULL: there is none, because of error. */
-static void read_both(const char *lines, const char *text, int error, bool is_public)
+/* text: the file at path; NULL: there is none, because of error. */
+static void read_named(const char *lines, const char *path, const char *text, int error, bool is_public)
 {
     struct world w = { .lines = lines };
     char *copy = text ? strdup(text) : NULL;        /* exact: a sanitizer sees a byte too many */
-    struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w, .file = "/f",
+    struct conf_source source = { .lookup = look_up, .read_file = read_file, .context = &w, .file = path,
                                   .text = copy, .file_error = error, .file_public = is_public };
 
     read_source(&source);
     free(copy);
+}
+
+static void read_both(const char *lines, const char *text, int error, bool is_public)
+{
+    read_named(lines, "/f", text, error, is_public);
 }
 
 static const struct {
@@ -124,6 +130,58 @@ START_TEST(file_rules_judged_as_they_stand)
         ck_assert_int_eq(addr_from_name(ruled[_i].host, strlen(ruled[_i].host), &a), 0);
     a.port = ruled[_i].port;
     ck_assert_int_eq(rules_judge(&conf.rules, &a, NULL), ruled[_i].verdict);
+}
+END_TEST
+
+static const struct {
+    const char *lines, *host, *why;
+} told[] = {
+    { "", "10.1.2.3", "rule at /f:3" },
+    { "", "10.0.2.3", "rule at /f:4" },
+    { "", "a.test", "rule at /f:3" },
+    { "", "10.9.2.3", "rule at /f:5" },
+    { "", "192.0.2.1", "default" },
+    { "SOCKSIFY_BLOCK=10.1.2.3\n", "10.1.2.3", "rule of SOCKSIFY_BLOCK" },
+    { "SOCKSIFY_DIRECT=b.test\n", "b.test", "rule of SOCKSIFY_DIRECT" },
+    { "NO_PROXY=c.test\n", "c.test", "rule of NO_PROXY" },
+};
+
+/* The place outlives the text of the file, which the reading has cut up. */
+START_TEST(file_rules_tell_where_they_stand)
+{
+    struct addr a;
+    const char *why;
+
+    read_both(told[_i].lines, RULES, 0, false);
+    if (addr_from_text(told[_i].host, strlen(told[_i].host), &a) != 0)
+        ck_assert_int_eq(addr_from_name(told[_i].host, strlen(told[_i].host), &a), 0);
+    a.port = 80;
+    rules_judge(&conf.rules, &a, &why);
+    ck_assert_str_eq(why, told[_i].why);
+}
+END_TEST
+
+/* The places need as much room as conf_memory() said, also where there are many and the name is long. */
+START_TEST(file_rules_many_all_told)
+{
+    static char text[1 << 16], path[4000];
+    size_t used = 0;
+
+    memset(path, 'd', sizeof path - 1);
+    path[0] = '/';
+    used += (size_t)snprintf(text, sizeof text, "%s[rules]\n", F);
+    for (int i = 0; i < 1000; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "block = h%d.test\n", i);
+    read_named("", path, text, 0, false);
+    ck_assert_str_eq(conf.message, "");
+    ck_assert_uint_eq(conf.rules.count, 1000);
+    for (size_t i = 0; i < conf.rules.count; i++) {
+        char tail[20];
+
+        snprintf(tail, sizeof tail, "d:%u", (unsigned)i + 3);
+        ck_assert_ptr_nonnull(conf.rules.rule[i].why);
+        ck_assert_str_eq(conf.rules.rule[i].why + strlen(conf.rules.rule[i].why) - strlen(tail), tail);
+    }
 }
 END_TEST
 
@@ -257,6 +315,8 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, file_good_between_variables_and_conventions, 0, COUNT(good));
     tcase_add_test(t, file_every_key_set);
     tcase_add_loop_test(t, file_rules_judged_as_they_stand, 0, COUNT(ruled));
+    tcase_add_loop_test(t, file_rules_tell_where_they_stand, 0, COUNT(told));
+    tcase_add_test(t, file_rules_many_all_told);
     tcase_add_loop_test(t, file_bad_named_with_line, 0, COUNT(bad));
     tcase_add_loop_test(t, file_proxies_with_names, 0, COUNT(sent));
     tcase_add_test(t, file_proxies_keep_their_credentials);

@@ -79,6 +79,25 @@ chmod 644 "$work/password"
 environment="$kept SOCKSIFY_PROXY=socks5://u@127.0.0.1:$proxy SOCKSIFY_PASSWORD_FILE=$work/password"
 kept_in "a password file for everyone" 'everyone may read the file'
 
+# A line about a refused connection says which rule it was.
+printf 'proxy = socks5://127.0.0.1:%s\n[rules]\nblock = *:25\nblock = 192.0.2.0/24, b.test\n' "$proxy" >"$work/blocks"
+environment="$kept SOCKSIFY_CONF=$work/blocks"
+under connect 192.0.2.1:80
+said "a rule of the file is named" 1 "192.0.2.1:80 refused: rule at $work/blocks:4\$"
+under connect 127.0.0.1:25
+said "another is" 1 "127.0.0.1:25 refused: rule at $work/blocks:3\$"
+environment="$kept SOCKSIFY_CONF=$work/blocks SOCKSIFY_BLOCK=192.0.2.1"
+under connect 192.0.2.1:80
+said "a list is named" 1 '192.0.2.1:80 refused: rule of SOCKSIFY_BLOCK$'
+environment="$kept SOCKSIFY_CONF=$work/blocks SOCKSIFY_LOG=info"
+# shellcheck disable=SC2086
+env $environment "LD_PRELOAD=$OBJECT" python3 -c 'import socket
+try:
+    socket.getaddrinfo("b.test", 80)
+except socket.gaierror:
+    pass' 2>"$err"
+said "the rule about a name is named" 1 "b.test: rule at $work/blocks:4\$"
+
 # Two proxies: what a rule sends to the one with a name goes there alone, with its credentials.
 main_log=$proxy_log
 main=$proxy

@@ -26,6 +26,8 @@ static void read_keyword(struct conf_reader *r, const struct conf_keyword *k, co
 {
     bool credential = k->slot == SLOT_USER || k->slot == SLOT_PASSWORD;
     bool rule = r->here.line && k->flags & KEY_LIST;
+    size_t rules = r->c->rules.count;
+    char why[CONF_MESSAGE_SIZE];
     int error;
 
     if ((r->filled[k->slot].name && !rule) || (credential && r->foreign && r->filled == r->first))
@@ -34,6 +36,10 @@ static void read_keyword(struct conf_reader *r, const struct conf_keyword *k, co
     error = k->parse(r, value);
     if (error == -ENOENT)
         return;
+    if (k->flags & KEY_LIST) {
+        conf_tell_rule(r, &r->here, why);
+        rules_explain(&r->c->rules, rules, why);
+    }
     /* Rules of the file are any number, in their order. */
     if (!rule)
         r->filled[k->slot] = r->here;
@@ -249,11 +255,11 @@ static void measure(const struct conf_source *source, size_t *items, size_t *tex
         if (!value)
             continue;
         *items += rules_count(value);
-        *text += strlen(value) + 1;
+        *text += strlen(value) + 1 + conf_tell_size(NULL, NULL);
     }
     if (source->file && !source->file_error) {
         *items += rules_count(source->text);
-        *text += strlen(source->text) + 1;
+        *text += strlen(source->text) + 1 + conf_tell_size(source->file, source->text);
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ITEM_SHOWN_MAX = 64, FILE_SHOWN_MAX = 200 };
+enum { ITEM_SHOWN_MAX = 64, FILE_SHOWN_MAX = 200, TELL_SIZE = 40 };
 
 static size_t add_text(char *buf, size_t used, const char *text, size_t len)
 {
@@ -32,17 +32,33 @@ static size_t add_number(char *buf, size_t used, unsigned value)
     return add_text(buf, used, digits + n, sizeof digits - n);
 }
 
-/* `FILE: ` or `FILE:LINE: `; of a long path the end. */
-static size_t add_file(char *buf, const char *file, unsigned line)
+/* `FILE` or `FILE:LINE`; of a long path the end. */
+static size_t add_file(char *buf, size_t used, const char *file, unsigned line)
 {
-    size_t len = strlen(file), used;
+    size_t len = strlen(file);
 
-    used = add_string(buf, 0, len > FILE_SHOWN_MAX ? file + len - FILE_SHOWN_MAX : file);
-    if (line) {
-        used = add_string(buf, used, ":");
-        used = add_number(buf, used, line);
-    }
-    return add_string(buf, used, ": ");
+    used = add_string(buf, used, len > FILE_SHOWN_MAX ? file + len - FILE_SHOWN_MAX : file);
+    if (!line)
+        return used;
+    used = add_string(buf, used, ":");
+    return add_number(buf, used, line);
+}
+
+void conf_tell_rule(const struct conf_reader *r, const struct conf_place *place, char *buf)
+{
+    if (place->line)
+        add_file(buf, add_string(buf, 0, "rule at "), r->source->file, place->line);
+    else
+        add_string(buf, add_string(buf, 0, "rule of "), place->name);
+}
+
+size_t conf_tell_size(const char *file, const char *text)
+{
+    size_t lines = 1;
+
+    for (; text && *text; text++)
+        lines += *text == '\n';
+    return lines * (TELL_SIZE + (file ? strnlen(file, FILE_SHOWN_MAX) : 0));
 }
 
 void conf_fault(struct conf_reader *r, const struct conf_place *place)
@@ -53,7 +69,7 @@ void conf_fault(struct conf_reader *r, const struct conf_place *place)
     if (buf[0])
         return;
     if (place->line)
-        used = add_file(buf, r->source->file, place->line);
+        used = add_string(buf, add_file(buf, 0, r->source->file, place->line), ": ");
     if (place->name[0]) {
         used = add_string(buf, used, place->name);
         used = add_string(buf, used, ": ");
@@ -71,5 +87,5 @@ void conf_fault_whole(struct conf_reader *r, const char *file)
     char *buf = r->c->message;
 
     if (!buf[0])
-        add_string(buf, file ? add_file(buf, file, 0) : 0, r->fault);
+        add_string(buf, file ? add_string(buf, add_file(buf, 0, file, 0), ": ") : 0, r->fault);
 }

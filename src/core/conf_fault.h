@@ -12,6 +12,13 @@
  * place: where the fault is; of a line that could not be read the name is empty. */
 void conf_fault(struct conf_reader *r, const struct conf_place *place);
 
+/* Write where a rule stands, for the log: `rule of VARIABLE` or `rule at FILE:LINE`, in CONF_MESSAGE_SIZE bytes. */
+void conf_tell_rule(const struct conf_reader *r, const struct conf_place *place, char *buf);
+
+/* The room that the above may take for the rules of a file, or of one variable when both are NULL, an upper bound.
+ * file: its name; text: what is in it. */
+size_t conf_tell_size(const char *file, const char *text);
+
 /* Write `FILE: fault`, or the fault alone.  file: NULL without a file. */
 void conf_fault_whole(struct conf_reader *r, const char *file);
 

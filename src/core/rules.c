@@ -9,6 +9,8 @@
 
 enum { PORT_MAX = 65535, MAPPED_BITS = 96 };
 
+const char rules_local_scope[] = "multicast, broadcast or link-local address";
+
 static const char separators[] = ", \t\r\n";
 
 /* Cut the port or range off an item's end; *host_len is what stays. */
@@ -256,13 +258,13 @@ static enum rules_verdict judge(const struct rules *r, const struct addr *target
 {
     const struct rule *rule = find(r, target);
 
-    *why = "rule";
+    *why = rule && rule->why ? rule->why : "rule";
     if (rule)
         return rule->verdict;
     *why = "loopback";
     if (r->loopback && addr_is_loopback(target) && target->port != 53)
         return RULES_DIRECT;
-    *why = "multicast, broadcast or link-local address";
+    *why = rules_local_scope;
     if (addr_is_local_scope(target))
         return RULES_BLOCK;
     *why = "default";
@@ -298,6 +300,19 @@ void rules_send(struct rules *r, size_t first, unsigned proxy)
 {
     for (size_t i = first; i < r->count; i++)
         r->rule[i].proxy = (uint8_t)proxy;
+}
+
+void rules_explain(struct rules *r, size_t first, const char *why)
+{
+    size_t size = strlen(why) + 1;
+    char *to = r->text + r->text_used;
+
+    if (first == r->count || size > r->text_size - r->text_used)
+        return;
+    memcpy(to, why, size);
+    r->text_used += size;
+    for (size_t i = first; i < r->count; i++)
+        r->rule[i].why = to;
 }
 
 int rules_add_no_proxy(struct rules *r, const char *list)

@@ -31,13 +31,14 @@ struct rule {
     uint16_t port_low, port_high;   /* inclusive, host order; 0 and 65535 for any */
     uint8_t ip[16];           /* network order, bits beyond prefix zero */
     uint8_t proxy;            /* which one, when verdict is RULES_PROXY */
+    const char *why;          /* for the log: where it stands; NULL: nobody said */
     const char *name;         /* lower case, without leading dot, NUL-terminated; points into the set's text */
 };
 
 struct rules {
     struct rule *rule;        /* the first match decides */
     size_t count, capacity;
-    char *text;               /* names, in the caller's memory */
+    char *text;               /* names, and where rules stand, in the caller's memory */
     size_t text_used, text_size;
     bool loopback;            /* the built-in last rule: loopback is direct, except for port 53 */
 };
@@ -59,6 +60,11 @@ int rules_add(struct rules *r, const char *list, enum rules_verdict verdict, con
 /* Have the rules from number first on send to another proxy than the first, 0. */
 void rules_send(struct rules *r, size_t first, unsigned proxy);
 
+/* Have rules_judge() say why for the rules from number first on.
+ * why: NUL-terminated, copied into the set's text, for which strlen(why) + 1 bytes more are to be there; else it stays
+ * "rule".  Only for one thread, before the set is shared. */
+void rules_explain(struct rules *r, size_t first, const char *why);
+
 /* Append the items of a NO_PROXY list as direct: as rules_add(), but `example.org` and `.example.org` both mean the
  * domain with all below it, and items that are none of ours are skipped, since this list belongs to other programs.
  * Returns 0 or -ENOSPC. */
@@ -66,9 +72,12 @@ int rules_add_no_proxy(struct rules *r, const char *list);
 
 /* Decide.  target: an address or a name.  The order: the rules as they were added; then, when r->loopback, loopback is
  * direct unless its port is 53 (a local resolver would leak names); then multicast, broadcast and link-local are
- * blocked; then proxy.  *why (may be NULL): a constant phrase for the log such as "rule", "loopback", "multicast,
- * broadcast or link-local address", "default". */
+ * blocked; then proxy.  *why (may be NULL): a phrase for the log that lives as long as the set: that of
+ * rules_explain(), "rule", "loopback", rules_local_scope, "default". */
 enum rules_verdict rules_judge(const struct rules *r, const struct addr *target, const char **why);
+
+/* "multicast, broadcast or link-local address": blocked, though no rule says so. */
+extern const char rules_local_scope[];
 
 /* Which proxy a target goes to for which rules_judge() says RULES_PROXY: the number of rules_send(), else 0. */
 unsigned rules_proxy(const struct rules *r, const struct addr *target);

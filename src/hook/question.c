@@ -45,7 +45,7 @@ bool question_is_local(const struct addr *a)
 
 bool question_is_near(const struct route *r)
 {
-    return r->error == -EACCES && strcmp(r->why, "rule") != 0 && is_resolver(&r->target);
+    return r->error == -EACCES && r->why == rules_local_scope && is_resolver(&r->target);
 }
 
 /* There is somebody to ask through the proxy in the place of this resolver, or it itself. */
