@@ -63,6 +63,18 @@ launcher 0 "a command" -x socks5://h --check sh -c 'exit 3'
 tells "a command" '^sh would use the proxy$'
 launcher 127 "no command" -x socks5://h --check ./no-such-command
 
+# A static program, which traps at once; what lets it run may stand in the file as well.
+echo 'void _start(void); void _start(void) { __builtin_trap(); }' >"$work/start.c"
+${CC:-cc} -nostdlib -O1 -fno-stack-protector -static "$work/start.c" -o "$work/static" || bad "cannot make a static program"
+printf 'proxy = socks5://h\nbypass = allow\n' >"$work/allow"
+launcher 126 "static" -x socks5://h --check "$work/static"
+grep -q 'is statically linked; SOCKSIFY_BYPASS=allow runs it' "$err" && ok "static: why" || bad "static: $(cat "$err")"
+launcher 0 "static, allowed by the file" -c "$work/allow" --check "$work/static"
+tells "static, allowed by the file" '/static would run without the proxy: it is statically linked, and bypass=allow lets it$'
+launcher 126 "static, run" -x socks5://h "$work/static"
+timeout -k 1 "$patience" "$SOCKSIFY" -c "$work/allow" "$work/static" >"$out" 2>"$err" </dev/null
+[ $? -gt 128 ] && ok "static, allowed by the file, run" || bad "static, allowed by the file, run: $(cat "$err")"
+
 printf 'geheim\n' >"$work/password"
 chmod 600 "$work/password"
 printf 'bind-ports = 21, 8000-8010\n[rules]\nproxy = 127.0.0.0/8\nblock = *:25\nvia work = .a\n[proxy work]\nproxy = socks5://u:geheim@w\n' \

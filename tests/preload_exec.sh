@@ -252,7 +252,7 @@ END
     carried 5 java -XX:TieredStopAtLevel=1 Start.java
 fi
 
-# The helper says the same before anything runs.
+# The helper says the same before anything runs, the good to standard output.
 # checked STATUS PHRASE COMMAND ...
 checked()
 {
@@ -262,17 +262,20 @@ checked()
     "$helper" check "$OBJECT" "$@" >out 2>err
     status=$?
     [ $status = "$expected" ] || fault "check $*: $status: $(cat err)"
+    if [ "$status" = 0 ]; then
+        [ ! -s err ] && grep -q "^$1 would $phrase" out || fault "check $*: $(cat out err)"
+        return
+    fi
     [ ! -s out ] || fault "check $*: output: $(cat out)"
-    [ -z "$phrase" ] && [ ! -s err ] && return
     [ "$(wc -l <err)" = 1 ] && grep -q "^socksify: .*$phrase" err || fault "check $*: no '$phrase' in: $(cat err)"
 }
-checked 0 '' probe
-checked 0 '' "$work/script-env"
+checked 0 'use the proxy$' probe
+checked 0 'use the proxy$' "$work/script-env"
 checked 126 'statically linked' static
 checked 126 'static-pie, which it runs, is statically' "$work/script-env-static-pie"
 checked 126 'Permission denied' "$work/plain"
 checked 127 'not found' "$work/missing"
 checked 127 'not found' "no such"
-SOCKSIFY_BYPASS=allow checked 0 '' static
+SOCKSIFY_BYPASS=allow checked 0 'run without the proxy: it is statically linked' static
 checked 125 'no command'
 finish

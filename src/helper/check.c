@@ -11,7 +11,6 @@
 
 #include "../io/objects.h"
 #include "../io/program_elf.h"
-#include "../io/real.h"
 
 enum { EXIT_OWN = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, PATH_SIZE = 4096 };
 
@@ -60,25 +59,24 @@ static void judge(const char *path, char *const argv[], size_t count, struct pro
     program_judge(&query, out);
 }
 
-int check_command(char **arguments, const char **object)
+int check_command(char **arguments, bool allow, struct check_result *out)
 {
-    const char *bypass = getenv("SOCKSIFY_BYPASS");
     struct program_finding finding;
     char path[PATH_SIZE];
     int r;
 
-    *object = NULL;
+    *out = (struct check_result){ NULL, NULL };
     if (!arguments[0] || !arguments[1])
         return say(EXIT_OWN, "no command to check");
-    real_init();
     r = program_find(arguments[1], getenv("PATH"), path, sizeof path);
     if (r == -EACCES)
         return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[1], strerror(EACCES));
     if (r != 0)
         return say(EXIT_NOT_FOUND, "%s: command not found", arguments[1]);
     judge(path, arguments + 1, find_objects(arguments[0]), &finding);
-    *object = finding.object ? finding.object->path : NULL;
-    if (bypass && strcmp(bypass, "allow") == 0)
+    out->object = finding.object ? finding.object->path : NULL;
+    if (!program_bypasses(finding.reason))
         return 0;
-    return program_bypasses(finding.reason) ? refuse(path, &finding) : 0;
+    out->phrase = program_phrase(finding.reason);
+    return allow ? 0 : refuse(path, &finding);
 }

@@ -98,23 +98,34 @@ static int show(char **arguments)
     return status;
 }
 
+/* The file may allow what goes past the proxy; nothing else of the configuration matters here. */
 static int check(char **arguments)
 {
-    const char *object;
+    struct check_result result;
+    int status;
 
-    return check_command(arguments, &object);
+    real_init();
+    conf_load(&conf, getenv);
+    status = check_command(arguments, conf.bypass == CONF_BYPASS_ALLOW, &result);
+    if (status)
+        return status;
+    if (result.phrase)
+        printf("%s would run without the proxy: it %s, and bypass=allow lets it\n", arguments[1], result.phrase);
+    else
+        printf("%s would use the proxy\n", arguments[1]);
+    return 0;
 }
 
 /* The launcher reads what to preload. */
 static int check_launch(char **arguments)
 {
-    const char *object = NULL;
+    struct check_result result = { NULL, NULL };
     int status = check_conf(arguments);
 
     if (!status)
-        status = check_command(arguments + 1, &object);
-    if (!status && object)
-        puts(object);
+        status = check_command(arguments + 1, conf.bypass == CONF_BYPASS_ALLOW, &result);
+    if (!status && result.object)
+        puts(result.object);
     return status;
 }
 
