@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The shell scripts satisfy shellcheck, the manual pages mandoc, and the tests that doc/SECURITY names are there.
+# The shell scripts satisfy shellcheck, the manual pages mandoc and what the object has of them, and the tests that doc/SECURITY names are there.
 . "${srcdir:-.}/guard.sh"
 
 need_tool shellcheck
@@ -20,9 +20,17 @@ for script in "$top_srcdir"/scripts/* "$top_srcdir"/tests/*.sh "$top_srcdir"/tes
 done
 shellcheck "$top_builddir/scripts/socksify" || fault "shellcheck: scripts/socksify"
 
-for page in "$top_srcdir"/doc/*.[157]; do
-    [ -f "$page" ] || continue
+need_file "$OBJECT"
+for page in "$top_builddir/doc/socksify.1" "$top_builddir/doc/socksify.conf.5" "$top_srcdir/doc/libsocksify.7"; do
+    need_file "$page"
     mandoc -T lint -W warning "$page" || fault "mandoc: $page"
+    case $page in
+    *.7) continue ;;
+    esac
+    # The system's file is where the object looks for it.
+    directory=$(sed -n -e 's|^\.It Pa .*socksify.conf , \(.*\)/socksify.conf$|\1|p' \
+        -e '/directory for configuration files/{n;s/^\.Pa \(.*\) \.$/\1/p;}' "$page")
+    tr '\0' '\n' <"$OBJECT" | grep -aq "${directory:-none}\$" || fault "$page: the object knows nothing of '$directory'"
 done
 
 # Each `FILE` or `FILE: CASE, CASE` between the brackets of doc/SECURITY, one in a line.

@@ -150,7 +150,7 @@ try_failover()
 # The file of the manual page is one.
 try_conf()
 {
-    sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./!p}' "$doc/socksify.conf.5" |
+    sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./!p}' "$doc/socksify.conf.5.in" |
         sed "s,/home/alice,$HOME," >"$work/examples/page.conf"
     echo secret >"$HOME/.config/socksify/password"
     chmod 600 "$HOME/.config/socksify/password"
@@ -172,7 +172,7 @@ start_leak $proxy4 1080 $proxy4 22 192.0.2.10 1080 192.0.2.11 1080 $proxy4 40000
 mark_leak
 transcript "$doc/examples/README"
 transcript "$doc/../README"
-transcript "$doc/socksify.1"
+transcript "$doc/socksify.1.in"
 try_conf
 try_container
 try_failover
