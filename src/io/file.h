@@ -15,6 +15,7 @@ struct file_info {
     uint64_t device;       /* major << 32 | minor */
     uint64_t inode;
     uint64_t size;         /* bytes */
+    int64_t modified_s;    /* time of modification, seconds of CLOCK_REALTIME */
     uint32_t mode;         /* type and permissions, as S_ISREG() and its kin take them */
     uint32_t uid;
     uint32_t links;

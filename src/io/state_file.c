@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "real.h"
 #include "state_path.h"
+#include "state_sweep.h"
 
 enum {
     LAYOUT = 2,                 /* of struct state_image: a change of it needs a new number */
@@ -122,14 +123,18 @@ static int file_adopt(struct state_file *f, const struct state_mark *want, uint3
 {
     struct file_info st;
     int fd = file_open(f->path, FILE_FLAGS, 0);
-    int error = fd < 0 ? fd : file_ask(fd, &st);
+    int error = fd < 0 ? fd : state_use(fd);
 
+    if (!error)
+        error = file_ask(fd, &st);
     if (!error && (st.mode != (S_IFREG | 0600) || st.uid != uid || st.links != 1))
         error = -EPERM;
     if (!error)
         error = image_map(f, fd);
     if (!error)
         error = image_check(f, want, st.size);
+    if (!error)
+        state_note_use(fd, &st);
     if (fd >= 0)
         real_close(fd);
     if (error) {
@@ -193,6 +198,7 @@ static int file_create(struct state_file *f, const struct state_mark *want)
     fd = file_open(fresh, FILE_FLAGS | O_CREAT | O_EXCL, 0600);
     if (fd < 0)
         return fd;
+    state_use(fd);
     error = file_fill(f, fd, want);
     if (!error && rename(fresh, f->path) != 0)
         error = -errno;
@@ -209,8 +215,10 @@ static int file_make(struct state_file *f, const struct state_mark *want, uint32
     int fd = file_open(f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     int error = fd < 0 ? fd : state_flock(fd, clock_ms() + STATE_WAIT_MS);
 
-    if (!error && file_adopt(f, want, uid) != 0)        /* another process may have been faster */
+    if (!error && file_adopt(f, want, uid) != 0) {      /* another process may have been faster */
+        state_sweep(f->directory, fd, f->path, uid);
         error = file_create(f, want);
+    }
     if (fd >= 0)
         real_close(fd);
     return error;
