@@ -61,7 +61,7 @@ rounds()
 
 : >"$work/rows"
 : >"$work/failed"
-[ $# -gt 0 ] || set -- udp
+[ $# -gt 0 ] || set -- rules udp
 for name; do
     # shellcheck source=/dev/null
     . "$srcdir/bench/bench_$name.sh"
