@@ -102,7 +102,40 @@ runs 0 'socksify '"$("$SOCKSIFY" --version | sed 's/^socksify //')" --version
 
 # The command is run as it was given.
 runs 0 '[a b][][*][-x]' -x $url "$(command -v env)" printf '[%s]' 'a b' '' '*' -x
+runs 0 "[a
+b
+
+][\$(x)\`x\`][\\][?\"'][{a,b};&|]" -x $url printf '[%s]' 'a
+b
+
+' '$(x)`x`' '\' "?\"'" '{a,b};&|'
 runs 7 '' -x $url sh -c 'exit 7'
+# shellcheck disable=SC2016
+"$SOCKSIFY" -x $url sh -c 'kill -TERM $$' 2>/dev/null
+status=$?
+[ $status = 143 ] || fault "ended by a signal: exit status $status"
+# Signals are ignored or not as they were, and none is blocked.
+# shellcheck disable=SC2016
+for ignored in '' 'INT QUIT' HUP; do
+    (
+        for signal in $ignored; do
+            trap '' "$signal"
+        done
+        grep '^Sig[BI]' /proc/self/status >bare
+        "$SOCKSIFY" -x $url grep '^Sig[BI]' /proc/self/status >out 2>err
+    )
+    cmp -s bare out || fault "signals, with '$ignored' ignored: $(cat bare out err)"
+done
+# Of all that is started only the command is left: one shell becomes it, and the helper has ended.
+if command -v strace >/dev/null && strace -o /dev/null true 2>err; then
+    strace -f -qq -e trace=execve,exit_group -o trace "$SOCKSIFY" -x $url true 2>err || fault "traced: $(cat err)"
+    [ "$(grep -c 'execve(.* = 0$' trace)" = 3 ] || fault "not launcher, helper and command: $(cat trace)"
+    [ "$(cut -d ' ' -f 1 trace | sort -u | wc -l)" = 2 ] || fault "not two processes: $(cat trace)"
+    [ "$(grep -v 'execve(.* = -1 ' trace | cut -d ' ' -f 1 | uniq | wc -l)" = 3 ] ||
+        fault "the helper was there when the command began: $(cat trace)"
+else
+    echo "not tried: no strace, or it may not trace: $(cat err)" >&2
+fi
 "$SOCKSIFY" -x $url -- -no-such-command >out 2>err
 [ $? = 127 ] && [ "$(wc -l <err)" = 1 ] || fault "not found: $(cat err)"
 "$SOCKSIFY" -x $url ./no-such-command >out 2>err
