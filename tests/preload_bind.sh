@@ -41,6 +41,8 @@ same "each call" bind-calls "$four"
 same "event loops" bind-loops "$four"
 same "threads" bind-threads "$four"
 same "processes" bind-forks "$four"
+same "numbers that are older" bind-numbers "$four"
+same "events that come back" bind-events "$four"
 # Sanitizers have handlers of their own, and deliver signals when they see fit.
 [ -n "${LINKED-}" ] || same "signals and time" bind-signals "$four"
 : >"$proxy_log"
@@ -79,6 +81,11 @@ at_proxy "$proxy" SOCKSIFY_BIND_PORTS=1 SOCKSIFY_BIND=on
 same "SOCKSIFY_BIND=on" bind-order "$four" lftp 2
 asked "SOCKSIFY_BIND=on" 2
 
+# The kernel's word on an address that is not this machine's.
+with --bnd '192.0.2.9:*'
+same "bind to the shown address" bind-shown "$four"
+asked "bind to the shown address" 1
+
 # What the first reply says, and what it may not.
 for bnd in any name other-family name:far.test:*; do
     with --bnd "$bnd"
@@ -107,6 +114,24 @@ EOPNOTSUPP --no-bind 7
 EOPNOTSUPP --no-bind 2byte
 ECONNREFUSED --no-bind eof
 EOPNOTSUPP --bnd 127.0.0.1:0
+END
+with --no-bind 7
+gives "refused, its events" bind-refused-events "$four" <<END
+listen: -1 EOPNOTSUPP
+connect: ok
+connected: OUT
+END
+with
+at_proxy "$proxy" SOCKSIFY_BIND=on
+gives "refused at once" bind-at-once "$four" "$control" <<END
+listen: -1 ECONNREFUSED
+by the other number: -1 ECONNREFUSED
+the first: does not listen
+the other: does not listen
+accept: -1 EINVAL
+the port: the same
+its port, by another socket: -1 EADDRINUSE
+its events: OUT HUP
 END
 start_proxy
 tell "set bnd=127.0.0.1:$proxy" >/dev/null

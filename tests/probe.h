@@ -38,5 +38,6 @@ extern const struct command udp_batch_commands[];
 extern const struct command udp_pass_commands[];
 extern const struct command bind_commands[];
 extern const struct command bind_wait_commands[];
+extern const struct command bind_undo_commands[];
 
 #endif

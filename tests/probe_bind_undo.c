@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+/* probe_bind_undo.c - what a socket is when its request has come to nothing, its other numbers, and shown addresses */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "probe_bind.h"
+#include "probe_text.h"
+
+enum { PATIENCE_MS = 10000, PORT_OF_ROOT = 81, NOBODY = 65534 };
+
+static struct target any_of(const struct target *server)
+{
+    return net_target(server->sa.ss_family == AF_INET6 ? "[::]:0" : "0.0.0.0:0");
+}
+
+static int bound_socket(const struct target *server)
+{
+    struct target any = any_of(server);
+    int fd = net_socket(&any, SOCK_STREAM);
+
+    if (bind(fd, (struct sockaddr *)&any.sa, any.len) != 0)
+        net_die("bind");
+    return fd;
+}
+
+static unsigned port_of(int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    memset(&sa, 0, sizeof sa);
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+        net_die("getsockname");
+    return ntohs(((struct sockaddr_in *)&sa)->sin_port);
+}
+
+static void say_listens(const char *what, int fd)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) != 0)
+        say(what, -1);
+    printf("%s: %s\n", what, value ? "listens" : "does not listen");
+}
+
+static void serve_by(const struct session *s, const char *what, int listener)
+{
+    printf("%s: %s\n", what, bind_call(s, listener, NULL, NULL) ? "came" : "nobody came");
+    say_events("  event", bind_await(listener, PATIENCE_MS));
+    bind_finish("  greeting", accept(listener, NULL, NULL));
+}
+
+/* argv: ADDRESS.  Duplicates that are older than listen(). */
+static int numbers(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bound_socket(&s.server), copy = dup(fd), third = dup(copy);
+
+    say("listen", listen(copy, 4));
+    say_listens("the first", fd);
+    say_listens("the third", third);
+    serve_by(&s, "by the first", fd);
+    serve_by(&s, "by the third", third);
+    close(copy);
+    close(fd);
+    serve_by(&s, "by the third alone", third);
+    say("shutdown", shutdown(third, SHUT_RD));
+    say("accept", accept(third, NULL, NULL));
+    close(third);
+    return 0;
+}
+
+static int watch(int fd, uint32_t events)
+{
+    struct epoll_event e = { .events = events, .data.u64 = 4711 };
+    int set = epoll_create1(0);
+
+    if (set < 0 || epoll_ctl(set, EPOLL_CTL_ADD, fd, &e) != 0)
+        net_die("epoll_ctl");
+    return set;
+}
+
+static void say_watched(const char *what, int set, int timeout)
+{
+    struct epoll_event e = { .data.u64 = 0 };
+    int n = epoll_wait(set, &e, 1, timeout);
+
+    if (n == 1 && e.data.u64 != 4711)
+        printf("not the data\n");
+    say_events(what, n == 1 ? e.events : 0);
+}
+
+/* argv: ADDRESS.  What becomes of the events that a listener never has, when it is none after all. */
+static int events(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    struct epoll_event out = { .events = EPOLLOUT, .data.u64 = 4711 };
+    int fd = bound_socket(&s.server), set = watch(fd, EPOLLIN | EPOLLOUT);
+
+    say("listen", listen(fd, 4));
+    say_watched("as a listener", set, 0);
+    say("connect to nowhere", connect(fd, &nowhere, sizeof nowhere));
+    say_error("connect", net_connect_wait(fd, &s.server));
+    say_watched("connected", set, PATIENCE_MS);
+    close(fd);
+    close(set);
+
+    /* Asked for while it listens. */
+    fd = bind_listener(&s, 0);
+    set = watch(fd, EPOLLIN);
+    say("modify", epoll_ctl(set, EPOLL_CTL_MOD, fd, &out));
+    say_watched("as a listener", set, 0);
+    say("connect to nowhere", connect(fd, &nowhere, sizeof nowhere));
+    say_error("connect", net_connect_wait(fd, &s.server));
+    say_watched("connected", set, PATIENCE_MS);
+    close(fd);
+    close(set);
+    return 0;
+}
+
+/* argv: ADDRESS.  A proxy that refuses: the socket is an ordinary one once more. */
+static int refused(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bound_socket(&s.server), set = watch(fd, EPOLLIN | EPOLLOUT);
+
+    say("listen", listen(fd, 4));
+    say_error("connect", net_connect_wait(fd, &s.server));
+    say_watched("connected", set, PATIENCE_MS);
+    return 0;
+}
+
+/* argv: ADDRESS CONTROL.  A proxy that is gone: the kernel says so at once. */
+static int at_once(char **argv)
+{
+    struct target server = net_target(argv[0]), again = any_of(&server);
+    int fd = bound_socket(&server), copy = dup(fd), set = watch(fd, EPOLLIN | EPOLLOUT);
+    unsigned port = port_of(fd);        /* asked while there is no session, or the request would go out */
+    struct session s = bind_session(argv[0]);
+    char byte;
+
+    net_tell(argv[1], "quit");
+    while (recv(s.fd, &byte, 1, 0) > 0)
+        ;
+    say("listen", listen(fd, 4));
+    say("by the other number", listen(copy, 4));
+    say_listens("the first", fd);
+    say_listens("the other", copy);
+    say("accept", accept(copy, NULL, NULL));
+    printf("the port: %s\n", port_of(fd) == port && port_of(copy) == port ? "the same" : "another");
+    ((struct sockaddr_in *)&again.sa)->sin_port = htons((uint16_t)port);
+    say("its port, by another socket", bind(net_socket(&again, SOCK_STREAM), (struct sockaddr *)&again.sa, again.len));
+    say_watched("its events", set, 0);
+    return 0;
+}
+
+/* argv: ADDRESS.  bind() to the address that the session shows says what the kernel says of the real one. */
+static int shown(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    struct target own = { .len = sizeof own.sa };
+    struct sockaddr_in *ipv4 = (struct sockaddr_in *)&own.sa;
+    int listener = bind_listener(&s, 0), first, second;
+
+    /* From here on the session shows what peers are told. */
+    port_of(listener);
+    memset(&own.sa, 0, sizeof own.sa);
+    if (getsockname(s.fd, (struct sockaddr *)&own.sa, &own.len) != 0)
+        net_die("getsockname");
+    first = net_socket(&own, SOCK_STREAM);
+    second = net_socket(&own, SOCK_STREAM);
+    ipv4->sin_port = 0;
+    say("bind", bind(first, (struct sockaddr *)&own.sa, own.len));
+    ipv4->sin_port = htons((uint16_t)port_of(first));
+    say("to the same port", bind(second, (struct sockaddr *)&own.sa, own.len));
+    if (geteuid() == 0 && setuid(NOBODY) != 0)
+        net_die("setuid");
+    ipv4->sin_port = htons(PORT_OF_ROOT);
+    say("to a port of root", bind(second, (struct sockaddr *)&own.sa, own.len));
+    return 0;
+}
+
+const struct command bind_undo_commands[] = {
+    { "bind-numbers", 1, numbers, "ADDRESS" },
+    { "bind-events", 1, events, "ADDRESS" },
+    { "bind-refused-events", 1, refused, "ADDRESS" },
+    { "bind-at-once", 2, at_once, "ADDRESS CONTROL" },
+    { "bind-shown", 1, shown, "ADDRESS" },
+    { NULL, 0, NULL, NULL },
+};
