@@ -89,6 +89,7 @@ START_TEST(query_any_read_as_listed)
     ck_assert_uint_eq(q.wire_len, queries[_i].wire_len);
     ck_assert_mem_eq(q.wire, queries[_i].bytes + DNS_HEADER_SIZE, q.wire_len);
     ck_assert_int_eq(q.edns, queries[_i].edns);
+    ck_assert_uint_eq(q.edns_size, q.edns ? 4096 : 0);
     if (queries[_i].name)
         ck_assert_str_eq(q.name, queries[_i].name);
 }

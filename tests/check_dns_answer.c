@@ -89,6 +89,51 @@ START_TEST(answer_any_prefix_and_byte_ends)
 }
 END_TEST
 
+enum { LONG = 700, QUESTION_END = 12 + 12 };
+
+/* Behind its question, unless the asker takes so much. */
+static const struct {
+    size_t len;
+    uint16_t edns_size;
+    size_t left;
+} cuts[] = {
+    { 12, 0, 12 }, { 512, 0, 512 }, { 513, 0, QUESTION_END }, { LONG, 511, QUESTION_END }, { LONG, 699, QUESTION_END },
+    { LONG, 700, LONG }, { LONG, 4096, LONG },
+};
+
+START_TEST(answer_is_cut_behind_its_question)
+{
+    static const char head[] = "\x12\x34\x81\x80\0\1\0\2\0\3\0\4" ASKED;
+    struct dns_question q = { .edns_size = cuts[_i].edns_size };
+    uint8_t message[LONG] = { 0 }, before[LONG], *copy;
+    bool cut = cuts[_i].left != cuts[_i].len;
+
+    memcpy(message, head, sizeof head - 1);
+    memcpy(before, message, sizeof message);
+    if (cut) {
+        before[2] |= 2;
+        memset(before + 6, 0, 6);
+    }
+    copy = guard_new(message, cuts[_i].len);
+    ck_assert_uint_eq(dns_answer_cut(copy, cuts[_i].len, &q), cuts[_i].left);
+    ck_assert_mem_eq(copy, before, cuts[_i].left);
+    guard_free(copy, cuts[_i].len);
+}
+END_TEST
+
+/* Of one whose question cannot be told the header is left, which says that there is none. */
+START_TEST(answer_without_a_question_is_cut_to_its_header)
+{
+    static const char odd[][18] = { "\x12\x34\x81\x80\0\1\0\2\0\3\0\4\x40", "\x12\x34\x81\x80\0\2\0\2\0\3\0\4\1a" };
+    struct dns_question q = { .edns_size = 0 };
+    uint8_t message[LONG] = { 0 };
+
+    memcpy(message, odd[_i], sizeof odd[_i]);
+    ck_assert_uint_eq(dns_answer_cut(message, LONG, &q), 12);
+    ck_assert_mem_eq(message, "\x12\x34\x83\x80\0\0\0\0\0\0\0\0", 12);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("dns_answer");
@@ -96,6 +141,8 @@ Suite *make_suite(void)
 
     tcase_add_loop_test(t, answer_addresses_as_listed, 0, COUNT(rows));
     tcase_add_loop_test(t, answer_any_prefix_and_byte_ends, 0, COUNT(rows));
+    tcase_add_loop_test(t, answer_is_cut_behind_its_question, 0, COUNT(cuts));
+    tcase_add_loop_test(t, answer_without_a_question_is_cut_to_its_header, 0, 2);
     suite_add_tcase(s, t);
     return s;
 }

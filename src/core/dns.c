@@ -73,21 +73,30 @@ static bool read_question(struct reader *r, struct dns_question *q)
     return true;
 }
 
+size_t dns_skip_name(const uint8_t *in, size_t len, size_t at)
+{
+    size_t start = at;
+
+    while (at < len && at - start < DNS_NAME_SIZE) {
+        uint8_t label = in[at++];
+
+        if (label == 0)
+            return at;
+        if ((label & POINTER) == POINTER)
+            return at < len && ((label & ~POINTER) << 8 | in[at]) < (int)start ? at + 1 : 0;
+        if (label > LABEL_MAX)
+            return 0;
+        at += label;
+    }
+    return 0;
+}
+
 static bool skip_name(struct reader *r)
 {
-    size_t start = r->at;
+    size_t behind = dns_skip_name(r->in, r->len, r->at);
 
-    while (r->at < r->len) {
-        uint8_t label = r->in[r->at];
-
-        if ((label & POINTER) == POINTER)
-            return r->at + 1 < r->len && ((label & ~POINTER) << 8 | r->in[r->at + 1]) < (int)start && skip(r, 2);
-        if (label > LABEL_MAX || !skip(r, label + 1u) || r->at - start > DNS_NAME_SIZE)
-            return false;
-        if (label == 0)
-            return true;
-    }
-    return false;
+    r->at = behind ? behind : r->at;
+    return behind != 0;
 }
 
 static void read_opt(const uint8_t *name, const uint8_t *fixed, struct dns_question *q)
@@ -97,6 +106,7 @@ static void read_opt(const uint8_t *name, const uint8_t *fixed, struct dns_quest
         return;
     }
     q->edns = true;
+    q->edns_size = bytes_get16(fixed + 2);
     q->edns_flags = bytes_get16(fixed + 6) & EDNS_DO;
     if (fixed[5] != 0 && q->rcode == DNS_NOERROR)
         q->rcode = DNS_BADVERS;
@@ -230,6 +240,14 @@ int dns_read(const uint8_t *in, size_t len, struct dns_question *out)
     return 0;
 }
 
+size_t dns_read_question(const uint8_t *in, size_t len, struct dns_question *out)
+{
+    struct reader r = { in, DNS_HEADER_SIZE, len };
+
+    memset(out, 0, sizeof *out);
+    return len >= DNS_HEADER_SIZE && bytes_get16(in + 4) == 1 && read_question(&r, out) ? r.at : 0;
+}
+
 size_t dns_answer(const struct dns_question *q, enum dns_rcode rcode, const struct addr *record, uint8_t *out)
 {
     uint8_t *body = out + DNS_HEADER_SIZE + q->wire_len, *end = body, *p = out;
@@ -262,76 +280,6 @@ int dns_query(uint16_t id, const char *name, uint16_t type, uint16_t class, uint
         return -EINVAL;
     bytes_put16(bytes_put16(p + len, type), class);
     return (int)(DNS_HEADER_SIZE + len + 4);
-}
-
-static int hex_value(char c)
-{
-    c = text_lower(c);
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Labels stand in the opposite order of the address's bytes. */
-static int reverse_ipv4(const char *name, size_t len, struct addr *out)
-{
-    struct addr a = { .kind = ADDR_IPV4 };
-
-    for (int i = 3; i >= 0; i--) {
-        const char *dot = memchr(name, '.', len);
-        size_t n = i > 0 && dot ? (size_t)(dot - name) : len;
-        uint32_t value;
-
-        if (n > 3 || text_decimal(name, n, 255, &value) < 0 || (i > 0 && !dot))
-            return -EINVAL;
-        a.ip[i] = (uint8_t)value;
-        name += n + (i > 0);
-        len -= n + (i > 0);
-    }
-    *out = a;
-    return 0;
-}
-
-static int reverse_ipv6(const char *name, size_t len, struct addr *out)
-{
-    uint8_t wire[1 + 16 + 2] = { ADDR_IPV6 };
-
-    if (len != 63)
-        return -EINVAL;
-    for (size_t i = 0; i < 32; i++) {
-        int value = hex_value(name[2 * i]);
-
-        if (value < 0 || (i < 31 && name[2 * i + 1] != '.'))
-            return -EINVAL;
-        wire[1 + 15 - i / 2] |= (uint8_t)(i % 2 == 0 ? value : value << 4);
-    }
-    addr_get(wire, sizeof wire, out);       /* also makes IPv4 of the v4-mapped form */
-    return 0;
-}
-
-static bool has_suffix(const char *name, size_t len, const char *suffix, size_t suffix_len)
-{
-    if (len <= suffix_len)
-        return false;
-    for (size_t i = 0; i < suffix_len; i++) {
-        if (text_lower(name[len - suffix_len + i]) != suffix[i])
-            return false;
-    }
-    return true;
-}
-
-int dns_reverse(const char *name, struct addr *out)
-{
-    static const char ipv4[] = ".in-addr.arpa", ipv6[] = ".ip6.arpa";
-    size_t len = strlen(name);
-
-    if (len > 0 && name[len - 1] == '.')
-        len--;
-    if (has_suffix(name, len, ipv4, sizeof ipv4 - 1))
-        return reverse_ipv4(name, len - (sizeof ipv4 - 1), out);
-    if (has_suffix(name, len, ipv6, sizeof ipv6 - 1))
-        return reverse_ipv6(name, len - (sizeof ipv6 - 1), out);
-    return -EINVAL;
 }
 
 enum dns_rcode dns_message_rcode(const uint8_t *message)

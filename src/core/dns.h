@@ -41,6 +41,7 @@ struct dns_question {
     enum dns_rcode rcode;                   /* not DNS_NOERROR: the query has a fault, and this must be the answer */
     bool edns;
     uint16_t edns_flags;                    /* the DO bit as it was asked for */
+    uint16_t edns_size;                     /* the longest answer that the asker takes in one datagram */
     size_t wire_len;                        /* 0 when the query holds no question that can be read */
     uint8_t wire[DNS_QUESTION_SIZE];        /* name, type and class byte for byte: case carries entropy */
     char name[ADDR_NAME_SIZE];              /* the name as text without its last dot; empty for the root, and when a
@@ -51,6 +52,15 @@ struct dns_question {
  * in: len bytes.  Returns 0, also for a query with a fault (see rcode); -EBADMSG when nothing may be answered, since it
  * is shorter than a header or is an answer itself (out untouched). */
 int dns_read(const uint8_t *in, size_t len, struct dns_question *out);
+
+/* Read the one question of a message, be it a query or an answer; of *out id, flags, rcode and EDNS stay 0.
+ * in: len bytes, or the beginning of a longer message.  Returns where what follows the question begins; 0 when there is
+ * no such question (out may have been written to). */
+size_t dns_read_question(const uint8_t *in, size_t len, struct dns_question *out);
+
+/* Returns where what follows the name at in[at] begins, whatever the name is; 0 for what is none: labels that are too
+ * long or end behind len, more than DNS_NAME_SIZE bytes, a pointer that does not lead back. */
+size_t dns_skip_name(const uint8_t *in, size_t len, size_t at);
 
 /* Write the answer to q.
  * rcode: q->rcode goes first when it is not DNS_NOERROR.  record: the one record of the answer, IPv4 for A, IPv6 for

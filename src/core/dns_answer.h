@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* dns_answer.h - reads the addresses out of a DNS answer */
+/* dns_answer.h - reads the addresses out of a DNS answer, or cuts one that is too long for a datagram */
 #ifndef SOCKSIFY_CORE_DNS_ANSWER_H
 #define SOCKSIFY_CORE_DNS_ANSWER_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "dns.h"
 
 /* A position in an answer; a plain value. */
 struct dns_answer_reader {
@@ -25,5 +26,10 @@ int dns_answer_begin(struct dns_answer_reader *r, const uint8_t *message, size_t
 /* The next A or AAAA record, whatever its name: aliases lead there.  Returns 0, or -ENOENT behind the last one that is
  * wholly there (out untouched).  Pure. */
 int dns_answer_next(struct dns_answer_reader *r, struct addr *out);
+
+/* Make an answer that came by TCP one for a datagram: one that is longer than the asker takes is cut behind its
+ * question, with TC set, so that he asks by TCP himself.
+ * message: len bytes, DNS_HEADER_SIZE at least.  q: as dns_read() read it.  Returns the length that is left.  Pure. */
+size_t dns_answer_cut(uint8_t *message, size_t len, const struct dns_question *q);
 
 #endif
