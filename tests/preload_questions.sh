@@ -140,15 +140,16 @@ none" python3 "$work/call.py" text.test other.test
 saw "res_query()" "request CONNECT ipv4 127.0.0.1:53"
 : >"$packets"
 
-# Without UDP such a question fails at once.
+# Without UDP such a question goes by TCP (preload_questions_tcp.sh), and fails at once where nobody listens.
 start_proxy --no-udp 7
-environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_RESOLVER=127.0.0.1"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_RESOLVER=127.0.0.9"
 says "a proxy without UDP" '*status: SERVFAIL*' dig +tries=1 TXT text.test
 says "an address there" '198.1[89].*' dig +short +tries=1 text.test
 quiet "a proxy without UDP"
 
 # TCP goes to a resolver behind the proxy, under the address that was asked.
 : >"$proxy_log"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_RESOLVER=127.0.0.1"
 says "TCP to a resolver" '203.0.113.7' dig +short +tcp +tries=1 +time=2 @192.0.2.53 a.test
 saw "TCP to a resolver" "request CONNECT ipv4 127.0.0.1:53"
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state"

@@ -5,6 +5,22 @@
 . "${srcdir:-.}/real.sh"
 . "${srcdir:-.}/programs.sh"
 
+# `ssh -D` has no UDP: DNS questions to the server that a program chose get its real answers all the same.
+ask_by_tcp()
+{
+    start "$target" dnsmasq dnsmasq -k -C /dev/null -p 53 --no-resolv --no-hosts --no-daemon --user=root \
+        --mx-host=four.example,mail.example,10 --host-record=only.example,192.0.2.77
+    listening "$target" 53 dnsmasq
+    job 'dig without UDP' '10 mail.example.' through dig +short +tries=1 "@$target4" MX four.example
+    job 'dig without UDP, by name' 192.0.2.77 through dig +short +tries=1 @four.example only.example
+    job 'node without UDP' '192.0.2.77 mail.example ENOTFOUND' through node -e '
+const dns = require("dns").promises, own = new dns.Resolver();
+own.setServers([process.argv[1]]);
+Promise.all([own.resolve4("only.example"), own.resolveMx("four.example"),
+    own.resolve4("none.invalid").catch((e) => e.code === "EREFUSED" ? "ENOTFOUND" : e.code)])
+    .then(([[a], [mx], code]) => console.log(a, mx.exchange, code));' "$target4"
+}
+
 network
 start_targets
 start_leak $proxy4 1082 $proxy4 2222 127.0.0.1 1083
@@ -30,5 +46,6 @@ if have ssh sshd ssh-keygen; then
 import errno, socket
 print(errno.errorcode[socket.socket().connect_ex(("four.example", 9))])')"
     no_leak 'ssh -D: refused'
+    ! have dig node dnsmasq || ask_by_tcp
 fi
 finish

@@ -116,12 +116,24 @@ static void prefer_ipv6(int fd, struct addr *proxy)
     }
 }
 
-int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps)
+/* Answers to questions that go by TCP are sent by the socket to itself, which must stay on this machine. */
+static int judge_stream(int fd, bool *sleeps)
+{
+    static const struct addr here = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 } };
+
+    if (!atomic_load_explicit(&process.assoc.refused, memory_order_relaxed))
+        return 0;
+    *sleeps = false;
+    return stray_socket(fd, &here, false);
+}
+
+int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
 {
     const struct conf *c = &process.conf;
     const struct conf_proxy *p = &c->proxies[0];
     const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
-    struct assoc_request q = { .fd = fd, .options = &options, .limits = { c->step_ms, c->step_ms } };
+    struct assoc_request q = { .fd = fd, .options = &options, .limits = { c->step_ms, c->step_ms },
+                               .asks = asks };
     struct addr proxy;
     int error = process_proxy(0, domain, &proxy);
 
@@ -134,6 +146,8 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps)
         log_once(LOG_FAMILY, "the proxy's name cannot be resolved");
     if (!error && process_is_guest())
         error = -EACCES;
+    if (!error && asks)
+        error = judge_stream(fd, &sleeps);
     if (error)
         return error;
     q.proxy = &proxy;

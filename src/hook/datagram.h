@@ -59,9 +59,10 @@ void datagram_adopt_inherited(void);
 /* The number is another socket's than it was: what the table says of it is over. */
 void datagram_forget(int fd);
 
-/* See to it that the association stands.  sleeps: until it is over; a cancellation point then.
+/* See to it that the association stands.  sleeps: until it is over; a cancellation point then.  asks: for a DNS
+ * question, for which nobody sleeps where it goes by TCP.
  * Returns as assoc_ready() or assoc_ready_wait(). */
-int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps);
+int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks);
 
 /* ---- while an association is being made (datagram_queue.c) */
 

@@ -16,6 +16,7 @@
 enum {
     PIECES = 64,                /* of the program's; more go through a copy */
     PIECES_MAX = 1024,          /* UIO_MAXIOV */
+    PORT_DOMAIN = 53,
     PAYLOAD_MAX = 65536,        /* more than any datagram holds */
     LEVEL_UDP = 17, MESSAGE_SEGMENT = 103,
     TRIES = 3                   /* the control connection may end while it is looked at */
@@ -44,31 +45,38 @@ static int failure(int fd, struct assoc *a)
     return error;
 }
 
-/* The association of a socket, standing.  flags: of the call.  Returns 0; DATAGRAM_QUEUED while it is being made and
- * the call must not sleep; DATAGRAM_NOT_OURS without a peer, or a negative errno. */
-static int prepare(int fd, int flags, bool to_peer, struct assoc **a, struct assoc_facts *f)
+/* The association of a socket, standing.  flags: of the call; to: NULL for the peer.  Returns 0; DATAGRAM_QUEUED while
+ * it is being made and the call must not sleep, and for a question that goes by TCP; DATAGRAM_NOT_OURS without a peer;
+ * or a negative errno. */
+static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc **a, struct assoc_facts *f)
 {
     for (int i = 0; i < TRIES; i++) {
         int error = datagram_attach(fd, a);
+        bool asks;
 
         if (!error && assoc_look(&process.assoc, *a, fd, clock_ms()) == -ESTALE) {
             datagram_forget(fd);
-            if (to_peer)
+            if (!to)
                 return DATAGRAM_NOT_OURS;
             continue;
         }
         if (error)
             return error;
-        if (!assoc_facts(*a, to_peer, f))
+        if (!assoc_facts(*a, !to, f))
             return -EAGAIN;
-        if (to_peer && !f->peer.len)
+        if (!to && !f->peer.len)
             return DATAGRAM_NOT_OURS;
         if (HOOK_LIKELY(f->relay.len && f->alive))
             return 0;
+        asks = to ? to->shown.port == PORT_DOMAIN : atomic_load_explicit(&(*a)->asks, memory_order_relaxed);
         error = failure(fd, *a);
         /* A socket that may be bound to a device sends only where the relay is known. */
         if (!error)
-            error = datagram_ready(fd, *a, (int)f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags));
+            error = datagram_ready(fd, *a, (int)f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags), asks);
+        /* That there is no UDP was found out just now: it goes by TCP. */
+        if (error == -EACCES && asks && atomic_load_explicit(&process.assoc.refused, memory_order_relaxed) &&
+            i + 1 < TRIES)
+            continue;
         if (error == -EINPROGRESS)
             return DATAGRAM_QUEUED;
         if (error) {
@@ -205,7 +213,7 @@ OWN_FRAME bool datagram_carry(int fd, const struct msghdr *m, int flags, const s
         way = memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov) ? 0 : -EFAULT;
     do {
         if (way >= 0)
-            way = prepare(fd, flags, !to, &a, &f);
+            way = prepare(fd, flags, to, &a, &f);
         if (way == DATAGRAM_NOT_OURS)
             return false;
         *result = way < 0 ? way : send_or_queue(fd, a, m, flags, to, way, &f);

@@ -213,7 +213,7 @@ static int see_to(int fd, const struct msghdr *m, int flags, bool in_vain, struc
     case ANSWER_REAL:
         return ask_directly(fd, flags, q);
     case ANSWER_FORWARD:
-        if (!in_vain && !atomic_load_explicit(&process.assoc.refused, memory_order_relaxed))
+        if (!in_vain)
             return GO_ON;
         answer_failure(&q->answer, DNS_SERVFAIL);
         return tell(fd, q);

@@ -112,6 +112,7 @@ struct assoc_request {
     const struct addr *proxy;           /* an address */
     const struct socks5_options *options;
     struct tunnel_limits limits;
+    bool asks;                          /* for a DNS question, which goes by TCP (RFC 7766) where there is no UDP */
 };
 
 /* The place of a handle, or NULL when it is none (any more). */
@@ -146,8 +147,9 @@ bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out);
 
 /* See to it that the association stands; it is begun when it does not, and brought on as far as that goes without
  * sleeping.  It goes on beside the program: whoever waits or touches the socket brings it on.
- * Returns 0; -EINPROGRESS while it lasts; -EACCES when the proxy has no UDP (this is remembered); -EAFNOSUPPORT when
- * the socket cannot reach the relay; -EDEADLK; the errors of a handshake and of connect(). */
+ * Returns 0; -EINPROGRESS while it lasts; -EACCES when the proxy has no UDP (this is remembered), but once that is
+ * known it is -EINPROGRESS for a question, and assoc_queue() takes it; -EAFNOSUPPORT when the socket cannot reach the
+ * relay; -EDEADLK; the errors of a handshake and of connect(). */
 int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
 /* The same, asleep until it is over, or until the time of clock_ms() that limit is (-EAGAIN then).  Returns -EINTR
@@ -268,6 +270,9 @@ int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const str
 
 /* What an error of the handshake means for the program; said. */
 int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error);
+
+/* Say that datagrams are refused. */
+void assoc_control_refuse(const struct addr *proxy);
 
 /* The relay that the handshake has brought, in the form of the socket, which is opened to it.  Returns 0 or -errno. */
 int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay);

@@ -45,18 +45,27 @@ OWN_FRAME static int bind_as(int control, int domain, int fd)
     return real.syscall(SYS_bind, (long)control, &sa, (long)len) == 0 ? 0 : -errno;
 }
 
+OWN_FRAME void assoc_control_refuse(const struct addr *proxy)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    addr_format(proxy, text, sizeof text);
+    log_once(LOG_UDP, "UDP is not offered by the proxy %s: datagrams are refused", text);
+}
+
 int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error)
 {
     bool without = socks5_rep(&m->machine) == 7 || (socks5_cause(&m->machine) == SOCKS5_CAUSE_EOF &&
                                                     socks5_stage(&m->machine) == SOCKS5_STAGE_REPLY);
     char text[ADDR_TEXT_SIZE];
 
-    addr_format(&m->proxy, text, sizeof text);
     if (!without) {
+        addr_format(&m->proxy, text, sizeof text);
         log_once(LOG_UDP, "UDP through %s failed: %s (%s)", text, report_explain(&m->machine, error), errname(error));
         return error;
     }
-    log_once(LOG_UDP, "UDP is not offered by the proxy %s: datagrams are refused", text);
+    if (m->count ? !assoc_stream_takes(m) : !m->asks)
+        assoc_control_refuse(&m->proxy);
     atomic_store(&t->refused, true);
     return -EACCES;
 }
@@ -103,7 +112,10 @@ OWN_FRAME static void prepare(struct assoc_making *m, int control, const struct 
     int patience = (int)m->limits.step_ms + LATE_MS;
 
     real.setsockopt(control, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
-    socks5_init(&m->machine, options, SOCKS5_ASSOCIATE, m->proxy.kind == ADDR_IPV6 ? &any_ipv6 : &any_ipv4);
+    if (m->stream)
+        socks5_init(&m->machine, options, SOCKS5_CONNECT, &m->server);
+    else
+        socks5_init(&m->machine, options, SOCKS5_ASSOCIATE, m->proxy.kind == ADDR_IPV6 ? &any_ipv6 : &any_ipv4);
 }
 
 int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const struct socks5_options *options)
@@ -125,7 +137,9 @@ int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const str
     if (!error)
         error = tunnel_dial(control, domain, &m->proxy, true);
     m->connecting = true;
-    return error && error != -EINPROGRESS ? assoc_control_failed(t, m, error) : 0;
+    if (!error || error == -EINPROGRESS)
+        return 0;
+    return m->stream ? error : assoc_control_failed(t, m, error);
 }
 
 int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay)

@@ -77,7 +77,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     atomic_fetch_add(&a->unsent, m->count);
     if (!error && !assoc_facts(a, true, &f))
         error = -EDEADLK;
-    if (error) {
+    if (error || m->stream) {
         atomic_store(&a->more, false);
         assoc_control_close(t, a, false);
     } else {
@@ -117,7 +117,7 @@ void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)
     let_go(t, m);
 }
 
-static void limit(struct assoc_table *t, struct assoc_making *m, uint32_t ms)
+void assoc_making_limit(struct assoc_table *t, struct assoc_making *m, uint32_t ms)
 {
     int64_t next = atomic_load_explicit(&t->next_deadline, memory_order_relaxed);
 
@@ -140,8 +140,14 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     m->a = a;
     m->proxy = *q->proxy;
     m->limits = q->limits;
+    m->options = *q->options;
     m->socket = assoc_number_high(q->fd);
-    error = m->socket < 0 ? m->socket : assoc_control_begin(t, m, q->options);
+    error = m->socket < 0 ? m->socket : 0;
+    m->asks = q->asks;
+    if (!error && q->asks && atomic_load(&t->refused))
+        assoc_stream_begin(t, m);
+    else if (!error)
+        error = assoc_control_begin(t, m, q->options);
     if (error) {
         assoc_control_close(t, a, false);
         let_go(t, m);
@@ -152,7 +158,7 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     atomic_store_explicit(&a->making, m, memory_order_release);
     atomic_fetch_add(&t->made_now, 1);
     m->step = UINT8_MAX;
-    limit(t, m, m->limits.step_ms);
+    assoc_making_limit(t, m, m->limits.step_ms);
     *made = m;
     return 0;
 }
@@ -186,12 +192,12 @@ static int patience(struct assoc_table *t, struct assoc_making *m)
     uint32_t ms = m->connecting ? m->limits.step_ms : tunnel_patience(&m->machine, &m->limits, &step);
 
     if (step != m->step)
-        limit(t, m, ms);
+        assoc_making_limit(t, m, ms);
     m->step = step;
     return clock_ms() < m->deadline ? -EAGAIN : tunnel_timeout(&m->machine);
 }
 
-OWN_FRAME static int shake_hands(struct assoc_table *t, struct assoc_making *m)
+OWN_FRAME int assoc_making_handshake(struct assoc_table *t, struct assoc_making *m)
 {
     int control = atomic_load(&m->a->control), error = 0;
 
@@ -202,29 +208,50 @@ OWN_FRAME static int shake_hands(struct assoc_table *t, struct assoc_making *m)
         error = connected(m, control);
     if (!error)
         error = tunnel_step(control, &m->machine);
-    if (error == -EAGAIN)
-        error = patience(t, m);
+    return error == -EAGAIN ? patience(t, m) : error;
+}
+
+static int find_relay(struct assoc_table *t, struct assoc_making *m)
+{
+    int error = assoc_making_handshake(t, m);
+
     if (error)
         return error == -EAGAIN ? error : assoc_control_failed(t, m, error);
     error = assoc_control_relay(m, &m->relay);
     if (!error)
-        limit(t, m, m->limits.step_ms);
+        assoc_making_limit(t, m, m->limits.step_ms);
+    return error;
+}
+
+short assoc_making_events(const struct assoc_making *m)
+{
+    if (m->relay.len || atomic_load(&m->a->control) < 0)
+        return 0;
+    return m->connecting ? POLLOUT : m->talks ? assoc_stream_events(m) : tunnel_events(&m->machine);
+}
+
+static int associate(struct assoc_table *t, struct assoc_making *m)
+{
+    int error = m->relay.len ? 0 : find_relay(t, m);
+
+    /* Before it is published: nobody overtakes what is queued. */
+    if (!error && assoc_queue_flush(m) != 0 && clock_ms() < m->deadline)
+        error = -EAGAIN;
+    if (error == -EACCES && atomic_load(&t->refused) && assoc_stream_takes(m))
+        assoc_stream_begin(t, m);
     return error;
 }
 
 int assoc_making_step(struct assoc_table *t, struct assoc_making *m)
 {
-    int error = m->relay.len ? 0 : shake_hands(t, m);
+    int error = m->stream ? 0 : associate(t, m);
 
-    /* Before it is published: nobody overtakes what is queued. */
-    if (!error && assoc_queue_flush(m) != 0 && clock_ms() < m->deadline)
-        error = -EAGAIN;
+    if (m->stream)
+        error = assoc_stream_step(t, m);
     if (error != -EAGAIN)
         end(t, m, error);
-    else if (m->relay.len)
-        assoc_watch_update(t, m, 0, true);
     else
-        assoc_watch_update(t, m, m->connecting ? POLLOUT : tunnel_events(&m->machine), false);
+        assoc_watch_update(t, m, assoc_making_events(m), m->relay.len != 0);
     return error;
 }
 
@@ -235,8 +262,10 @@ int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_reque
     struct lock_hold hold;
     int error = 0;
 
-    if (atomic_load(&t->refused))
+    if (atomic_load(&t->refused) && !q->asks) {
+        assoc_control_refuse(q->proxy);
         return -EACCES;
+    }
     if (lock_take(&t->lock, t->space, &hold) != 0)
         return -EAGAIN;
     assoc_control_tidy(t, clock_ms());

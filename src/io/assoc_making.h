@@ -7,6 +7,9 @@
 #ifndef SOCKSIFY_IO_ASSOC_MAKING_H
 #define SOCKSIFY_IO_ASSOC_MAKING_H
 
+#include <poll.h>
+
+#include "../core/dns.h"
 #include "assoc.h"
 
 enum { QUEUE_DATAGRAMS = 64, QUEUE_BYTES = 256 * 1024 };
@@ -31,11 +34,23 @@ struct assoc_making {
     struct addr proxy;
     struct tunnel_limits limits;
     struct socks5 machine;
+    struct socks5_options options;      /* its user and password live as long as the configuration */
+    bool asks;                          /* begun for a DNS question */
+    bool stream;                        /* the proxy has no UDP: the queue holds questions, which go by TCP */
+    bool talks;                         /* of a stream: its connection stands */
+    bool progress;                      /* of a stream: the server has answered on it */
+    unsigned sent;                      /* of the queue: the questions that are out, and not answered yet */
+    uint32_t out;                       /* bytes of the next one that are out, with its prefix */
+    uint32_t got;                       /* bytes of the next answer, with its prefix */
+    uint8_t prefix[2];
+    struct addr server;                 /* whom the connection is for, as the proxy is told it */
     struct assoc_address relay;         /* known once the handshake is over: the queue is on its way */
     unsigned count;
     uint32_t used;                      /* bytes of room[] */
     struct assoc_queued queued[QUEUE_DATAGRAMS];
     _Alignas(8) uint8_t room[QUEUE_BYTES];
+    struct dns_question question;       /* of a stream: the one that is being answered */
+    uint8_t answer[UINT16_MAX];
 };
 
 /* Memory for one, or NULL. */
@@ -53,6 +68,40 @@ void assoc_making_leave(struct assoc_table *t, struct assoc_making *m);
 
 /* The one of a place, or NULL. */
 struct assoc_making *assoc_making_of(const struct assoc *a);
+
+/* Bring on the handshake of the control connection.  Returns 0, -EAGAIN while it lasts, or its error. */
+int assoc_making_handshake(struct assoc_table *t, struct assoc_making *m);
+
+/* A step begins that has so long. */
+void assoc_making_limit(struct assoc_table *t, struct assoc_making *m, uint32_t ms);
+
+/* What it waits for, as poll() events of the control connection; 0: for nothing there. */
+short assoc_making_events(const struct assoc_making *m);
+
+/* True if all that is queued, and something is, are DNS questions. */
+bool assoc_stream_takes(const struct assoc_making *m);
+
+/* From now on the queue goes by TCP. */
+void assoc_stream_begin(struct assoc_table *t, struct assoc_making *m);
+
+/* Bring it on.  Returns -EAGAIN while there are questions, else 0: all are answered, with SERVFAIL at worst. */
+int assoc_stream_step(struct assoc_table *t, struct assoc_making *m);
+
+/* What its connection waits for once it stands, as poll() events. */
+short assoc_stream_events(const struct assoc_making *m);
+
+/* What the sizes of the queue's parts become there. */
+static inline uint32_t assoc_queue_round(uint32_t n)
+{
+    return (n + 7) & ~(uint32_t)7;
+}
+
+/* Where the socket reaches itself.  ipv6: by ::1, for the second try, where it is bound to the any-address.  Returns
+ * false when there is no (other) way. */
+bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6);
+
+/* Have the socket send something to itself, there.  Returns false when that failed. */
+bool assoc_tell_self(const struct assoc_making *m, const struct addr *own, const struct iovec *piece, size_t count);
 
 /* Send what is queued, in order.  Returns 0 when that was all, -EAGAIN while the socket has no room. */
 int assoc_queue_flush(struct assoc_making *m);

@@ -15,15 +15,10 @@
 #include "real.h"
 #include "vector.h"
 
-static uint32_t round_up(uint32_t n)
-{
-    return (n + 7) & ~(uint32_t)7;
-}
-
 /* Returns the datagram that the next bytes belong to, or NULL when there is no room. */
 static struct assoc_queued *place(struct assoc_making *m, const struct msghdr *h, size_t size, bool begins)
 {
-    uint32_t at = round_up(m->used), control = round_up((uint32_t)h->msg_controllen);
+    uint32_t at = assoc_queue_round(m->used), control = assoc_queue_round((uint32_t)h->msg_controllen);
     struct assoc_queued *q;
 
     if (!begins) {
@@ -73,6 +68,8 @@ bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, siz
     making = assoc_making_of(a);
     if (making)
         put(making, header, header_len, m, flags, more);
+    if (making && making->stream)
+        assoc_making_step(t, making);
     lock_give(&t->lock, &hold);
     return making != NULL;
 }
@@ -103,7 +100,7 @@ OWN_FRAME static bool strays(const struct assoc_making *m, const struct msghdr *
 
 static long send_queued(struct assoc_making *m, const struct assoc_queued *q, uint32_t at)
 {
-    struct iovec piece = { m->room + at + round_up(q->control), q->size };
+    struct iovec piece = { m->room + at + assoc_queue_round(q->control), q->size };
     struct msghdr h = { .msg_name = &m->relay.sa, .msg_namelen = m->relay.len, .msg_iov = &piece, .msg_iovlen = 1,
                         .msg_control = q->control ? m->room + at : NULL, .msg_controllen = q->control };
     int flags = q->flags | MSG_DONTWAIT | MSG_NOSIGNAL | (q->open ? MSG_MORE : 0);
@@ -129,7 +126,7 @@ int assoc_queue_flush(struct assoc_making *m)
             if (q->open)
                 atomic_store(&m->a->more, false);
         }
-        at += round_up(q->control) + (sent + 1 < m->count ? round_up(q->size) : q->size);
+        at += assoc_queue_round(q->control) + (sent + 1 < m->count ? assoc_queue_round(q->size) : q->size);
     }
     if (sent) {
         atomic_store(&m->a->owed, true);
@@ -159,34 +156,41 @@ bool assoc_is_wake(const void *head, size_t len, uint64_t cookie)
     return w.cookie == cookie;
 }
 
-static bool wake_at(const struct assoc_making *m, const struct addr *at, int domain)
+bool assoc_tell_self(const struct assoc_making *m, const struct addr *own, const struct iovec *piece, size_t count)
 {
-    struct wake w = { .cookie = atomic_load(&m->a->cookie) };
     struct sockaddr_storage sa;
-    socklen_t len;
+    struct msghdr h = { .msg_name = &sa, .msg_iov = (struct iovec *)piece, .msg_iovlen = count };
+    struct assoc_facts f;
 
-    memcpy(w.mark, wake_mark, sizeof w.mark);
-    return addr_to_sockaddr(at, domain, &sa, &len) == 0 &&
-           real.syscall(SYS_sendto, (long)m->socket, &w, (long)sizeof w, (long)(MSG_DONTWAIT | MSG_NOSIGNAL), &sa,
-                        (long)len) >= 0;
+    return assoc_facts(m->a, false, &f) && addr_to_sockaddr(own, (int)f.domain, &sa, &h.msg_namelen) == 0 &&
+           real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)(MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0;
 }
 
-void assoc_wake(const struct assoc_making *m)
+bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6)
 {
-    struct addr own, loopback = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 } };
     struct sockaddr_storage sa;
     socklen_t len = sizeof sa;
 
     if (real.getsockname(m->socket, (struct sockaddr *)&sa, &len) != 0 ||
-        addr_from_sockaddr((struct sockaddr *)&sa, len, &own) != 0 || own.port == 0)
-        return;
-    loopback.port = own.port;
-    if (!addr_is_any(&own)) {
-        wake_at(m, &own, sa.ss_family);
-    } else if (!wake_at(m, &loopback, sa.ss_family)) {
-        loopback = (struct addr){ .kind = ADDR_IPV6, .port = own.port, .ip = { [15] = 1 } };
-        wake_at(m, &loopback, sa.ss_family);
-    }
+        addr_from_sockaddr((struct sockaddr *)&sa, len, own) != 0 || own->port == 0)
+        return false;
+    if (!addr_is_any(own))
+        return !ipv6;
+    *own = ipv6 ? (struct addr){ .kind = ADDR_IPV6, .port = own->port, .ip = { [15] = 1 } }
+                : (struct addr){ .kind = ADDR_IPV4, .port = own->port, .ip = { 127, 0, 0, 1 } };
+    return true;
+}
+
+void assoc_wake(const struct assoc_making *m)
+{
+    struct wake w = { .cookie = atomic_load(&m->a->cookie) };
+    struct iovec piece = { &w, sizeof w };
+    struct addr own;
+
+    memcpy(w.mark, wake_mark, sizeof w.mark);
+    if (assoc_own_address(m, &own, false) && !assoc_tell_self(m, &own, &piece, 1) &&
+        assoc_own_address(m, &own, true))
+        assoc_tell_self(m, &own, &piece, 1);
 }
 
 void assoc_sweep(const struct assoc *a, int fd)

@@ -66,13 +66,13 @@ static bool look(struct assoc_table *t, struct assoc *a, struct pollfd *p)
     /* Whoever has the lock for so long brings it on. */
     if (lock_take(&t->lock, t->space, &hold) != 0)
         return true;
-    for (m = a ? assoc_making_of(a) : t->making; m && !a && m->count == 0; m = m->next)
+    for (m = a ? assoc_making_of(a) : t->making; m && !a && (m->count == 0 || m->stream); m = m->next)
         ;
     if (m)
         error = assoc_making_step(t, m);
     if (error == -EAGAIN) {
         p->fd = m->relay.len ? m->socket : atomic_load(&m->a->control);
-        p->events = m->relay.len || m->connecting ? POLLOUT : tunnel_events(&m->machine);
+        p->events = m->relay.len ? POLLOUT : assoc_making_events(m);
     }
     lock_give(&t->lock, &hold);
     return error == -EAGAIN || (m && !a);
@@ -169,7 +169,8 @@ void assoc_drain_one(struct assoc_table *t, struct assoc *a)
     if (!assoc_making_of(a) || lock_take(&t->lock, t->space, &hold) != 0)
         return;
     m = assoc_making_of(a);
-    queued = m && m->count;
+    /* Nobody is left for answers. */
+    queued = m && m->count && !m->stream;
     lock_give(&t->lock, &hold);
     if (queued)
         drain(t, a);

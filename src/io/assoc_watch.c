@@ -64,7 +64,7 @@ static int make(struct assoc_table *t)
         return -1;
     atomic_store(&t->watch, high);
     for (struct assoc_making *m = t->making; m; m = m->next)
-        assoc_watch_update(t, m, m->connecting ? POLLOUT : tunnel_events(&m->machine), false);
+        assoc_watch_update(t, m, assoc_making_events(m), false);
     return high;
 }
 
