@@ -43,6 +43,7 @@ same "threads" bind-threads "$four"
 same "processes" bind-forks "$four"
 same "numbers that are older" bind-numbers "$four"
 same "events that come back" bind-events "$four"
+same "written to" bind-written "$four"
 # Sanitizers have handlers of their own, and deliver signals when they see fit.
 [ -n "${LINKED-}" ] || same "signals and time" bind-signals "$four"
 : >"$proxy_log"
@@ -65,6 +66,22 @@ if has_ipv6; then
     same "IPv6, each call" bind-calls "$six"
     same "IPv6, event loops" bind-loops "$six"
     asked "IPv6" 10
+fi
+
+# A look at a listener by select() may cost two looks at where the table of open files ends, which it was told of.
+if [ -z "${LINKED-}" ] && command -v strace >/dev/null 2>&1; then
+    with
+    # shellcheck disable=SC2086
+    timeout -k 1 "$patience" strace -qq -o "$work/calls" -e trace=pselect6 \
+        env $environment "$preload" "$PROBE" bind-looks "$four" 100 >"$out" 2>"$err"
+    calls=$(grep -c pselect6 "$work/calls")
+    if [ "$(cat "$out")" = looked ] && [ "$calls" -gt 0 ] && [ "$calls" -le 210 ]; then
+        ok "select(): $calls calls more for 100"
+    else
+        bad "select(): $calls calls more for 100: $(head -3 "$out" "$err")"
+    fi
+else
+    skip "no strace"
 fi
 
 # Which sockets: none without a connection to such a port, with a port of the program's choice, or elsewhere.

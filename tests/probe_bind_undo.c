@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* probe_bind_undo.c - what a socket is when its request has come to nothing, its other numbers, and shown addresses */
+/* probe_bind_undo.c - sockets whose request has come to nothing, other numbers, shown addresses, writing */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -187,11 +193,75 @@ static int shown(char **argv)
     return 0;
 }
 
+static volatile sig_atomic_t pipes;
+
+static void on_pipe(int number)
+{
+    (void)number;
+    pipes++;
+}
+
+static void say_pipe(const char *what, long result)
+{
+    say(what, result);
+    printf("  SIGPIPE: %d\n", (int)pipes);
+    pipes = 0;
+}
+
+/* argv: ADDRESS.  What is written to a listener. */
+static int written(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bind_listener(&s, 0), file = open("/proc/self/exe", O_RDONLY);
+    struct sigaction action = { .sa_handler = on_pipe };
+    char text[] = "text";
+    struct iovec piece = { text, 4 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+    sigaction(SIGPIPE, &action, NULL);
+    say_pipe("write", write(fd, text, 4));
+    say_pipe("writev", writev(fd, &piece, 1));
+    say_pipe("pwritev2", pwritev2(fd, &piece, 1, -1, 0));
+    say_pipe("send", send(fd, text, 4, 0));
+    say_pipe("send, MSG_DONTWAIT", send(fd, text, 4, MSG_DONTWAIT));
+    say_pipe("send, MSG_NOSIGNAL", send(fd, text, 4, MSG_NOSIGNAL));
+    say_pipe("sendto", sendto(fd, text, 4, 0, NULL, 0));
+    say_pipe("sendmsg", sendmsg(fd, &m, 0));
+    say_pipe("sendmsg, MSG_NOSIGNAL", sendmsg(fd, &m, MSG_NOSIGNAL));
+    say_pipe("sendfile", sendfile(fd, file, NULL, 4));
+    say_pipe("dprintf", dprintf(fd, "text"));
+    say_pipe("read", read(fd, text, 4));
+    close(file);
+    close(fd);
+    return 0;
+}
+
+/* argv: ADDRESS COUNT.  Looks at a listener by sets of the usual size, so many times. */
+static int looks(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bind_listener(&s, 0), count = atoi(argv[1]);
+
+    for (int i = 0; i < count; i++) {
+        struct timeval none = { 0, 0 };
+        fd_set in;
+
+        FD_ZERO(&in);
+        FD_SET(fd, &in);
+        if (select(FD_SETSIZE, &in, NULL, NULL, &none) != 0)
+            say("select", -1);
+    }
+    printf("looked\n");
+    return 0;
+}
+
 const struct command bind_undo_commands[] = {
     { "bind-numbers", 1, numbers, "ADDRESS" },
     { "bind-events", 1, events, "ADDRESS" },
     { "bind-refused-events", 1, refused, "ADDRESS" },
     { "bind-at-once", 2, at_once, "ADDRESS CONTROL" },
     { "bind-shown", 1, shown, "ADDRESS" },
+    { "bind-looks", 2, looks, "ADDRESS COUNT" },
+    { "bind-written", 1, written, "ADDRESS" },
     { NULL, 0, NULL, NULL },
 };

@@ -17,28 +17,28 @@ static int absent(void)
 
 int aio_read(struct aiocb *control)
 {
-    if (guard_stops(control->aio_fildes, POLLIN, true))
+    if (guard_stops(control->aio_fildes, POLLIN, MSG_DONTWAIT))
         return -1;
     return HOOK_HAVE(aio_read) ? real.aio_read(control) : absent();
 }
 
 int aio_read64(struct aiocb64 *control)
 {
-    if (guard_stops(control->aio_fildes, POLLIN, true))
+    if (guard_stops(control->aio_fildes, POLLIN, MSG_DONTWAIT))
         return -1;
     return HOOK_HAVE(aio_read64) ? real.aio_read64(control) : absent();
 }
 
 int aio_write(struct aiocb *control)
 {
-    if (guard_stops(control->aio_fildes, POLLOUT, true))
+    if (guard_stops(control->aio_fildes, POLLOUT, MSG_DONTWAIT | MSG_NOSIGNAL))
         return -1;
     return HOOK_HAVE(aio_write) ? real.aio_write(control) : absent();
 }
 
 int aio_write64(struct aiocb64 *control)
 {
-    if (guard_stops(control->aio_fildes, POLLOUT, true))
+    if (guard_stops(control->aio_fildes, POLLOUT, MSG_DONTWAIT | MSG_NOSIGNAL))
         return -1;
     return HOOK_HAVE(aio_write64) ? real.aio_write64(control) : absent();
 }

@@ -48,7 +48,7 @@ static ssize_t read_with_care(int fd, void *data, size_t size)
     /* The kernel takes no datagram for a read() of nothing. */
     if (size && receives(fd, data, size, 0, &n))
         return n;
-    return guard_stops(fd, POLLIN, false)
+    return guard_stops(fd, POLLIN, 0)
                ? -1 : received(fd, data, size, 0, guard_result(fd, real.read(fd, data, size)));
 }
 
@@ -66,7 +66,7 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
         return received(fd, data, size, flags, real.recv(fd, data, size, flags));
     if (receives(fd, data, size, flags, &n))
         return n;
-    return guard_stops(fd, POLLIN, flags & MSG_DONTWAIT)
+    return guard_stops(fd, POLLIN, flags)
                ? -1 : received(fd, data, size, flags, guard_result(fd, real.recv(fd, data, size, flags)));
 }
 
@@ -114,7 +114,7 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa
         return received_from(fd, &m, flags, room, len, real.recvfrom(fd, data, size, flags, sa, len));
     if (receives_from(fd, &m, flags, len, &n))
         return n;
-    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLIN, flags))
         return -1;
     n = guard_result(fd, real.recvfrom(fd, data, size, flags, sa, len));
     return received_from(fd, &m, flags, room, len, n);
@@ -141,7 +141,7 @@ ssize_t write(int fd, const void *data, size_t size)
         return real.write(fd, data, size);
     if (sends(fd, &piece, 1, 0, &n))
         return n;
-    return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.write(fd, data, size));
+    return guard_stops(fd, POLLOUT, 0) ? -1 : guard_result(fd, real.write(fd, data, size));
 }
 
 ssize_t send(int fd, const void *data, size_t size, int flags)
@@ -153,14 +153,16 @@ ssize_t send(int fd, const void *data, size_t size, int flags)
         return real.send(fd, data, size, flags);
     if (sends(fd, &piece, 1, flags, &n))
         return n;
-    return guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
+    return guard_stops(fd, POLLOUT, flags) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
 }
 
 /* From one descriptor to another without the program's memory.  A datagram that came through the proxy is no use so,
  * header and all: to the program it is a file that cannot do this. */
 static bool moves(int from, int to, bool dont_wait)
 {
-    if (guard_stops(from, POLLIN, dont_wait) || guard_stops(to, POLLOUT, dont_wait))
+    int flags = dont_wait ? MSG_DONTWAIT : 0;
+
+    if (guard_stops(from, POLLIN, flags) || guard_stops(to, POLLOUT, flags))
         return false;
     if (!datagram_handle(from))
         return true;
@@ -196,7 +198,7 @@ ssize_t __read_chk(int fd, void *data, size_t size, size_t room)
 
     if (size && size <= room && receives(fd, data, size, 0, &n))
         return n;
-    if (guard_stops(fd, POLLIN, false))
+    if (guard_stops(fd, POLLIN, 0))
         return -1;
     n = guard_result(fd, HOOK_HAVE(__read_chk) ? real.__read_chk(fd, data, size, room) : real.read(fd, data, size));
     return received(fd, data, size, 0, n);
@@ -208,7 +210,7 @@ ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags)
 
     if (size <= room && receives(fd, data, size, flags, &n))
         return n;
-    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLIN, flags))
         return -1;
     n = guard_result(fd, HOOK_HAVE(__recv_chk) ? real.__recv_chk(fd, data, size, room, flags)
                                                : real.recv(fd, data, size, flags));
@@ -224,7 +226,7 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
 
     if (size <= room && receives_from(fd, &m, flags, len, &n))
         return n;
-    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLIN, flags))
         return -1;
     n = guard_result(fd, HOOK_HAVE(__recvfrom_chk) ? real.__recvfrom_chk(fd, data, size, room, flags, sa, len)
                                                    : real.recvfrom(fd, data, size, flags, sa, len));

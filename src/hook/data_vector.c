@@ -50,7 +50,7 @@ ssize_t readv(int fd, const struct iovec *vector, int count)
     } else {
         if (reads_vector(fd, vector, count, 0, &n))
             return n;
-        if (guard_stops(fd, POLLIN, false))
+        if (guard_stops(fd, POLLIN, 0))
             return -1;
         n = guard_result(fd, real.readv(fd, vector, count));
     }
@@ -79,7 +79,7 @@ ssize_t writev(int fd, const struct iovec *vector, int count)
         return real.writev(fd, vector, count);
     if (sends_vector(fd, vector, count, 0, &n))
         return n;
-    return guard_stops(fd, POLLOUT, false) ? -1 : guard_result(fd, real.writev(fd, vector, count));
+    return guard_stops(fd, POLLOUT, 0) ? -1 : guard_result(fd, real.writev(fd, vector, count));
 }
 
 /* With an offset of -1 these two act as readv() and writev(); any other a socket refuses.  True: return *n. */
@@ -88,7 +88,7 @@ static bool reads_here(int fd, const struct iovec *vector, int count, off64_t of
     hook_enter();
     *n = -1;
     return offset == -1 && (reads_vector(fd, vector, count, flags & NO_WAIT ? MSG_DONTWAIT : 0, n) ||
-                            guard_stops(fd, POLLIN, flags & NO_WAIT));
+                            guard_stops(fd, POLLIN, flags & NO_WAIT ? MSG_DONTWAIT : 0));
 }
 
 static bool writes_here(int fd, const struct iovec *vector, int count, off64_t offset, int flags, ssize_t *n)
@@ -96,7 +96,7 @@ static bool writes_here(int fd, const struct iovec *vector, int count, off64_t o
     hook_enter();
     *n = -1;
     return offset == -1 && (sends_vector(fd, vector, count, flags & NO_WAIT ? MSG_DONTWAIT : 0, n) ||
-                            guard_stops(fd, POLLOUT, flags & NO_WAIT));
+                            guard_stops(fd, POLLOUT, flags & NO_WAIT ? MSG_DONTWAIT : 0));
 }
 
 /* For a libc that lacks the function. */

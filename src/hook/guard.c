@@ -3,6 +3,8 @@
 #include "guard.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "../io/binding.h"
@@ -267,17 +269,26 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
     return 0;
 }
 
-bool guard_stops_now(int fd, short events, bool dont_wait)
+/* As the kernel's own to whoever writes to what is no connection: a handler has run when the call ends. */
+static void broken_pipe(void)
+{
+    real.syscall(SYS_tgkill, real.syscall(SYS_getpid), real.syscall(SYS_gettid), (long)SIGPIPE);
+}
+
+bool guard_stops_now(int fd, short events, int flags)
 {
     int entry_errno = errno;
     pending_handle handle;
 
     hook_enter();
     /* What comes in here is the proxy's. */
-    if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_LISTENER)
+    if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_LISTENER) {
+        if (events == POLLOUT && !(flags & MSG_NOSIGNAL))
+            broken_pipe();
         return hook_return(entry_errno, events == POLLIN ? -ENOTCONN : -EPIPE) < 0;
+    }
     handle = guard_handle(fd);
-    return handle && hook_return(entry_errno, guard_wait(fd, handle, events, dont_wait)) < 0;
+    return handle && hook_return(entry_errno, guard_wait(fd, handle, events, flags & MSG_DONTWAIT)) < 0;
 }
 
 int guard_accept(int fd)

@@ -14,7 +14,7 @@
 
 /* What guard_idle() and guard_stops() do when the gate does not tell. */
 bool guard_idle_now(void);
-bool guard_stops_now(int fd, short events, bool dont_wait);
+bool guard_stops_now(int fd, short events, int flags);
 
 /* Enter a hook that is concerned only while some handshake lasts, a socket's or that of an association.  Returns true
  * when none does. */
@@ -50,12 +50,14 @@ bool guard_pending(int fd);
 int guard_wait(int fd, pending_handle handle, short events, bool dont_wait);
 
 /* Enter a hook that does I/O on fd: bring its handshake on, if there is one.
- * events: POLLIN or POLLOUT, which names the socket's own time limit; dont_wait: MSG_DONTWAIT or its like.
+ * events: POLLIN or POLLOUT, which names the socket's own time limit; flags: of the call, of which MSG_DONTWAIT and
+ * MSG_NOSIGNAL count.
  * Returns false: make the call.  True: return -1; errno is EAGAIN (the handshake lasts, and the call must not sleep, or
- * its time limit ran out) or EINTR (a signal handler ran while it slept).  A cancellation point when it sleeps. */
-static inline bool guard_stops(int fd, short events, bool dont_wait)
+ * its time limit ran out), EINTR (a signal handler ran while it slept), or as of a listener, which SIGPIPE comes with.
+ * A cancellation point when it sleeps. */
+static inline bool guard_stops(int fd, short events, int flags)
 {
-    return !hook_idle(GATE_PENDING) && guard_stops_now(fd, events, dont_wait);
+    return !hook_idle(GATE_PENDING) && guard_stops_now(fd, events, flags);
 }
 
 /* Turn the result of a call on a socket into what the program must see: a connection refused only to make the kernel

@@ -57,7 +57,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     if (datagram_handle(fd) && memory_writable(message, sizeof *message) &&
         datagram_receive(fd, message, flags, &result))
         return hook_return(entry_errno, result);
-    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLIN, flags))
         return -1;
     result = receive_message(fd, message, flags);
     if (result >= 0 && message->msg_controllen)
@@ -139,7 +139,7 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags,
             *timeout = left;
         return result;
     }
-    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLIN, flags))
         return -1;
     result = (int)guard_result(fd, real.recvmmsg(fd, messages, count, flags, timeout));
     forget_all_passed(messages, result);
@@ -162,7 +162,7 @@ int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, st
             *timeout = (struct time64){ .s = left.tv_sec, .ns = left.tv_nsec };
         return result;
     }
-    if (guard_stops(fd, POLLIN, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLIN, flags))
         return -1;
     if (!HOOK_HAVE(__recvmmsg64))
         return (int)hook_return(entry_errno, -ENOSYS);

@@ -46,6 +46,8 @@ static void clear_set(fd_set *set, int n)
         memset(set, 0, ((size_t)n + bits - 1) / bits * sizeof(unsigned long));
 }
 
+enum { BITS = CHAR_BIT * sizeof(unsigned long) };
+
 /* Does the kernel look at the bit of fd?  Its number must be open, or that is EBADF; a bit beyond the table of open
  * files stays as it is.  zeros: bits enough, and zero. */
 static bool looks_at(int fd, unsigned long *zeros)
@@ -65,11 +67,42 @@ static bool looks_at(int fd, unsigned long *zeros)
     return looks;
 }
 
+/* How many words, from low to high, of n bits are in the table of open files.  It seldom changes. */
+static int words_of_table(int low, int high, int n, unsigned long *zeros)
+{
+    int known = atomic_load_explicit(&process.table_words, memory_order_relaxed), all = high;
+
+    if (known >= low && known < high) {
+        if (looks_at(known * BITS, zeros))
+            low = known + 1;
+        else if (looks_at(known * BITS - 1, zeros))
+            return known;
+        else
+            high = known - 1;
+    }
+    if (low < high) {
+        if (looks_at(n < high * BITS ? n - 1 : high * BITS - 1, zeros))
+            low = high;
+        else
+            high--;
+    }
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (looks_at(middle * BITS, zeros))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < all)
+        atomic_store_explicit(&process.table_words, low, memory_order_relaxed);
+    return low;
+}
+
 /* The sets end where the kernel's table of open files does, whatever n says: programs pass getdtablesize() with sets
  * for 1024.  The table has whole words, one at least.  Keeps errno. */
 static int end_of_sets(int n)
 {
-    enum { BITS = CHAR_BIT * sizeof(unsigned long) };
     int low = 1, high = n / BITS + (n % BITS != 0), saved_errno = errno;
     struct room zeros;
 
@@ -77,18 +110,7 @@ static int end_of_sets(int n)
         return n;
     if (!zeros.bytes)
         memset(zeros.stack, 0, sizeof zeros.stack);
-    if (looks_at(n - 1, (unsigned long *)zeros.array))
-        low = high;
-    else
-        high--;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-
-        if (looks_at(middle * BITS, (unsigned long *)zeros.array))
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    low = words_of_table(low, high, n, (unsigned long *)zeros.array);
     room_free(&zeros);
     errno = saved_errno;
     return (long)low * BITS < n ? low * BITS : n;

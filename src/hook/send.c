@@ -113,7 +113,7 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
         return hook_return(entry_errno, way);
     if (proxied(fd, &m, flags, way, &to, &result))
         return hook_return(entry_errno, result);
-    if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLOUT, flags))
         return -1;
     return guard_result(fd, way == SEND_CONNECTED ? real.send(fd, data, size, flags & ~MSG_FASTOPEN)
                                                   : real.sendto(fd, data, size, flags, sa, len));
@@ -192,7 +192,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return hook_return(entry_errno, way);
     if (proxied(fd, &taken, flags, way, &to, &result))
         return hook_return(entry_errno, result);
-    if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
+    if (guard_stops(fd, POLLOUT, flags))
         return -1;
     return guard_result(fd, real.sendmsg(fd, &taken, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
 }
@@ -236,7 +236,7 @@ static long send_first(int fd, struct batch *b, int flags, int way, const struct
     if (way < 0)
         return way;
     if (!proxied(fd, m, flags, way, to, &result)) {
-        if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
+        if (guard_stops(fd, POLLOUT, flags))
             return -errno;
         result = guard_result(fd, real.sendmsg(fd, m, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
         if (result < 0)
@@ -277,7 +277,7 @@ static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flag
     if (good == 0) {
         sent = send_first(fd, &b, flags, way, &to);
     } else {
-        if (guard_stops(fd, POLLOUT, flags & MSG_DONTWAIT))
+        if (guard_stops(fd, POLLOUT, flags))
             return -errno;
         sent = guard_result(fd, real.sendmmsg(fd, b.message, good, flags));
         if (sent < 0)

@@ -22,7 +22,7 @@ FILE *fdopen(int fd, const char *mode)
 
 int vdprintf(int fd, const char *format, va_list list)
 {
-    return guard_stops(fd, POLLOUT, false) ? -1 : (int)guard_result(fd, real.vdprintf(fd, format, list));
+    return guard_stops(fd, POLLOUT, 0) ? -1 : (int)guard_result(fd, real.vdprintf(fd, format, list));
 }
 
 int dprintf(int fd, const char *format, ...)
@@ -30,7 +30,7 @@ int dprintf(int fd, const char *format, ...)
     va_list list;
     int result;
 
-    if (guard_stops(fd, POLLOUT, false))
+    if (guard_stops(fd, POLLOUT, 0))
         return -1;
     va_start(list, format);
     result = (int)guard_result(fd, real.vdprintf(fd, format, list));
@@ -40,7 +40,7 @@ int dprintf(int fd, const char *format, ...)
 
 static int checked(int fd, int flag, const char *format, va_list list)
 {
-    if (guard_stops(fd, POLLOUT, false))
+    if (guard_stops(fd, POLLOUT, 0))
         return -1;
     return (int)guard_result(fd, HOOK_HAVE(__vdprintf_chk) ? real.__vdprintf_chk(fd, flag, format, list)
                                                            : real.vdprintf(fd, format, list));
