@@ -22,6 +22,7 @@ enum { PROCESSES_MAX = 64, NAMES_MAX = 20000, NAME_SIZE = 64, BLOWS = 30000, ROU
 /* What the processes tell each other; an address is 0 until somebody has it. */
 static struct shared {
     atomic_bool stop;
+    atomic_long growth;                 /* the most KiB of memory that one of them came to need */
     atomic_uint common[NAMES_MAX];
     atomic_uint own[PROCESSES_MAX][NAMES_MAX];
 } *shared;
@@ -135,11 +136,22 @@ static void many(unsigned names)
         fault("too much", "memory");
 }
 
+static void note_growth(long growth)
+{
+    long most = atomic_load(&shared->growth);
+
+    while (growth > most && !atomic_compare_exchange_weak(&shared->growth, &most, growth))
+        ;
+}
+
 /* Half of the names are everybody's. */
 static int visit(unsigned me, unsigned names)
 {
     char name[NAME_SIZE];
+    long before;
 
+    address_of("first.test");
+    before = memory_used();
     for (unsigned i = 0; i < names / 2; i++) {
         unsigned nobody = 0, address;
 
@@ -150,6 +162,7 @@ static int visit(unsigned me, unsigned names)
         own_name(name, me, i);
         shared->own[me][i] = address_of(name);
     }
+    note_growth(memory_used() - before);
     return 0;
 }
 
@@ -186,6 +199,10 @@ static void crowd(unsigned processes, unsigned names)
     }
     must_differ(all, count);
     free(all);
+    fprintf(stderr, "%u processes, %u names each: %ld KiB of memory more in one at most\n", processes, names,
+            atomic_load(&shared->growth));
+    if (atomic_load(&shared->growth) > GROWTH_MAX)
+        fault("too much", "memory");
     printf("%u names of %u processes\n", count, processes);
 }
 
