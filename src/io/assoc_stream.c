@@ -20,7 +20,11 @@
 #include "real.h"
 #include "report.h"
 
-enum { PREFIX = 2, PORT_DOMAIN = 53 };      /* on TCP the length stands before each message (RFC 1035 section 4.2.2) */
+enum {
+    PREFIX = 2,                 /* on TCP the length stands before each message (RFC 1035 section 4.2.2) */
+    PORT_DOMAIN = 53,
+    READS_MAX = 256             /* in one step: a server may say more than it was asked, without an end */
+};
 
 /* A question in the queue. */
 struct item {
@@ -219,10 +223,10 @@ static void take_answer(struct assoc_making *m, size_t len)
     }
 }
 
-/* Returns 0 when there is no more for now, or -errno: the connection is over. */
+/* Returns 0 when there is no more for now, or enough, or -errno: the connection is over. */
 static int receive_some(struct assoc_making *m)
 {
-    while (m->sent > 0) {
+    for (int i = 0; i < READS_MAX && m->sent > 0; i++) {
         uint8_t *into = m->got < PREFIX ? m->prefix + m->got : m->answer + (m->got - PREFIX);
         size_t whole = m->got < PREFIX ? PREFIX : PREFIX + (size_t)bytes_get16(m->prefix);
         ssize_t n = m->got < whole ? real_recv(atomic_load(&m->a->control), into, whole - m->got, MSG_DONTWAIT) : 0;
