@@ -135,4 +135,20 @@ END
 else
     skip "chroot and another user: for root"
 fi
+
+# valgrind answers some calls by itself, and says so on standard error: those with arguments that are no good.
+if command -v strace >/dev/null && strace -o /dev/null true 2>"$err"; then
+    at_proxy "$proxy"
+    bare echo "127.0.0.1:$echo" >"$work/bare"
+    with "$OBJECT" strace -f -qq -e trace=rt_sigprocmask,futex -o "$work/trace" "$PROBE" echo "127.0.0.1:$echo"
+    result "under strace" "$work/bare"
+    grep -E '= -1 E(INVAL|NOSYS|FAULT)' "$work/trace" >"$work/odd"
+    if grep -q FUTEX_CMP_REQUEUE "$work/trace" && [ ! -s "$work/odd" ]; then
+        ok "no call is wrong on purpose"
+    else
+        bad "no call is wrong on purpose: $(cat "$work/odd")"
+    fi
+else
+    skip "no strace"
+fi
 finish

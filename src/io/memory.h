@@ -18,8 +18,8 @@
  * another thread may have put something there. */
 #define MEMORY_NOWHERE ((void *)~(uintptr_t)0)
 
-/* Can these 8 bytes, on one page, be read?  Asks the kernel each time, which answers where touching them could be
- * SIGBUS. */
+/* Can these 4 bytes be read?  p: a multiple of 4.  Asks the kernel each time, which answers where touching them could
+ * be SIGBUS. */
 bool memory_probe(const void *p);
 
 /* Can len bytes be read, or written?  p: any value; len: 0 is always good.  memory_writable() changes nothing, but
