@@ -51,6 +51,16 @@ refused()
         fault "$*: no '$phrase' in: $(cat "$work/err")"
 }
 
+# same_status STATUS COMMAND ...
+same_status()
+{
+    wanted=$1
+    shift
+    under "$@"
+    got=$?
+    [ $got = "$wanted" ] || fault "$*: status $got, not $wanted: $(cat "$work/err")"
+}
+
 # as_bare COMMAND ...: same output, errors and status with and without the object.
 as_bare()
 {
@@ -158,6 +168,25 @@ if have busybox && ! readelf -l "$(command -v busybox)" | grep -q INTERP; then
 fi
 if have gron; then
     refused 'a Go program' sh -c "exec $(command -v gron) --version"
+fi
+# What is started without an exec of ours to judge it judges itself.
+cat >go.c <<'END'
+#include <unistd.h>
+__asm__(".pushsection .note.go.buildid, \"a\", %note\n.balign 4\n"
+        ".long 4, 4, 4\n.asciz \"Go\\0\"\n.long 0\n.popsection");
+int main(void)
+{
+    return write(1, "ran\n", 4) != 4;
+}
+END
+if $CC go.c -o go 2>err; then
+    refused 'a Go program' "$work/go"
+    same_status 126 "$work/go"
+    SOCKSIFY_BYPASS=allow same_status 0 "$work/go"
+    [ "$(cat out)" = ran ] || fault "SOCKSIFY_BYPASS=allow: $(cat out err)"
+    SOCKSIFY_CONF=/nonexistent same_status 126 "$work/go"
+else
+    fault "$CC: $(cat err)"
 fi
 # A program of the other class; its library need not be there, since it is never run.
 if echo 'void f(void); void f(void) {}' >foreign.c && $CC -m32 -nostdlib -shared foreign.c -o libforeign.so 2>err &&

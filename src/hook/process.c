@@ -8,18 +8,22 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "../io/conf_load.h"
 #include "../io/lock.h"
 #include "../io/log.h"
+#include "../io/program.h"
+#include "../io/program_self.h"
 #include "../io/real.h"
 #include "../io/resolve.h"
 #include "datagram.h"
 #include "guard.h"
 
 enum { PHASE_NEW, PHASE_BUSY, PHASE_DONE };
+enum { CANNOT_EXECUTE = 126 };      /* the launcher's status for the same */
 
 struct process process;
 
@@ -98,6 +102,18 @@ static void start_ready(void)
     datagram_adopt_inherited();
 }
 
+/* Who preloads by other means than ours has had no program judged.  This one goes past every hook. */
+static void refuse_go(void)
+{
+    const char *path = (const char *)getauxval(AT_EXECFN);    /* NOLINT(performance-no-int-to-ptr) */
+
+    if (process.conf.bypass == CONF_BYPASS_ALLOW || !program_is_go())
+        return;
+    log_line(CONF_LOG_WARN, "%s refused: it %s; SOCKSIFY_BYPASS=allow runs it without the proxy",
+             path ? path : "program", program_phrase(PROGRAM_GO));
+    real._exit(CANNOT_EXECUTE);
+}
+
 static void start(void)
 {
     struct envlist_found found = { .state = NULL };
@@ -107,6 +123,7 @@ static void start(void)
     log_init(process.conf.log_level, process.conf.log_path);
     if (process.conf.state == CONF_NONE)
         return;
+    refuse_go();
     process.pending.pid = getpid();
     process.pending.tally = &process.tally;
     register_fork_handlers();
