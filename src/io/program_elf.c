@@ -11,7 +11,7 @@
 #include "real.h"
 
 enum {
-    WINDOW = 1024,          /* bytes; linkers put the headers, the interpreter's name and the notes into the first ones */
+    WINDOW = 1024,          /* bytes; linkers put headers, interpreter and notes into the first ones */
     PIECE = 256,
     NOTES_MAX = 64,         /* of a segment; compilers and linkers leave about four */
     NAMES_MAX = 65536,      /* bytes of section names; C++ with a section for each function has that many at most */
