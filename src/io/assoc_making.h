@@ -12,7 +12,7 @@
 #include "../core/dns.h"
 #include "assoc.h"
 
-enum { QUEUE_DATAGRAMS = 64, QUEUE_BYTES = 256 * 1024 };
+enum { QUEUE_DATAGRAMS = 64, QUEUE_QUESTIONS = 512, QUEUE_BYTES = 256 * 1024 };
 
 struct assoc_queued {
     uint32_t size;                      /* bytes of header and payload */
@@ -47,7 +47,7 @@ struct assoc_making {
     struct assoc_address relay;         /* known once the handshake is over: the queue is on its way */
     unsigned count;
     uint32_t used;                      /* bytes of room[] */
-    struct assoc_queued queued[QUEUE_DATAGRAMS];
+    struct assoc_queued queued[QUEUE_QUESTIONS];
     _Alignas(8) uint8_t room[QUEUE_BYTES];
     struct dns_question question;       /* of a stream: the one that is being answered */
     uint8_t answer[UINT16_MAX];

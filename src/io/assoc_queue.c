@@ -25,7 +25,7 @@ static struct assoc_queued *place(struct assoc_making *m, const struct msghdr *h
         q = m->count ? &m->queued[m->count - 1] : NULL;
         return q && q->open && m->used + size <= QUEUE_BYTES ? q : NULL;
     }
-    if (m->count == QUEUE_DATAGRAMS || at + control + size > QUEUE_BYTES)
+    if (m->count >= (m->stream || m->asks ? QUEUE_QUESTIONS : QUEUE_DATAGRAMS) || at + control + size > QUEUE_BYTES)
         return NULL;
     q = &m->queued[m->count++];
     *q = (struct assoc_queued){ .control = (uint32_t)h->msg_controllen };

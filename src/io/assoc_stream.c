@@ -23,7 +23,7 @@
 enum {
     PREFIX = 2,                 /* on TCP the length stands before each message (RFC 1035 section 4.2.2) */
     PORT_DOMAIN = 53,
-    READS_MAX = 256             /* in one step: a server may say more than it was asked, without an end */
+    READS_MAX = 2048            /* in one step: a server may say more than it was asked, without an end */
 };
 
 /* A question in the queue. */
@@ -206,25 +206,26 @@ static int send_some(struct assoc_table *t, struct assoc_making *m)
 }
 
 /* A whole answer stands in m->answer.  One to no question of ours is nobody's. */
-static void take_answer(struct assoc_making *m, size_t len)
+static void take_answer(struct assoc_table *t, struct assoc_making *m, size_t len)
 {
     struct item it;
 
     if (len < DNS_HEADER_SIZE || !(bytes_get16(m->answer + 2) & DNS_QR))
         return;
-    for (unsigned i = 0; i < m->sent; i++) {
-        if (!item(m, i, &it) || memcmp(it.message, m->answer, 2) != 0)
+    for (unsigned i = 0, at = 0; i < m->sent; at = behind(&m->queued[i++], at)) {
+        if (!read_item(m, &m->queued[i], at, &it) || memcmp(it.message, m->answer, 2) != 0)
             continue;
         if (dns_read(it.message, it.len, &m->question) == 0)
             tell(m, &it, dns_answer_cut(m->answer, len, &m->question));
         drop(m, i);
         m->progress = true;
+        assoc_making_limit(t, m, m->limits.step_ms);
         return;
     }
 }
 
 /* Returns 0 when there is no more for now, or enough, or -errno: the connection is over. */
-static int receive_some(struct assoc_making *m)
+static int receive_some(struct assoc_table *t, struct assoc_making *m)
 {
     for (int i = 0; i < READS_MAX && m->sent > 0; i++) {
         uint8_t *into = m->got < PREFIX ? m->prefix + m->got : m->answer + (m->got - PREFIX);
@@ -239,7 +240,7 @@ static int receive_some(struct assoc_making *m)
         if (m->got < PREFIX || m->got < PREFIX + (size_t)bytes_get16(m->prefix))
             continue;
         m->got = 0;
-        take_answer(m, bytes_get16(m->prefix));
+        take_answer(t, m, bytes_get16(m->prefix));
     }
     return 0;
 }
@@ -247,10 +248,11 @@ static int receive_some(struct assoc_making *m)
 static int talk(struct assoc_table *t, struct assoc_making *m)
 {
     struct item it;
-    int error = send_some(t, m);
+    int sent = send_some(t, m), error = receive_some(t, m);
 
+    /* Who has hung up may have answered before. */
     if (!error)
-        error = receive_some(m);
+        error = sent;
     if (error)
         return error;
     if (m->sent == 0 && !(item(m, 0, &it) && addr_equal(&it.server, &m->server)))
