@@ -44,6 +44,7 @@ same "processes" bind-forks "$four"
 same "numbers that are older" bind-numbers "$four"
 same "events that come back" bind-events "$four"
 same "written to" bind-written "$four"
+same "odd calls" bind-odd "$four"
 # Sanitizers have handlers of their own, and deliver signals when they see fit.
 [ -n "${LINKED-}" ] || same "signals and time" bind-signals "$four"
 : >"$proxy_log"

@@ -2,12 +2,15 @@
 /* probe_bind_undo.c - sockets whose request has come to nothing, other numbers, shown addresses, writing */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -255,12 +258,56 @@ static int looks(char **argv)
     return 0;
 }
 
+static void say_query(const char *what, int fd, unsigned long request)
+{
+    int value = -1;
+
+    say(what, ioctl(fd, request, &value));
+    printf("  value %d\n", value);
+}
+
+/* argv: ADDRESS.  What else may be asked of a listener, and read from it. */
+static int odd(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bind_listener(&s, 0), ends[2], on = 1;
+    char text[8];
+    struct iovec piece = { text, 4 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+    struct mmsghdr several = { .msg_hdr = m };
+    struct tcp_info info = { .tcpi_state = 0 };
+    socklen_t len = sizeof info;
+
+    if (pipe(ends) != 0)
+        net_die("pipe");
+    signal(SIGPIPE, SIG_IGN);
+    say_query("FIONREAD", fd, FIONREAD);
+    say_query("SIOCOUTQ", fd, SIOCOUTQ);
+    say_query("SIOCATMARK", fd, SIOCATMARK);
+    say("TCP_INFO", getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+    printf("  state %d\n", info.tcpi_state);
+    say("readv", readv(fd, &piece, 1));
+    say("recvfrom", recvfrom(fd, text, 4, MSG_DONTWAIT, NULL, NULL));
+    say("recvmsg", recvmsg(fd, &m, 0));
+    say("recvmmsg", recvmmsg(fd, &several, 1, 0, NULL));
+    say("recv, MSG_PEEK", recv(fd, text, 4, MSG_PEEK));
+    say("sendmmsg", sendmmsg(fd, &several, 1, 0));
+    say("splice from it", splice(fd, NULL, ends[1], NULL, 4, 0));
+    say("SO_REUSEADDR", setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
+    say("FIONBIO", ioctl(fd, FIONBIO, &on));
+    say("accept", accept(fd, NULL, NULL));
+    say("bind", bind(fd, (struct sockaddr *)&s.server.sa, s.server.len));
+    close(fd);
+    return 0;
+}
+
 const struct command bind_undo_commands[] = {
     { "bind-numbers", 1, numbers, "ADDRESS" },
     { "bind-events", 1, events, "ADDRESS" },
     { "bind-refused-events", 1, refused, "ADDRESS" },
     { "bind-at-once", 2, at_once, "ADDRESS CONTROL" },
     { "bind-shown", 1, shown, "ADDRESS" },
+    { "bind-odd", 1, odd, "ADDRESS" },
     { "bind-looks", 2, looks, "ADDRESS COUNT" },
     { "bind-written", 1, written, "ADDRESS" },
     { NULL, 0, NULL, NULL },

@@ -14,6 +14,7 @@
 #include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
+#include "inbound.h"
 
 static bool is_plain(void)
 {
@@ -233,6 +234,14 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
     return received_from(fd, &m, flags, name_room, len, n);
 }
 
+/* What counts bytes of a connection, which a listener has none of. */
+static bool counts(ioctl_request request)
+{
+    enum { OUTQNSD = 0x894b };
+
+    return request == FIONREAD || request == TIOCOUTQ || request == OUTQNSD;
+}
+
 /* While a handshake is pending its replies may lie in the socket; the program's bytes are none. */
 int ioctl(int fd, ioctl_request request, ...)
 {
@@ -244,6 +253,8 @@ int ioctl(int fd, ioctl_request request, ...)
     va_start(arguments, request);
     argument = va_arg(arguments, void *);
     va_end(arguments);
+    if (counts(request) && inbound_listens(fd))
+        return (int)hook_return(entry_errno, -EINVAL);
     if (request == FIONREAD && guard_pending(fd)) {
         if (!memory_writable(argument, sizeof(int)))
             return (int)hook_return(entry_errno, -EFAULT);

@@ -2,6 +2,8 @@
 /* sock.c - sockets made, and what they say of their peers */
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "../core/frame.h"
@@ -258,12 +260,19 @@ static int get_low_water(int fd, void *value, socklen_t *len)
 }
 
 /* To the kernel a listener is connected. */
-static int accepts(int fd, void *value, socklen_t *len)
+static bool tells_listener(int level, int option)
 {
-    int one = 1, result = real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, len);
+    return (level == SOL_SOCKET && option == SO_ACCEPTCONN) || (level == IPPROTO_TCP && option == TCP_INFO);
+}
 
-    if (result == 0)
+static int of_listener(int fd, int level, int option, void *value, socklen_t *len)
+{
+    int one = 1, result = real.getsockopt(fd, level, option, value, len);
+
+    if (result == 0 && level == SOL_SOCKET)
         memcpy(value, &one, *len < sizeof one ? *len : sizeof one);
+    else if (result == 0 && *len > 0)
+        *(uint8_t *)value = TCP_LISTEN;     /* tcpi_state */
     return result;
 }
 
@@ -274,8 +283,8 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
     hook_enter();
     if (level == SOL_SOCKET && option == SO_PEERNAME)
         return inbound_is(fd) ? (int)hook_return(errno, -ENOTCONN) : peer_name(fd, value, len);
-    if (level == SOL_SOCKET && option == SO_ACCEPTCONN && inbound_listens(fd))
-        return accepts(fd, value, len);
+    if (tells_listener(level, option) && inbound_listens(fd))
+        return of_listener(fd, level, option, value, len);
     if (level == SOL_SOCKET && option == SO_RCVLOWAT && !hook_idle(GATE_PENDING))
         return get_low_water(fd, value, len);
     if (!hook_idle(GATE_DATAGRAM) && asks_mtu(fd, level, option, value, len, &mtu)) {
