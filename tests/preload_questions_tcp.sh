@@ -19,8 +19,9 @@ def serve(client):
     while len(size := file.read(2)) == 2:
         query = file.read(struct.unpack(">H", size)[0])
         how = query[13:13 + query[12]]
-        if how == b"long":
-            client.sendall(answer(query, bytes(2000)))
+        more = { b"long": 2000, b"wide": 60000, b"huge": 65400 }
+        if how in more:
+            client.sendall(answer(query, bytes(more[how])))
         elif how == b"swap":
             kept.append(query)
             if len(kept) == 3:
@@ -146,7 +147,8 @@ for way in blocking epoll; do
     asks "in single bytes" '0:5 0:5' odd.test bytes.a bytes.b
     asks "bytes that are no answer" '0:5 0:5' odd.test stray.a plain.b
     asks "one for each connection" '0:4 0:4 0:4' odd.test once.a once.b once.c
-    asks "long ones" 'cut:27 cut:27 0:0' odd.test long.test long.test/1232 long.test/4096
+    asks "long ones" 'cut:27 cut:27 0:0 0:0 cut:27' \
+        odd.test long.test long.test/1232 long.test/4096 wide.test/65535 huge.test/65535
     asks "a server that is none" '2:28 0:5' none.test,odd.test plain.test plain.test
     environment="$plain SOCKSIFY_TIMEOUT=1"
     asks "nothing in time" '2:27 2:27' odd.test mute.test mute.test

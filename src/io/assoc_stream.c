@@ -23,7 +23,8 @@
 enum {
     PREFIX = 2,                 /* on TCP the length stands before each message (RFC 1035 section 4.2.2) */
     PORT_DOMAIN = 53,
-    READS_MAX = 2048            /* in one step: a server may say more than it was asked, without an end */
+    READS_MAX = 2048,           /* in one step: a server may say more than it was asked, without an end */
+    ANSWER_MAX = 65000          /* with a header it is still a datagram */
 };
 
 /* A question in the queue. */
@@ -101,16 +102,18 @@ static void drop(struct assoc_making *m, unsigned i)
 static void tell(struct assoc_making *m, const struct item *it, size_t len)
 {
     struct iovec piece[2] = { { it->header, it->header_len }, { m->answer, len } };
-    struct addr own;
 
-    /* Whoever is awake already must know that it is none of a stranger. */
-    if (assoc_own_address(m, &own, false))
+    for (int way = 0; way < 2; way++) {
+        struct addr own;
+
+        if (!assoc_own_address(m, &own, way == 1))
+            continue;
+        /* Before it goes: whoever is awake must know that it is no stranger's. */
         assoc_self_set(m->a, &own);
-    if (!assoc_tell_self(m, &own, piece, 2) && assoc_own_address(m, &own, true)) {
-        assoc_self_set(m->a, &own);
-        if (!assoc_tell_self(m, &own, piece, 2))
-            atomic_fetch_add(&m->a->unsent, 1);
+        if (assoc_tell_self(m, &own, piece, 2))
+            return;
     }
+    atomic_fetch_add(&m->a->unsent, 1);
 }
 
 static void fail_item(struct assoc_making *m, const struct item *it)
@@ -215,8 +218,11 @@ static void take_answer(struct assoc_table *t, struct assoc_making *m, size_t le
     for (unsigned i = 0, at = 0; i < m->sent; at = behind(&m->queued[i++], at)) {
         if (!read_item(m, &m->queued[i], at, &it) || memcmp(it.message, m->answer, 2) != 0)
             continue;
-        if (dns_read(it.message, it.len, &m->question) == 0)
+        if (dns_read(it.message, it.len, &m->question) == 0) {
+            if (m->question.edns_size > ANSWER_MAX)
+                m->question.edns_size = ANSWER_MAX;
             tell(m, &it, dns_answer_cut(m->answer, len, &m->question));
+        }
         drop(m, i);
         m->progress = true;
         assoc_making_limit(t, m, m->limits.step_ms);
