@@ -47,8 +47,9 @@ worked demo $? '^hello from the target, asked as demo.example' '^hello from the 
 
 # A command of one's own, shown as it would be typed.
 as_new "$(sed -n 1p "$work/commands")" printf '%s|' "it's" 'a b' '' x
-worked 'demo of a command' $? "^\\\$ SOCKSIFY_DIRECT= socksify -x socks5://127.0.0.1:[0-9]+ printf '%s[|]' \\
-'it'[\\]''s' 'a b' '' x\$" "^it's[|]a b[|][|]x[|]" '^The proxy saw:$' '^  nothing$'
+quoted="'%s[|]' 'it'[\\\\]''s' 'a b' '' x"
+worked 'demo of a command' $? "^[$] SOCKSIFY_DIRECT= socksify -x socks5://127.0.0.1:[0-9]+ printf $quoted\$" \
+    "^it's[|]a b[|][|]x[|]" '^The proxy saw:$' '^  nothing$'
 
 # All its tests would run this one again.  Without optimization it is built in half the time.
 as_new CFLAGS=-O0 CHECK_ONLY='check_addr launcher.sh preload_connect.sh' "$(sed -n 2p "$work/commands")" --quick
