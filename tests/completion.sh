@@ -57,6 +57,37 @@ if command -v zsh >/dev/null; then
     zsh -f -c '_arguments() { print -rl -- "$@" }; . "$1"' zsh "$there/_socksify" >"$work/specs"
     sed -n 's/^\(([^)]*)\)*\**\(--*[a-z-]*\)[=+]*\[.*/\2/p' "$work/specs" | sort >"$work/offered"
     cmp -s "$work/options" "$work/offered" || fault "zsh: $(diff "$work/options" "$work/offered")"
+    # A shell on a terminal of its own, and what it makes of a line and a tab: told, and not run.
+    cat >"$work/tab.zsh" <<'END'
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PS1= RPS1=; unsetopt zle_bracketed_paste prompt_cr; fpath=($1 \$fpath)
+autoload -U compinit; compinit -u -D
+tell() { print -r -- \"<\$BUFFER>\"; BUFFER=; zle accept-line }; zle -N tell; bindkey '^X' tell; print rea'dy'"
+zpty -r shell out '*ready*'
+shift
+for line; do
+    zpty -w -n shell "$line"$'\t\x18'
+    zpty -r shell out '*<socksify*>*'
+    print -r -- "${${out##*<}%%>*}|"
+done
+zpty -d shell
+END
+    : >"$work/file.conf"
+    cat >"$work/expected" <<'END'
+socksify --show |
+socksify --dns=remote |
+socksify --bind=auto |
+socksify --password-file=file.conf |
+socksify -x socks5://h -c file.conf |
+socksify -vl file.conf |
+socksify -v mkfifo |
+socksify -x socks5://h --stats cat file.conf |
+END
+    (cd "$work" && rm -f file.txt && timeout 60 zsh -f tab.zsh "$there" 'socksify --sho' 'socksify --dns=r' \
+        'socksify --bind=a' 'socksify --password-file=fi' 'socksify -x socks5://h -c fi' 'socksify -vl fi' \
+        'socksify -v mkfif' 'socksify -x socks5://h --stats cat fi' >"$work/said" 2>"$work/complaints")
+    cmp -s "$work/expected" "$work/said" || fault "zsh: $(diff "$work/expected" "$work/said"; cat "$work/complaints")"
 fi
 [ $tried = 1 ] || {
     echo 'skipped: neither bash nor zsh' >&2
