@@ -86,6 +86,18 @@ static size_t find_key(const struct conf_line *line)
     return i;
 }
 
+/* A rule, in whatever section it stands. */
+static bool is_rule(const char *key)
+{
+    for (size_t i = 0; i < CONF_KEYWORDS; i++) {
+        const struct conf_keyword *k = &conf_keywords[i];
+
+        if (k->key && k->flags & KEY_LIST && strcmp(k->key, key) == 0)
+            return true;
+    }
+    return strncmp(key, "via ", 4) == 0;
+}
+
 /* Returns what is wrong with a line before its value is looked at, or NULL. */
 static const char *check_line(struct conf_reader *r, const struct conf_line *line, size_t key)
 {
@@ -96,7 +108,7 @@ static const char *check_line(struct conf_reader *r, const struct conf_line *lin
     uint32_t *seen = line->section == SECTION_PROXY ? &r->named_seen : &r->seen;
 
     if (key == CONF_KEYWORDS)
-        return unknown[line->section];
+        return is_rule(line->key) ? "unknown key here: rules stand below a line [rules]" : unknown[line->section];
     if (conf_keywords[key].flags & KEY_LIST)
         return rules_count(line->value) == 0 ? "no item" : NULL;
     if (*seen & 1u << key)
