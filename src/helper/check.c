@@ -28,14 +28,32 @@ static int say(int status, const char *format, ...)
     return status;
 }
 
+/* What else may help than to go without the proxy, as a part of a sentence with its end; empty: nothing. */
+static const char *advice(enum program_reason reason)
+{
+    switch (reason) {
+    case PROGRAM_GO:
+        return "many in Go heed ALL_PROXY or HTTPS_PROXY by themselves; ";
+    case PROGRAM_SETID:
+        return "socksify works within sudo and its like (sudo socksify ...); ";
+    case PROGRAM_FOREIGN:
+        return "it needs an object of its kind, as configure --enable-32bit makes; ";
+    case PROGRAM_STATIC:
+    case PROGRAM_STATIC_PIE:
+        return "one that is linked to libc.so can be carried; ";
+    default:
+        return "";
+    }
+}
+
 static int refuse(const char *name, const struct program_finding *f)
 {
     static const char remedy[] = "SOCKSIFY_BYPASS=allow runs it without the proxy";
-    const char *phrase = program_phrase(f->reason);
+    const char *phrase = program_phrase(f->reason), *other = advice(f->reason);
 
     if (f->culprit[0])
-        return say(EXIT_CANNOT_RUN, "%s refused: %s, which it runs, %s; %s", name, f->culprit, phrase, remedy);
-    return say(EXIT_CANNOT_RUN, "%s refused: it %s; %s", name, phrase, remedy);
+        return say(EXIT_CANNOT_RUN, "%s refused: %s, which it runs, %s; %s%s", name, f->culprit, phrase, other, remedy);
+    return say(EXIT_CANNOT_RUN, "%s refused: it %s; %s%s", name, phrase, other, remedy);
 }
 
 static struct program_object objects[OBJECTS_MAX];
