@@ -190,6 +190,30 @@ static int old_mode(char **argv)
     return 0;
 }
 
+/* All of them, by nothing but their names.  argv[2] as above. */
+static int refused_mode(char **argv)
+{
+    static const char *const names[] = {
+        "rcmd", "rcmd_af", "rexec", "rexec_af", "ruserok", "ruserok_af", "iruserok", "iruserok_af", "clnt_create",
+        "clnttcp_create", "clntudp_create", "clntudp_bufcreate", "callrpc", "clnt_broadcast", "pmap_getport",
+        "pmap_getmaps", "pmap_rmtcall", "getrpcport", "rtime",
+    };
+    long (*call)(long, long, long, long, long, long, long, long, long, long, long);
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        void *symbol = dlvsym(RTLD_DEFAULT, names[i], argv[2]);
+
+        memcpy(&call, &symbol, sizeof call);
+        errno = 0;
+        if (symbol)
+            call(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        if (errno != EACCES)
+            printf("%s: %s\n", names[i], symbol ? strerror(errno) : "not there");
+    }
+    puts("all refused");
+    return 0;
+}
+
 /* A library that is loaded behind libc has a function of that name. */
 static int rpc_mode(char **argv)
 {
@@ -240,6 +264,7 @@ static const struct mode {
     { "namespace", namespace_mode },
     { "network", network_mode },
     { "old", old_mode },
+    { "refused", refused_mode },
     { "pidfd", pidfd_mode },
     { "rpc", rpc_mode },
 #endif

@@ -77,6 +77,7 @@ ruserok: -1 EACCES
 iruserok: -1 EACCES
 clnttcp_create: 0 EACCES
 EOT
+    echo "all refused" | gives "$*: every old call" refused "$version"
     same "$*: the Sun RPC of another library" rpc "$work/rpc.so"
     gives "$*: pidfd_spawnp" pidfd "$libc" <<EOT
 socks5://127.0.0.1:1

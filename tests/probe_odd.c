@@ -216,5 +216,6 @@ const struct command odd_commands[] = {
     { "odd-pointers", 2, odd_pointers, "ADDRESS ADDRESS" },
     { "odd-waits", 1, odd_waits, "ADDRESS" },
     { "odd-data", 1, odd_data, "ADDRESS" },
+    { "odd-names", 0, odd_names, "" },
     { NULL, 0, NULL, NULL },
 };

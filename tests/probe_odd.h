@@ -23,4 +23,7 @@ int odd_pointers(char **argv);
 int odd_waits(char **argv);
 int odd_data(char **argv);
 
+/* Sub-command: other names of the same calls, by dlsym(). */
+int odd_names(char **argv);
+
 #endif
