@@ -17,4 +17,6 @@ same "children with their parent's memory" guests "$@"
 mkfifo "$work/fifo"
 same "a daemon" daemon "$@" "$work/fifo"
 same "descriptors of an activated program" activate "$@"
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.2
+same "numbers used again, whose handshake has ended" life-drained "$@"
 finish
