@@ -39,5 +39,6 @@ extern const struct command udp_pass_commands[];
 extern const struct command bind_commands[];
 extern const struct command bind_wait_commands[];
 extern const struct command bind_undo_commands[];
+extern const struct command faults_commands[];
 
 #endif

@@ -205,6 +205,11 @@ void conn_begin(struct conn *c, struct options *o, int client, unsigned id)
     pipe_init(&c->down);
     udp_init(&c->udp, id);
     target_name(client, true, &peer);
+    if (o->clients > 0) {
+        c->own_script = o->script;
+        script_apply(&c->own_script, o->client, o->clients, &peer);
+        c->script = &c->own_script;
+    }
     addr_format(&peer, text, sizeof text);
     log_event(id, "accept %s", text);
 }

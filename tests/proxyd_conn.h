@@ -38,7 +38,7 @@ struct conn {
     uint8_t rep;                    /* of the reply that goes out; the method or status octet likewise */
     struct addr asked;              /* the request's address */
     struct options *options;
-    const struct script *script;    /* the server's until the target is known, then own_script */
+    const struct script *script;    /* the server's until the target is known, then own_script; --from: always */
     struct script own_script;
     size_t early;                   /* bytes the client sent too early */
     struct output out;

@@ -9,7 +9,7 @@
 
 #include "proxyd_options.h"
 
-enum kind { FLAG, TEXT, NUMBER, LISTEN, PORT, HOST, ON, HELP };
+enum kind { FLAG, TEXT, NUMBER, LISTEN, PORT, HOST, ON, FROM, HELP };
 
 struct option {
     const char *name;
@@ -36,6 +36,7 @@ static const struct option options[] = {
     { "lifetime", NUMBER, FIELD(lifetime), "SECONDS", "end after that, 0: never (600)" },
     { "no-accept", FLAG, FIELD(no_accept), "", "listen with a full backlog, never accept" },
     { "on", ON, 0, "HOST[:PORT] ACTION", "misbehave for this target only; repeatable" },
+    { "from", FROM, 0, "HOST[:PORT] ACTION", "misbehave for this client only, from the first message on; repeatable" },
     { "help", HELP, 0, "", "this text" },
 };
 
@@ -102,17 +103,18 @@ static int add_host(struct options *o, const char *text)
     return 0;
 }
 
-static int add_rule(struct options *o, const char *target, const char *action)
+/* rules: room for max of them, of which there are *count. */
+static int add_rule(struct script_rule *rules, size_t max, size_t *count, const char *host, const char *action)
 {
     struct script scratch;
     struct script_rule rule;
     script_init(&scratch);
     if (strncmp(action, "--", 2) == 0)
         action += 2;
-    if (o->rules == OPTIONS_RULES || script_rule_read(target, &rule) < 0 || script_set(&scratch, action) < 0)
+    if (*count == max || script_rule_read(host, &rule) < 0 || script_set(&scratch, action) < 0)
         return -EINVAL;
     rule.action = action;
-    o->rule[o->rules++] = rule;
+    rules[(*count)++] = rule;
     return 0;
 }
 
@@ -155,7 +157,9 @@ static int set_option(struct options *o, const struct option *option, const char
     case HOST:
         return add_host(o, value);
     case ON:
-        return second != NULL ? add_rule(o, value, second) : -EINVAL;
+        return second == NULL ? -EINVAL : add_rule(o->rule, OPTIONS_RULES, &o->rules, value, second);
+    case FROM:
+        return second == NULL ? -EINVAL : add_rule(o->client, OPTIONS_CLIENTS, &o->clients, value, second);
     case HELP:
         break;
     }
@@ -199,11 +203,12 @@ static int read_one(struct options *o, char **argv, int *used)
         return read_action(o, name, argv[1], used);
     if (option->kind == FLAG)
         return name[len] == '\0' ? set_option(o, option, NULL, NULL) : -EINVAL;
-    if (name[len] == '=' && option->kind != ON)
+    bool takes_two = option->kind == ON || option->kind == FROM;
+    if (name[len] == '=' && !takes_two)
         return set_option(o, option, name + len + 1, NULL);
     if (name[len] == '=' || argv[1] == NULL)
         return -EINVAL;
-    *used = option->kind == ON ? 3 : 2;
+    *used = takes_two ? 3 : 2;
     return set_option(o, option, argv[1], argv[2]);
 }
 

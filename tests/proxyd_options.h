@@ -9,7 +9,7 @@
 #include "core/addr.h"
 #include "proxyd_script.h"
 
-enum { OPTIONS_HOSTS = 256, OPTIONS_RULES = 256 };
+enum { OPTIONS_HOSTS = 256, OPTIONS_RULES = 256, OPTIONS_CLIENTS = 8192 };
 
 struct host {
     struct addr name, address;
@@ -27,6 +27,8 @@ struct options {
     size_t hosts;
     struct script_rule rule[OPTIONS_RULES];
     size_t rules;
+    struct script_rule client[OPTIONS_CLIENTS];     /* the host is the client's, not the target's */
+    size_t clients;
     struct script script;           /* for all targets; the control socket may change it */
 };
 

@@ -55,6 +55,10 @@ void output_begin(struct output *o, const struct script *s, enum stage stage, co
     o->stage = stage;
     o->ending = OUTPUT_SENT;
     append(o, message, len);
+    if (s->alter[stage] >= 0 && (size_t)s->alter[stage] / 256 < len)
+        o->data[s->alter[stage] / 256] = (uint8_t)s->alter[stage];
+    memset(o->data + o->used, 0xee, (size_t)s->flood[stage]);
+    o->used += (size_t)s->flood[stage];
     if ((s->extra & 1u << stage) != 0)
         append(o, "\xee\xee\xee", 3);
     append(o, glued, glued_len);

@@ -9,7 +9,7 @@
 
 #include "proxyd_script.h"
 
-enum { OUTPUT_GLUED_MAX = 1024, OUTPUT_SIZE = 3 + ADDR_WIRE_MAX + 64 + OUTPUT_GLUED_MAX };
+enum { OUTPUT_GLUED_MAX = 1024, OUTPUT_SIZE = 3 + ADDR_WIRE_MAX + 64 + SCRIPT_FLOOD_MAX + OUTPUT_GLUED_MAX };
 
 /* What becomes of the connection; the last four are how an output ends. */
 enum output_result { OUTPUT_WAIT, OUTPUT_SENT, OUTPUT_CLOSE, OUTPUT_RESET, OUTPUT_SILENCE };

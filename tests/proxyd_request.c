@@ -184,7 +184,8 @@ int request_command(struct conn *c, const uint8_t *in, size_t len, int64_t now)
         return (int)len;
     }
     log_request(c, commands[in[1] <= SOCKS5_ASSOCIATE ? in[1] : 0], in[3]);
-    c->own_script = c->options->script;
+    if (c->script != &c->own_script)
+        c->own_script = c->options->script;
     script_apply(&c->own_script, c->options->rule, c->options->rules, &c->asked);
     c->script = &c->own_script;
     c->command = (enum socks5_command)in[1];

@@ -35,6 +35,8 @@ static const struct action actions[] = {
     { "rst", STAGE_BITS, FIELD(reset), 0, 0, 0, "STAGE", "reset instead of the reply" },
     { "garbage", STAGE_BITS, FIELD(garbage), 0, 0, 0, "STAGE", "something else instead of the reply, then silence" },
     { "extra", STAGE_BITS, FIELD(extra), 0, 0, 0, "STAGE", "three bytes ee more after the reply" },
+    { "flood", STAGE_NUMBER, FIELD(flood), 0, SCRIPT_FLOOD_MAX, -1, "STAGE:N", "N bytes ee more after the reply" },
+    { "alter", STAGE_NUMBER, FIELD(alter), 0, 65535, -1, "STAGE:N", "octet N / 256 of the reply is N % 256" },
     { "refuse", NUMBER, FIELD(refuse), 0, 255, -1, "REP", "answer REP (0 too) without a try, then close" },
     { "refuse2", NUMBER, FIELD(refuse2), 0, 255, -1, "REP", "the same as the second reply to BIND" },
     { "short-reply", NUMBER, FIELD(short_reply), 0, 9, -1, "2|4", "error replies of that many bytes" },
@@ -228,7 +230,7 @@ void script_init(struct script *s)
 {
     memset(s, 0, sizeof *s);
     for (int i = 0; i < STAGES; i++)
-        s->hold_at[i] = s->cut_at[i] = -1;
+        s->hold_at[i] = s->cut_at[i] = s->alter[i] = -1;
     s->refuse = s->refuse2 = -1;
 }
 

@@ -12,6 +12,8 @@
 enum stage { STAGE_METHOD, STAGE_AUTH, STAGE_REPLY, STAGE_REPLY2, STAGES };
 
 /* How a command that is not offered is answered. */
+enum { SCRIPT_FLOOD_MAX = 4096 };
+
 enum lack { LACK_NOTHING, LACK_REP7, LACK_TWO_BYTES, LACK_EOF };
 
 enum bound_kind { BOUND_REAL, BOUND_GIVEN, BOUND_ANY, BOUND_OTHER_FAMILY };
@@ -27,6 +29,8 @@ struct script {
     int hold_at[STAGES];        /* bytes of the reply that go before it is held, -1: not held */
     int cut_at[STAGES];         /* bytes that go before the close, -1: all */
     unsigned hang, close, reset, garbage, extra;    /* a bit for each stage */
+    int flood[STAGES];          /* bytes behind the reply, 0: none */
+    int alter[STAGES];          /* 256 times the place of an octet and the octet, -1: none */
     int refuse, refuse2;        /* REP, -1: none */
     int short_reply;            /* bytes of an error reply, 0: all */
     int dribble_ms;             /* milliseconds between single bytes, 0: off */

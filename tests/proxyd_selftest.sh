@@ -141,8 +141,8 @@ class Proxy:
         self.told.sendall(command.encode() + b"\n")
         return self.answers.readline().strip()
 
-    def dial(self, host="127.0.0.1"):
-        return Client(host, self.port)
+    def dial(self, host="127.0.0.1", own=None):
+        return Client(host, self.port, own)
 
 
 def address(host, port):
@@ -155,8 +155,8 @@ def address(host, port):
 
 
 class Client:
-    def __init__(self, host, port):
-        self.s = socket.create_connection((host, port), PATIENCE)
+    def __init__(self, host, port, own=None):
+        self.s = socket.create_connection((host, port), PATIENCE, own)
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data):
@@ -589,6 +589,26 @@ def silence_close_reset_garbage_extra_cut():
         with Proxy(*LOGIN, "--cut", f"{stage}:1") as p:
             data, how = to_stage(p, stage).ends()
             same((len(data), how), (1, "eof"), stage)
+        with Proxy(*LOGIN, "--flood", f"{stage}:4096") as p:
+            same(to_stage(p, stage).read(SIZE[stage] + 4096)[SIZE[stage]:], b"\xee" * 4096, stage)
+        with Proxy(*LOGIN, "--alter", f"{stage}:{256 + 7}") as p:
+            same(to_stage(p, stage).read(2)[1:], b"\7", stage)
+
+
+@case
+def per_client():
+    with Proxy("--from", "127.0.0.9", "close=method", "--from", "127.0.0.9:1999", "plain", "--from", "127.0.0.8",
+               "extra=method", "--on", f"*:{ECHO}", "refuse=3") as p:
+        for own, want in ((0, (b"", "eof")), (1999, None)):
+            c = p.dial(own=("127.0.0.9", own))
+            c.send(b"\5\1\0")
+            same(c.read(2) if want is None else c.ends(), want or b"\5\0")
+        c = p.dial(own=("127.0.0.8", 0))
+        c.send(b"\5\1\0")
+        same(c.read(5), b"\5\0" + EE)
+        c.ask("127.0.0.1", ECHO)
+        same(c.reply()[0], 3)
+        same(p.dial().begin(port=BANNER).reply()[0], 0)
 
 
 @case

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The event-loop tests with all of the object's sources and the test program linked into one instrumented program: of an
-# object that is not instrumented a sanitizer sees nothing.  Run by `make check-sanitized`.
+# The event-loop tests, the matrix of faults and the storm, with all of the object's sources and the test program linked
+# into one instrumented program: of an object that is not instrumented a sanitizer sees nothing.  Run by `make
+# check-sanitized`.
 #   sanitize.sh SANITIZER...    address, thread
 set -u
 
@@ -52,24 +53,31 @@ unfit()
     esac
 }
 
-# A handler that runs in the middle of malloc() is the test's own doing.
-ASAN_OPTIONS=detect_leaks=0
-TSAN_OPTIONS='die_after_fork=0 report_signal_unsafe=0'
+# A handler that runs in the middle of malloc() is the test's own doing.  The sanitizers' own handlers restart no call,
+# for which an interrupted connect() would end; what kills the process is seen all the same.
+handlers='handle_segv=0 handle_sigbus=0 handle_sigfpe=0 handle_sigill=0 handle_abort=0'
+ASAN_OPTIONS="detect_leaks=0 $handlers"
+TSAN_OPTIONS="die_after_fork=0 report_signal_unsafe=0 $handlers"
 export ASAN_OPTIONS TSAN_OPTIONS
 
 for sanitizer; do
     if ! compile_object || ! link loop "$srcdir/loop.c" "$srcdir"/loop_[!l]*.c || ! link chaos "$srcdir/chaos.c" ||
+        ! link storm "$srcdir/storm.c" ||
         ! link probe "$srcdir/probe.c" "$srcdir"/probe_[!nt]*.c "$srcdir"/probe_t[!e]*.c; then
         failed=1
         continue
     fi
-    LOOP=$work/loop CHAOS=$work/chaos PROBE=$work/probe UNFIT=$(unfit "$sanitizer")
-    export LOOP CHAOS PROBE UNFIT
+    LOOP=$work/loop CHAOS=$work/chaos STORM=$work/storm PROBE=$work/probe UNFIT=$(unfit "$sanitizer")
+    export LOOP CHAOS STORM PROBE UNFIT
     for test in preload_loop.sh preload_loop_life.sh preload_udp.sh preload_udp_wait.sh preload_chaos.sh; do
         echo "== $test, $sanitizer"
         sh "$srcdir/$test" || failed=1
     done
-    echo "== preload_bind.sh, $sanitizer"
-    PROBE=$work/probe sh "$srcdir/preload_bind.sh" || failed=1
+    for test in preload_bind.sh preload_faults.sh; do
+        echo "== $test, $sanitizer"
+        PROBE=$work/probe sh "$srcdir/$test" || failed=1
+    done
+    echo "== preload_storm.sh, $sanitizer"
+    COUNT=50 sh "$srcdir/preload_storm.sh" || failed=1
 done
 exit "$failed"
