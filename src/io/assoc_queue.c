@@ -119,7 +119,7 @@ int assoc_queue_flush(struct assoc_making *m)
         const struct assoc_queued *q = &m->queued[sent];
         long error = send_queued(m, q, at);
 
-        if (error == -EAGAIN)
+        if (error == -EAGAIN || error == -EINTR)
             break;
         if (error) {
             atomic_fetch_add(&m->a->unsent, 1);
