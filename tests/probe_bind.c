@@ -30,7 +30,12 @@ enum { PATIENCE_MS = 10000, LINE = 200 };
 static ssize_t read_line(int fd, char line[LINE])
 {
     for (size_t used = 0; used < LINE - 1; used++) {
-        if (recv(fd, line + used, 1, 0) != 1)
+        ssize_t n;
+
+        do
+            n = recv(fd, line + used, 1, 0);
+        while (n < 0 && errno == EINTR);
+        if (n != 1)
             return -1;
         if (line[used] == '\n') {
             line[used] = '\0';
@@ -208,8 +213,10 @@ int bind_greeted(int fd)
     error = net_receive(fd, word, sizeof word);
     if (error || memcmp(word, "hello\n", sizeof word) != 0)
         return error ? error : EPROTO;
-    if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
-        return errno;
+    while (send(fd, &byte, 1, MSG_NOSIGNAL) != 1) {
+        if (errno != EINTR)
+            return errno;
+    }
     byte = 0;
     error = net_receive(fd, &byte, 1);
     return error ? error : byte == 'x' ? 0 : EPROTO;

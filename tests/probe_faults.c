@@ -20,7 +20,7 @@
 
 enum { CASES_MAX = 8192, PATIENCE_S = 60, ERRNO_MAX = 140, SHOWN_MAX = 40 };
 
-static const char *const kinds[] = { "connect", "associate", "listen", "accept", NULL };
+static const char *const kinds[] = { "connect", "associate", "listen", "accept", "names", NULL };
 static const char *const ways[] = { "blocking", "poll", "epoll", "select", "edge", NULL };
 
 struct run {

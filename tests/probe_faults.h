@@ -8,7 +8,7 @@
 
 #include "probe_net.h"
 
-enum faults_kind { FAULTS_CONNECT, FAULTS_ASSOCIATE, FAULTS_LISTEN, FAULTS_ACCEPT };
+enum faults_kind { FAULTS_CONNECT, FAULTS_ASSOCIATE, FAULTS_LISTEN, FAULTS_ACCEPT, FAULTS_NAMES };
 
 enum faults_way { FAULTS_BLOCKING, FAULTS_POLL, FAULTS_EPOLL, FAULTS_SELECT, FAULTS_EDGE };
 
@@ -22,6 +22,8 @@ struct faults_case {
     long least_ms;                  /* it must not be over earlier */
     int error, after;               /* of the case, and of the same once more with a proxy that does well; positive */
     char name[FAULTS_NAME];
+    int patience_ms;                /* for a datagram's answer; 0: as for everything else */
+    void (*mark)(int on);           /* what follows is the object's own work, or not; may be NULL */
 };
 
 /* The targets: of streams, of datagrams, and the server that connects back. */
@@ -29,6 +31,10 @@ struct faults_world {
     struct target stream, datagram;
     const char *back;
 };
+
+/* What such a case does, once.  source: by which the proxy knows what to do wrong, or NULL for nothing.  text as below.
+ * Returns 0 or a positive errno. */
+int faults_try(const struct faults_world *w, const struct faults_case *c, const struct target *source, char *text);
 
 /* Run one case in this process: what is wrong goes to text, FAULTS_TEXT bytes, which stays "" if nothing is. */
 void faults_run(const struct faults_world *w, const struct faults_case *c, char *text);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -75,8 +76,11 @@ static int make(struct trial *t, const struct target *to, int type, uint32_t eve
 
     bind_source(t, fd, 0);
     t->set = way == FAULTS_EPOLL || way == FAULTS_EDGE ? epoll_create1(EPOLL_CLOEXEC) : -1;
-    if (t->set >= 0 && epoll_ctl(t->set, EPOLL_CTL_ADD, fd, &e) != 0)
+    if (t->set >= 0 && epoll_ctl(t->set, EPOLL_CTL_ADD, fd, &e) != 0) {
         fault(t, "epoll_ctl: %s", text_errno(errno));
+        close(t->set);
+        t->set = -1;
+    }
     return fd;
 }
 
@@ -88,14 +92,14 @@ static void finish(struct trial *t, int fd)
     t->set = -1;
 }
 
-static bool await_by_select(int fd, short events, int ms)
+static int await_by_select(int fd, short events, int ms)
 {
     struct timeval limit = { ms / 1000, ms % 1000 * 1000 };
     fd_set s;
 
     FD_ZERO(&s);
     FD_SET(fd, &s);
-    return select(fd + 1, events == POLLIN ? &s : NULL, events == POLLIN ? NULL : &s, NULL, &limit) == 1;
+    return select(fd + 1, events == POLLIN ? &s : NULL, events == POLLIN ? NULL : &s, NULL, &limit);
 }
 
 /* events: POLLIN or POLLOUT. */
@@ -103,19 +107,26 @@ static bool await(const struct trial *t, int fd, short events, int ms)
 {
     struct pollfd p = { .fd = fd, .events = events };
     struct epoll_event e;
+    int n = -1;
 
-    switch (t->c->way) {
-    case FAULTS_BLOCKING:
-        return true;
-    case FAULTS_POLL:
-        return poll(&p, 1, ms) == 1;
-    case FAULTS_SELECT:
-        return await_by_select(fd, events, ms);
-    case FAULTS_EPOLL:
-    case FAULTS_EDGE:
-        return epoll_wait(t->set, &e, 1, ms) == 1;
+    errno = EINTR;
+    while (n < 0 && errno == EINTR) {
+        switch (t->c->way) {
+        case FAULTS_BLOCKING:
+            return true;
+        case FAULTS_POLL:
+            n = poll(&p, 1, ms);
+            break;
+        case FAULTS_SELECT:
+            n = await_by_select(fd, events, ms);
+            break;
+        case FAULTS_EPOLL:
+        case FAULTS_EDGE:
+            n = epoll_wait(t->set, &e, 1, ms);
+            break;
+        }
     }
-    return false;
+    return n == 1;
 }
 
 /* From here on fd is used as a blocking one.  Returns 0 or a positive errno. */
@@ -132,6 +143,12 @@ static int take_extra(const struct trial *t, int fd)
             error = EPROTO;
     }
     return error;
+}
+
+/* By errno: a program then tries again. */
+static bool is_transient(const struct trial *t)
+{
+    return errno == EINTR || (errno == EAGAIN && t->c->way != FAULTS_BLOCKING);
 }
 
 /* ---- the kinds; each returns 0 or a positive errno */
@@ -164,14 +181,21 @@ static int try_associate(struct trial *t)
     const struct target *to = &t->world->datagram;
     int fd = make(t, to, SOCK_DGRAM, EPOLLIN), error = 0;
     char word[16] = "";
+    int patience = t->c->patience_ms ? t->c->patience_ms : PATIENCE_MS;
+    bool more = true;
 
-    set_patience(fd, PATIENCE_MS);
-    if (sendto(fd, "word", 4, 0, (const struct sockaddr *)&to->sa, to->len) < 0)
-        error = errno;
-    if (!error && !await(t, fd, POLLIN, PATIENCE_MS))
-        fault(t, "no event");
-    if (!error && recv(fd, word, sizeof word, 0) < 0)
-        error = errno;
+    set_patience(fd, patience);
+    while (!error && sendto(fd, "word", 4, 0, (const struct sockaddr *)&to->sa, to->len) < 0)
+        error = is_transient(t) ? 0 : errno;
+    while (!error && more) {
+        more = await(t, fd, POLLIN, patience);
+        /* An edge is told of once. */
+        for (int i = 0; i < 3 && !word[0] && (i == 0 || is_transient(t)); i++)
+            error = recv(fd, word, sizeof word, 0) < 0 ? errno : 0;
+        if (word[0])
+            break;
+        error = more && is_transient(t) ? 0 : error;
+    }
     if (!error && strcmp(word, "word") != 0)
         error = EPROTO;
     finish(t, fd);
@@ -188,7 +212,7 @@ static int accepted(struct trial *t, int fd)
     do {
         more = await(t, fd, POLLIN, patience);
         made = accept(fd, NULL, NULL);
-    } while (made < 0 && errno == EAGAIN && more && t->c->way != FAULTS_BLOCKING);
+    } while (made < 0 && more && is_transient(t));
     if (made < 0)
         return errno;
     error = take_extra(t, made);
@@ -198,28 +222,55 @@ static int accepted(struct trial *t, int fd)
     return error;
 }
 
+static void mark(const struct trial *t, bool on)
+{
+    if (t->c->mark)
+        t->c->mark(on);
+}
+
 /* The connection that tells the server where to come leaves from a port of which the proxy knows no evil. */
 static int try_listen(struct trial *t)
 {
     struct session s = { .server = net_target(t->world->back) };
     int fd, error;
 
+    mark(t, false);
     s.fd = net_socket(&s.server, SOCK_STREAM);
     bind_source(t, s.fd, PLAIN_PORT);
     if (net_connect(s.fd, &s.server) != 0)
         fault(t, "session: %s", text_errno(errno));
     set_patience(s.fd, PATIENCE_MS);
+    mark(t, true);
     fd = make(t, &s.server, SOCK_STREAM, EPOLLIN);
     error = listen(fd, 4) == 0 ? 0 : errno;
+    mark(t, false);
     if (error && t->c->kind == FAULTS_ACCEPT)
         fault(t, "listen: %s", text_errno(error));
     else if (!error && !bind_call(&s, fd, NULL, NULL))
         fault(t, "the server cannot come");
-    else if (!error)
+    mark(t, true);
+    if (!error && !t->text[0])
         error = accepted(t, fd);
     finish(t, fd);
+    mark(t, false);
     close(s.fd);
     return error;
+}
+
+/* A new name, and back from its address to the name. */
+static int try_names(void)
+{
+    static int number;
+    char name[64], host[64] = "";
+    struct addrinfo *list;
+    int error;
+
+    snprintf(name, sizeof name, "fresh-%d-%d.example", (int)getpid(), number++);
+    if (getaddrinfo(name, NULL, NULL, &list) != 0)
+        return ENOENT;
+    error = getnameinfo(list->ai_addr, list->ai_addrlen, host, sizeof host, NULL, 0, NI_NAMEREQD);
+    freeaddrinfo(list);
+    return error ? ENOENT : strcmp(name, host) != 0 ? EPROTO : 0;
 }
 
 static int try(struct trial *t)
@@ -232,8 +283,17 @@ static int try(struct trial *t)
     case FAULTS_LISTEN:
     case FAULTS_ACCEPT:
         return try_listen(t);
+    case FAULTS_NAMES:
+        return try_names();
     }
     return ENOSYS;
+}
+
+int faults_try(const struct faults_world *w, const struct faults_case *c, const struct target *source, char *text)
+{
+    struct trial t = { w, c, source, text, -1 };
+
+    return try(&t);
 }
 
 void faults_run(const struct faults_world *w, const struct faults_case *c, char *text)
