@@ -56,13 +56,13 @@ static void set_patience(int fd, int ms)
 static void bind_source(const struct trial *t, int fd, in_port_t port)
 {
     struct target own;
-    int one = 1;
+    int reuse = port != 0;
 
     if (!t->source)
         return;
     own = *t->source;
     ((struct sockaddr_in *)&own.sa)->sin_port = htons(port);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
     if (bind(fd, (struct sockaddr *)&own.sa, own.len) != 0)
         fault(t, "bind: %s", text_errno(errno));
 }
@@ -304,8 +304,9 @@ void faults_run(const struct faults_world *w, const struct faults_case *c, char 
     long began, took;
 
     /* The library keeps one epoll set of its own from the first association on that nobody waited for. */
-    if (c->kind == FAULTS_ASSOCIATE && try(&t) != 0)
-        fault(&t, "no association with a slow proxy");
+    error = c->kind == FAULTS_ASSOCIATE ? try(&t) : 0;
+    if (error)
+        fault(&t, "with a slow proxy: %s", text_errno(error));
     before = net_descriptors();
     t.source = &c->source;
     began = net_clock();

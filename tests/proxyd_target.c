@@ -68,15 +68,14 @@ int target_connect(const struct addr *ip)
     return fd;
 }
 
-/* Binds fd, if it is one; closes it on failure. */
-static int bind_socket(int fd, const struct addr *local)
+/* Binds fd, if it is one; closes it on failure.  reuse: of datagram sockets two may then get one port, by chance. */
+static int bind_socket(int fd, const struct addr *local, int reuse)
 {
     struct sockaddr_storage sa;
     socklen_t len;
-    int one = 1;
     if (fd < 0)
         return fd;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
     if (addr_to_sockaddr(local, AF_UNSPEC, &sa, &len) == 0 && bind(fd, (struct sockaddr *)&sa, len) == 0)
         return fd;
     int error = -errno;
@@ -86,7 +85,7 @@ static int bind_socket(int fd, const struct addr *local)
 
 int target_listen(const struct addr *local, int backlog)
 {
-    int fd = bind_socket(make_socket(local->kind == ADDR_IPV6 ? AF_INET6 : AF_INET, SOCK_STREAM), local);
+    int fd = bind_socket(make_socket(local->kind == ADDR_IPV6 ? AF_INET6 : AF_INET, SOCK_STREAM), local, 1);
     if (fd < 0 || listen(fd, backlog) == 0)
         return fd;
     int error = -errno;
@@ -110,7 +109,7 @@ int target_datagram(int family, const struct addr *local)
     int one = 1;
     if (fd >= 0 && family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    return local != NULL ? bind_socket(fd, local) : fd;
+    return local != NULL ? bind_socket(fd, local, 0) : fd;
 }
 
 int target_error(int fd)
