@@ -30,4 +30,20 @@ if has_ipv6; then
 else
     skip "no IPv6"
 fi
+
+# Very many in one process, all open at once, after a thousand handshakes at a time; and again, from which nothing grows.
+# LOAD: how many, LOAD_ROUNDS: how often.
+: "${LOAD:=2000}" "${LOAD_ROUNDS:=4}"
+start "$work/tunnels" "$PROBE" serve-tunnels
+at_proxy "${ready#ready }" SOCKSIFY_TIMEOUT=60
+state_size()
+{
+    stat -c %s "$work"/state/socksify-*.state
+}
+before=$(state_size)
+{
+    loaded $((LOAD * LOAD_ROUNDS)) | sed 's/^leaked/grown: no\n&/'
+} | gives "$LOAD tunnels, a thousand handshakes at once, $LOAD_ROUNDS times" many 192.0.2.1:7 "$LOAD" 1000 "$LOAD_ROUNDS"
+sed 's/^/    /' "$err"
+if [ "$(state_size)" = "$before" ]; then ok "the state file is as large as before"; else bad "the state file has grown"; fi
 finish

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/* probe_many.c - very many tunnels in one process, and the server that they lead to
+ *
+ * The server is proxy and target in one: what comes through a tunnel goes back.  A server from a package takes a thread
+ * or a process and two descriptors for each of ten thousand.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "probe_net.h"
+#include "probe_text.h"
+
+enum { FDS_MAX = 32768, EVENTS = 512, BACKLOG = 4096, PATIENCE_MS = 30000, GROWTH_PAGES = 256, LIFETIME_S = 300 };
+
+static int raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        net_die("getrlimit");
+    limit.rlim_cur = limit.rlim_max < FDS_MAX ? limit.rlim_max : FDS_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return (int)limit.rlim_cur;
+}
+
+static void watch(int set, int fd, uint32_t events)
+{
+    struct epoll_event e = { .events = events, .data.fd = fd };
+
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &e) != 0)
+        net_die("epoll_ctl");
+}
+
+/* ---- the server */
+
+/* Greeting, request by IPv4 address, and from then on everything back.  Returns false at the end, or at what is none of
+ * them.  A message comes in one piece, since it went out in one. */
+static bool serve_one(int fd, uint8_t *stage)
+{
+    static const uint8_t method[] = { 5, 0 }, reply[] = { 5, 0, 0, 1, 127, 0, 0, 1, 0, 7 };
+    uint8_t buf[256];
+    ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
+
+    if (n < 0)
+        return errno == EAGAIN;
+    if (*stage == 0 && n == 3 && buf[0] == 5 && ++*stage)
+        return send(fd, method, sizeof method, MSG_NOSIGNAL) > 0;
+    if (*stage == 1 && n == 10 && buf[1] == 1 && ++*stage)
+        return send(fd, reply, sizeof reply, MSG_NOSIGNAL) > 0;
+    return *stage == 2 && n > 0 && send(fd, buf, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
+static int serve_tunnels(char **argv)
+{
+    static uint8_t stage[FDS_MAX];
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof in;
+    struct epoll_event e[EVENTS];
+    int listener = socket(AF_INET, SOCK_STREAM, 0), set = epoll_create1(0);
+
+    (void)argv;
+    raise_limit();
+    alarm(LIFETIME_S);
+    if (bind(listener, (struct sockaddr *)&in, sizeof in) != 0 || listen(listener, BACKLOG) != 0 ||
+        getsockname(listener, (struct sockaddr *)&in, &len) != 0)
+        net_die("listen");
+    watch(set, listener, EPOLLIN);
+    printf("ready %u\n", ntohs(in.sin_port));
+    for (;;) {
+        int n = epoll_wait(set, e, EVENTS, -1);
+
+        for (int i = 0; i < n; i++) {
+            int fd = e[i].data.fd == listener ? accept(listener, NULL, NULL) : e[i].data.fd;
+
+            if (e[i].data.fd != listener && !serve_one(fd, &stage[fd])) {
+                close(fd);
+            } else if (e[i].data.fd == listener && fd >= 0) {
+                stage[fd] = 0;
+                watch(set, fd, EPOLLIN);
+            }
+        }
+    }
+}
+
+/* ---- the client */
+
+struct many {
+    struct target target;
+    int count, at_once, set, good, bad, strange, first_error;
+    int *fd;
+};
+
+static void fail(struct many *m, int error)
+{
+    m->bad++;
+    if (!m->first_error)
+        m->first_error = error;
+}
+
+static void begin(struct many *m, int i)
+{
+    m->fd[i] = net_socket(&m->target, SOCK_STREAM | SOCK_NONBLOCK);
+    watch(m->set, m->fd[i], EPOLLOUT);
+    if (net_connect(m->fd[i], &m->target) != -1 || errno != EINPROGRESS)
+        fail(m, errno);
+}
+
+static void look(struct many *m, int fd)
+{
+    struct target peer = { .len = sizeof peer.sa };
+    int error = net_error(fd);
+
+    epoll_ctl(m->set, EPOLL_CTL_DEL, fd, NULL);
+    memset(&peer.sa, 0, sizeof peer.sa);
+    if (!error && getpeername(fd, (struct sockaddr *)&peer.sa, &peer.len) != 0)
+        error = errno;
+    if (error)
+        fail(m, error);
+    else
+        m->good++;
+    if (peer.len != m->target.len || memcmp(&peer.sa, &m->target.sa, peer.len) != 0)
+        m->strange++;
+}
+
+/* All of them, so many under way at any time. */
+static void open_all(struct many *m)
+{
+    struct epoll_event e[EVENTS];
+    int begun = 0, ended = 0, n = 1;
+
+    while (ended < m->count && n > 0) {
+        while (begun < m->count && begun - ended < m->at_once)
+            begin(m, begun++);
+        n = epoll_wait(m->set, e, EVENTS, PATIENCE_MS);
+        for (int i = 0; i < n; i++) {
+            look(m, e[i].data.fd);
+            ended++;
+        }
+    }
+    if (n <= 0)
+        fail(m, ETIMEDOUT);
+}
+
+static void use_all(struct many *m)
+{
+    for (int i = 0; i < m->count; i++) {
+        if (send(m->fd[i], &i, sizeof i, MSG_NOSIGNAL) != sizeof i)
+            fail(m, errno);
+    }
+    for (int i = 0; i < m->count; i++) {
+        struct pollfd p = { .fd = m->fd[i], .events = POLLIN };
+        int got = -1;
+
+        if (poll(&p, 1, PATIENCE_MS) != 1 || recv(m->fd[i], &got, sizeof got, 0) != sizeof got || got != i)
+            fail(m, EPROTO);
+    }
+}
+
+static long resident(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    long size = 0, pages = 0;
+
+    if (!file || fscanf(file, "%ld %ld", &size, &pages) != 2)
+        net_die("/proc/self/statm");
+    fclose(file);
+    return pages;
+}
+
+/* argv: ADDRESS COUNT AT-ONCE ROUNDS.  What the first round has grown stays; the others must not grow. */
+static int many(char **argv)
+{
+    struct many m = { .target = net_target(argv[0]), .count = atoi(argv[1]), .at_once = atoi(argv[2]) };
+    int rounds = atoi(argv[3]), before = net_descriptors();
+    long pages = 0;
+
+    if (raise_limit() < m.count + 100)
+        return 77;
+    m.fd = calloc((size_t)m.count, sizeof *m.fd);
+    for (int round = 0; round < rounds; round++) {
+        m.set = epoll_create1(0);
+        open_all(&m);
+        use_all(&m);
+        for (int i = 0; i < m.count; i++)
+            close(m.fd[i]);
+        close(m.set);
+        if (round == 0)
+            pages = resident();
+    }
+    fprintf(stderr, "grown by %ld pages\n", resident() - pages);
+    printf("good: %d\nbad: %d\n", m.good, m.bad);
+    say_error("first error", m.first_error);
+    printf("strange peers: %d\ngrown: %s\n", m.strange, resident() - pages > GROWTH_PAGES ? "yes" : "no");
+    say("leaked", net_descriptors() - before);
+    free(m.fd);
+    return 0;
+}
+
+const struct command many_commands[] = {
+    { "serve-tunnels", 0, serve_tunnels, "" },
+    { "many", 4, many, "ADDRESS COUNT AT-ONCE ROUNDS" },
+    { NULL, 0, NULL, NULL },
+};
