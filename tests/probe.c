@@ -10,7 +10,7 @@ static const struct command *const tables[] = {
     signal_commands, kinds_commands, datagram_commands, facts_commands, odd_commands,  address_commands,
     udp_commands,    detour_commands, life_commands,   process_commands,  jail_commands,
     udp_fault_commands, udp_batch_commands, udp_pass_commands, bind_commands, bind_wait_commands,
-    bind_undo_commands, faults_commands, sysfaults_commands, many_commands,
+    bind_undo_commands, faults_commands, sysfaults_commands, many_commands, kills_commands,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };

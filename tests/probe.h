@@ -42,5 +42,6 @@ extern const struct command bind_undo_commands[];
 extern const struct command faults_commands[];
 extern const struct command sysfaults_commands[];
 extern const struct command many_commands[];
+extern const struct command kills_commands[];
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../io/conf_load.h"
+#include "../io/file.h"
 #include "../io/lock.h"
 #include "../io/log.h"
 #include "../io/program.h"
@@ -65,6 +66,9 @@ static void fork_child(void)
     state_after_fork(&process.state);
     tally_clear(&process.tally);
     process.pending.pid = getpid();
+    /* The first of a PID namespace, after unshare() or setns(): its parent is out of sight. */
+    if (getppid() == 0)
+        process.pending.space = file_namespace("pid");
     assoc_fork_child(&process.assoc, forking.assoc_held ? &forking.assoc_hold : NULL);
     if (forking.held)
         pending_fork_child(&process.pending, &forking.hold);
