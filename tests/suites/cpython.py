@@ -68,7 +68,7 @@ def tests_of(suite):
 
 def main(results, *names):
     # Those of the network outside, of much memory and the like stay out, as in the suite's own runner.
-    support.use_resources = []
+    support.use_resources = ["network"] if any("test_socketserver" in name for name in names) else []
     done = set()
     if os.path.exists(results):
         with open(results, encoding="utf-8") as stream:
