@@ -78,6 +78,35 @@ the largest: -1 EMSGSIZE
 one more: -1 EMSGSIZE
 EOT
 
+# calls WAY COUNT: the system calls for so many datagrams there and back are the standard input.  Not counted is the
+# look at the association that is due once a second.
+calls()
+{
+    cat >"$work/expected"
+    # shellcheck disable=SC2086
+    timeout -k 1 "$patience" strace -qq -o "$work/trace" \
+        env $environment "$preload" "$PROBE" udp-counted "$four" "$2" "$1" >"$out" 2>"$err"
+    status=$?
+    sed '1,/^getsid(/d; /^getsid(/,$d; /SO_COOKIE/d; /MSG_PEEK/d; s/(.*//' "$work/trace" | sort | uniq -c |
+        sed 's/^ *//' >"$out"
+    result "the calls for $2 datagrams, $1" "$work/expected"
+}
+
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+    calls mmsg 96 <<EOT
+3 recvmmsg
+3 sendmmsg
+EOT
+    for way in to peer; do
+        calls $way 20 <<EOT
+20 recvmsg
+20 sendmsg
+EOT
+    done
+else
+    skip "no strace"
+fi
+
 # Names: the source is the address that was used, whatever the proxy calls it.
 named()
 {

@@ -107,6 +107,50 @@ static int batches(char **argv)
     return 0;
 }
 
+static int plain_messages(int fd, bool out, const struct target *to, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        pieces[i][0] = (struct iovec){ out ? udp_outgoing : rooms[i], out ? 20 : ROOM };
+        names[i] = to->sa;
+        messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &names[i], .msg_namelen = to->len,
+                                                     .msg_iov = pieces[i], .msg_iovlen = 1 } };
+    }
+    return out ? sendmmsg(fd, messages, count, 0) : recvmmsg(fd, messages, count, 0, NULL);
+}
+
+/* argv: ADDRESS COUNT WAY, of mmsg, to and peer.  Calls that nobody else makes stand around what is to be counted. */
+static int counted(char **argv)
+{
+    struct target to = net_target(argv[0]);
+    int fd = udp_socket(&to), count = atoi(argv[1]), had = 0;
+    bool peer = strcmp(argv[2], "peer") == 0, many = strcmp(argv[2], "mmsg") == 0;
+    char byte = 0;
+
+    if (peer)
+        net_connect(fd, &to);
+    udp_exchange(fd, &to);
+    /* The first time is the one that pays for looking at the memory. */
+    for (int i = 0; i < 2 && many; i++) {
+        if (i == 1)
+            getsid(0);
+        if (plain_messages(fd, true, &to, (unsigned)count) != count ||
+            plain_messages(fd, false, &to, (unsigned)count) != count)
+            net_die("many");
+        had = count;
+    }
+    if (!many)
+        getsid(0);
+    for (; had < count; had++) {
+        if (!peer)
+            sendto(fd, &byte, 1, 0, (struct sockaddr *)&to.sa, to.len);
+        if ((peer ? send(fd, &byte, 1, 0) : recvfrom(fd, &byte, 1, 0, NULL, NULL)) != 1 ||
+            (peer && recv(fd, &byte, 1, 0) != 1))
+            net_die("one");
+    }
+    getsid(0);
+    return 0;
+}
+
 static void tell_name(const char *what, int fd)
 {
     struct sockaddr_storage sa;
@@ -172,6 +216,7 @@ static int mtu(char **argv)
 
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
+    { "udp-counted", 3, counted, "ADDRESS COUNT WAY: datagrams whose system calls are counted" },
     { "udp-bound", 3, bound, "ADDRESS OWN ABSENT: bind() to an address and any port" },
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },

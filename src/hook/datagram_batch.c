@@ -18,7 +18,7 @@
 
 enum {
     LONG_PART = UDP_HEADER_IPV6 - UDP_HEADER_IPV4,
-    BATCH_IN = 28        /* as many as the stack has room for */
+    BATCH_IN = 32
 };
 
 /* The association of fd, standing, if nothing is out of the ordinary with it. */
@@ -61,7 +61,7 @@ OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct s
     return size;
 }
 
-static size_t header_to_peer(const struct datagram_batch *b)
+OWN_FRAME static size_t header_to_peer(const struct datagram_batch *b)
 {
     struct addr shown;
 

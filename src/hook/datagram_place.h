@@ -24,7 +24,7 @@ int datagram_fill(struct msghdr *m, const struct msghdr *k, const struct assoc_a
 
 /* ---- several at once */
 
-enum { DATAGRAM_BATCH = 30 };    /* as many as the stack has room for */
+enum { DATAGRAM_BATCH = 32 };
 
 /* Some of the messages of sendmmsg(), that go out in one call. */
 struct datagram_batch {

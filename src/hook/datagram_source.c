@@ -11,14 +11,15 @@
  * none: a proxy must not be able to fill the map. */
 static bool from_name(struct assoc *a, int domain, const struct addr *source, struct addr *shown)
 {
-    struct addr name, alias[2] = { { .kind = ADDR_NONE }, { .kind = ADDR_NONE } };
+    struct addr alias[2] = { { .kind = ADDR_NONE }, { .kind = ADDR_NONE } };
     int count = 0;
 
-    if (addr_from_name(source->name, strlen(source->name), &name) != 0)
+    /* Meanwhile *shown is the name: recvmmsg() has no stack to spare. */
+    if (addr_from_name(source->name, strlen(source->name), shown) != 0)
         return false;
-    if (state_name_look(&process.state, name.name, AF_INET, &alias[count]) == 0)
+    if (state_name_look(&process.state, shown->name, AF_INET, &alias[count]) == 0)
         count++;
-    if (domain == AF_INET6 && state_name_look(&process.state, name.name, AF_INET6, &alias[count]) == 0)
+    if (domain == AF_INET6 && state_name_look(&process.state, shown->name, AF_INET6, &alias[count]) == 0)
         count++;
     if (count)
         assoc_source_name(a, alias, source->port, shown);
@@ -26,7 +27,7 @@ static bool from_name(struct assoc *a, int domain, const struct addr *source, st
 }
 
 /* Returns the header's length, or a negative errno for what is to be dropped. */
-static int from_relay(struct assoc *a, const struct assoc_facts *f, const void *head, size_t len,
+OWN_FRAME static int from_relay(struct assoc *a, const struct assoc_facts *f, const void *head, size_t len,
                       struct assoc_address *shown)
 {
     struct addr source, known;
@@ -46,7 +47,7 @@ static int from_relay(struct assoc *a, const struct assoc_facts *f, const void *
     return assoc_address_set(shown, (int)f->domain, &known) ? used : -EAFNOSUPPORT;
 }
 
-static bool is_direct(const struct sockaddr *sa, socklen_t len)
+OWN_FRAME static bool is_direct(const struct sockaddr *sa, socklen_t len)
 {
     struct route r;
 

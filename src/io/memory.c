@@ -16,7 +16,7 @@
 enum {
     GRAIN = 4096,       /* no page is smaller */
     WORD = 4,           /* what a futex is */
-    KNOWN = 8
+    KNOWN = 32          /* half of them for reading: what a batch of messages, names and pieces lies on */
 };
 
 /* Pages with an answer that was yes, for reading and for writing: page * 4 + 2, and 1 for writing. */
