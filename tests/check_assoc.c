@@ -267,7 +267,7 @@ START_TEST(place_counts_its_numbers_and_is_freed_with_the_last)
     ck_assert_int_eq(assoc_attach(&t, fd, AF_INET, &one), 0);
     ck_assert_int_eq(assoc_attach(&t, copy, AF_INET, &two), 0);
     ck_assert_uint_eq(one, two);
-    ck_assert_int_eq(assoc_peer(&t, assoc_of(&t, one), &peer, &peer), 0);
+    ck_assert_int_eq(assoc_peer(&t, assoc_of(&t, one), &peer, &peer, 0), 0);
     assoc_drop(&t, one);
     ck_assert(assoc_facts(assoc_of(&t, one), true, &f));
     ck_assert_uint_eq(f.peer.len, sizeof(struct sockaddr_in));
@@ -279,6 +279,43 @@ START_TEST(place_counts_its_numbers_and_is_freed_with_the_last)
     ck_assert_ptr_null(assoc_of(&t, one));
     ck_assert(assoc_facts(assoc_of(&t, two), true, &f));
     ck_assert_uint_eq(f.peer.len, 0);
+    close(fd);
+    close(copy);
+}
+END_TEST
+
+START_TEST(branches_are_one_for_each_proxy_and_end_with_the_socket)
+{
+    static struct assoc_table t;
+    struct assoc *trunk, *other, *third;
+    assoc_handle handle, again, branch;
+    struct assoc_facts f;
+    int fd = socket_of(SOCK_DGRAM), copy = dup(fd);
+
+    real_init();
+    ck_assert_int_eq(assoc_attach(&t, fd, AF_INET, &handle), 0);
+    trunk = assoc_of(&t, handle);
+    ck_assert_ptr_eq(assoc_branch(&t, trunk, 2), trunk);
+    ck_assert_ptr_eq(assoc_branch(&t, trunk, 2), trunk);
+    other = assoc_branch(&t, trunk, 0);
+    third = assoc_branch(&t, trunk, 7);
+    ck_assert_ptr_ne(other, trunk);
+    ck_assert_ptr_ne(third, trunk);
+    ck_assert_ptr_ne(third, other);
+    ck_assert_ptr_eq(assoc_branch(&t, trunk, 0), other);
+    ck_assert_ptr_eq(other->trunk, trunk);
+    ck_assert(assoc_facts(other, false, &f));
+    ck_assert_uint_eq(f.domain, AF_INET);
+    ck_assert_int_eq(assoc_attach(&t, copy, AF_INET, &again), 0);
+    ck_assert_uint_eq(again, handle);
+    branch = atomic_load(&other->handle);
+    ck_assert_ptr_eq(assoc_of(&t, branch), other);
+    assoc_drop(&t, handle);
+    ck_assert_ptr_eq(assoc_of(&t, branch), other);
+    assoc_drop(&t, handle);
+    ck_assert_ptr_null(assoc_of(&t, handle));
+    ck_assert_ptr_null(assoc_of(&t, branch));
+    ck_assert_uint_eq(atomic_load(&third->handle), 0);
     close(fd);
     close(copy);
 }
@@ -348,6 +385,7 @@ Suite *make_suite(void)
     tcase_add_test(t, source_given_as_name_is_the_address_used);
     tcase_add_test(t, names_beyond_the_table_push_out_the_oldest);
     tcase_add_test(t, place_counts_its_numbers_and_is_freed_with_the_last);
+    tcase_add_test(t, branches_are_one_for_each_proxy_and_end_with_the_socket);
     tcase_add_test(t, look_at_another_socket_under_the_number_is_stale);
     tcase_add_test(t, resolvers_of_a_file_are_those_of_its_lines);
     suite_add_tcase(s, t);

@@ -31,6 +31,7 @@ extern const struct loop_command calls_commands[];
 extern const struct loop_command cancel_commands[];
 extern const struct loop_command datagram_commands[];
 extern const struct loop_command datagram_end_commands[];
+extern const struct loop_command datagram_via_commands[];
 extern const struct loop_command odd_commands[];
 
 /* What the checking sub-commands share: the target's address and the proxy's control socket. */

@@ -16,16 +16,11 @@
 static int judge_proxied(int fd, const struct route *r, const struct sockaddr *sa, socklen_t len,
                          struct datagram_to *to)
 {
-    char text[ADDR_TEXT_SIZE];
-
     if (question_is_local(&r->target))
         return stray_socket(fd, &r->target, false) ? -EACCES : DATAGRAM_NOT_OURS;
-    if (r->proxy && !resolvers_has(&process.resolvers, &r->target)) {
-        addr_format(&r->target, text, sizeof text);
-        log_once(LOG_UDP, "datagram to %s refused: datagrams go through the first proxy alone", text);
-        return -EACCES;
-    }
     to->target = r->target;
+    /* Questions are answered here, or go where the res_ calls send theirs. */
+    to->proxy = resolvers_has(&process.resolvers, &r->target) ? 0 : (uint16_t)r->proxy;
     to->family = sa->sa_family;
     addr_from_sockaddr(sa, len, &to->shown);
     /* Whoever answers there has another address. */
@@ -102,9 +97,9 @@ int datagram_attach(int fd, struct assoc **a)
 }
 
 /* A socket that is bound to IPv6 alone needs a relay there, which a proxy with both addresses may have. */
-static void prefer_ipv6(int fd, struct addr *proxy)
+static void prefer_ipv6(int fd, unsigned number, struct addr *proxy)
 {
-    const struct addr *known = process.proxies.of[0].address;
+    const struct addr *known = process.proxies.of[number].address;
     int only = 0;
     socklen_t len = sizeof only;
 
@@ -117,11 +112,11 @@ static void prefer_ipv6(int fd, struct addr *proxy)
 }
 
 /* Answers to questions that go by TCP are sent by the socket to itself, which must stay on this machine. */
-static int judge_stream(int fd, bool *sleeps)
+static int judge_stream(int fd, unsigned proxy, bool *sleeps)
 {
     static const struct addr here = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 } };
 
-    if (!atomic_load_explicit(&process.assoc.refused, memory_order_relaxed))
+    if (!assoc_refuses(&process.assoc, proxy))
         return 0;
     *sleeps = false;
     return stray_socket(fd, &here, false);
@@ -130,24 +125,25 @@ static int judge_stream(int fd, bool *sleeps)
 int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
 {
     const struct conf *c = &process.conf;
-    const struct conf_proxy *p = &c->proxies[0];
+    unsigned number = (unsigned)atomic_load_explicit(&a->proxy, memory_order_relaxed);
+    const struct conf_proxy *p = &c->proxies[number];
     const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
-    struct assoc_request q = { .fd = fd, .options = &options, .limits = { c->step_ms, c->step_ms },
+    struct assoc_request q = { .fd = fd, .number = number, .options = &options, .limits = { c->step_ms, c->step_ms },
                                .asks = asks };
     struct addr proxy;
-    int error = process_proxy(0, domain, &proxy);
+    int error = process_proxy(number, domain, &proxy);
 
     /* The control connection may be of another family than the socket. */
     if (error == -EAFNOSUPPORT)
-        error = process_proxy(0, AF_INET6, &proxy);
+        error = process_proxy(number, AF_INET6, &proxy);
     if (!error && domain == AF_INET6 && proxy.kind == ADDR_IPV4)
-        prefer_ipv6(fd, &proxy);
+        prefer_ipv6(fd, number, &proxy);
     if (error)
         log_once(LOG_FAMILY, "the proxy's name cannot be resolved");
     if (!error && process_is_guest())
         error = -EACCES;
     if (!error && asks)
-        error = judge_stream(fd, &sleeps);
+        error = judge_stream(fd, number, &sleeps);
     if (error)
         return error;
     q.proxy = &proxy;
@@ -157,8 +153,11 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
 void datagram_open_to_relay(int fd, int domain)
 {
     int off = 0;
+    bool any = false;
 
-    if (domain == AF_INET6 && process.proxies.of[0].address[0].kind == ADDR_IPV4)
+    for (unsigned i = 0; i < CONF_PROXIES; i++)
+        any = any || process.proxies.of[i].address[0].kind == ADDR_IPV4;
+    if (domain == AF_INET6 && any)
         real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 }
 
@@ -195,7 +194,7 @@ static int record(int fd, int domain, const struct datagram_to *to)
     if (kernel_connected(fd))
         real_connect(fd, &nowhere, sizeof nowhere);
     datagram_give_port(fd, domain);
-    error = assoc_peer(&process.assoc, a, &to->target, &to->shown);
+    error = assoc_peer(&process.assoc, a, &to->target, &to->shown, to->proxy);
     if (!error)
         state_datagram_peer(&process.state, atomic_load(&a->cookie), &to->shown);
     return error;
@@ -204,7 +203,7 @@ static int record(int fd, int domain, const struct datagram_to *to)
 static int dissolve(struct assoc *a)
 {
     state_peer_forget(&process.state, atomic_load(&a->cookie));
-    return assoc_peer(&process.assoc, a, NULL, NULL);
+    return assoc_peer(&process.assoc, a, NULL, NULL, 0);
 }
 
 int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len)

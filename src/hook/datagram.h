@@ -19,6 +19,7 @@ struct datagram_to {
     struct addr target;         /* what the proxy is told */
     struct addr shown;          /* the address the program used */
     sa_family_t family;         /* of the address as it was given */
+    uint16_t proxy;             /* the number of the one that carries it */
 };
 
 /* The handle of fd's association, or 0: one load while no socket of this process has one. */
@@ -59,8 +60,8 @@ void datagram_adopt_inherited(void);
 /* The number is another socket's than it was: what the table says of it is over. */
 void datagram_forget(int fd);
 
-/* See to it that the association stands.  sleeps: until it is over; a cancellation point then.  asks: for a DNS
- * question, for which nobody sleeps where it goes by TCP.
+/* See to it that the association of a place stands.  sleeps: until it is over; a cancellation point then.  asks: for a
+ * DNS question, for which nobody sleeps where it goes by TCP.
  * Returns as assoc_ready() or assoc_ready_wait(). */
 int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks);
 
@@ -79,7 +80,7 @@ void datagram_joined(int epfd);
 /* assoc_tend(), but not in a vfork child, which has its parent's associations and not its descriptors. */
 bool datagram_tend(void);
 
-/* Queue a datagram as datagram_send() has it.  a: its association was being made a moment ago.
+/* Queue a datagram as datagram_send() has it.  a: the place whose association was being made a moment ago.
  * Returns the payload's length or a negative errno; -EINPROGRESS when the association is no longer being made. */
 ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flags, const struct iovec *header);
 

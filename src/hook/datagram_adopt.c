@@ -13,7 +13,7 @@ OWN_FRAME static void adopt_peer(int fd, struct assoc *a, int domain, const stru
 
     if (addr_to_sockaddr(shown, domain, &sa, &len) == 0 &&
         datagram_judge(fd, KIND_DATAGRAM, (struct sockaddr *)&sa, len, &to) == DATAGRAM_PROXIED)
-        assoc_peer(&process.assoc, a, &to.target, &to.shown);
+        assoc_peer(&process.assoc, a, &to.target, &to.shown, to.proxy);
 }
 
 OWN_FRAME static void adopt(int fd)

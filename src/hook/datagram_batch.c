@@ -26,7 +26,7 @@ static struct assoc *ordinary(int fd, struct assoc_facts *f)
 {
     struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
 
-    if (!a || !hook_idle(GATE_DEVICE) || assoc_is_made(a) ||
+    if (!a || !hook_idle(GATE_DEVICE) || assoc_unsettled(a) ||
         atomic_load_explicit(&a->failed, memory_order_relaxed) ||
         atomic_load_explicit(&a->more, memory_order_relaxed) ||
         atomic_load_explicit(&a->corked, memory_order_relaxed) ||
@@ -42,6 +42,12 @@ bool datagram_batch_begin(struct datagram_batch *b, int fd, int flags)
     return b->a && b->facts.alive;
 }
 
+/* What another proxy carries goes one by one. */
+static bool is_trunks(const struct datagram_batch *b, unsigned proxy)
+{
+    return atomic_load_explicit(&b->a->proxy, memory_order_relaxed) == (int)proxy;
+}
+
 /* What goes through the proxy, by an address, and without a word to the user.  Returns the header's length, or 0. */
 OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct sockaddr *sa, socklen_t len,
                                   uint8_t *header)
@@ -52,7 +58,7 @@ OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct s
     if (sa->sa_family != AF_INET && (sa->sa_family != AF_INET6 || b->facts.domain == AF_INET))
         return 0;
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
-    if (r.way != ROUTE_PROXY || r.proxy || r.target.kind == ADDR_NAME || r.target.port == 0 ||
+    if (r.way != ROUTE_PROXY || !is_trunks(b, r.proxy) || r.target.kind == ADDR_NAME || r.target.port == 0 ||
         resolvers_has(&process.resolvers, &r.target))
         return 0;
     size = udp_header_put(&r.target, header);
@@ -65,7 +71,7 @@ OWN_FRAME static size_t header_to_peer(const struct datagram_batch *b)
 {
     struct addr shown;
 
-    if (!b->facts.peer.len || ntohs(b->facts.peer.sa.sin6_port) == 0 ||
+    if (!b->facts.peer.len || !is_trunks(b, b->facts.proxy) || ntohs(b->facts.peer.sa.sin6_port) == 0 ||
         atomic_load_explicit(&b->a->asks, memory_order_relaxed))
         return 0;
     if (b->facts.by_name && addr_from_sockaddr((struct sockaddr *)&b->facts.peer.sa, b->facts.peer.len, &shown) == 0)

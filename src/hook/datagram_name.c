@@ -36,12 +36,12 @@ int datagram_peer_name(int fd, struct assoc_address *out)
 }
 
 /* A socket connected to the proxy tells what the program's would, if it could be.  Returns its number, or -errno. */
-static int towards_proxy(int domain)
+static int towards_proxy(unsigned number, int domain)
 {
     struct sockaddr_storage sa;
     struct addr proxy;
     socklen_t len;
-    int error = process_proxy(0, domain, &proxy), fd;
+    int error = process_proxy(number, domain, &proxy), fd;
 
     if (!error)
         error = addr_to_sockaddr(&proxy, domain, &sa, &len);
@@ -56,10 +56,10 @@ static int towards_proxy(int domain)
 }
 
 /* The address that the kernel would send from to the proxy. */
-static bool address_towards(int domain, struct addr *own)
+static bool address_towards(unsigned number, int domain, struct addr *own)
 {
     struct assoc_address as;
-    int fd = towards_proxy(domain);
+    int fd = towards_proxy(number, domain);
     bool good = fd >= 0 && datagram_kernel_name(fd, own, &as);
 
     if (fd >= 0)
@@ -71,6 +71,7 @@ int datagram_own_name(int fd, struct assoc_address *out)
 {
     struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
     struct assoc_address peer, as;
+    struct assoc_facts f;
     struct addr own, shown;
     int domain;
 
@@ -79,7 +80,8 @@ int datagram_own_name(int fd, struct assoc_address *out)
     domain = as.sa.sin6_family;
     if (atomic_load_explicit(&a->bound, memory_order_acquire))
         addr_from_sockaddr((struct sockaddr *)&a->own.sa, a->own.len, &shown);
-    else if (datagram_peer_name(fd, &peer) != 0 || !address_towards(domain, &shown))
+    else if (datagram_peer_name(fd, &peer) != 0 || !assoc_facts(a, false, &f) ||
+             !address_towards(f.proxy, domain, &shown))
         return DATAGRAM_NOT_OURS;
     shown.port = own.port;
     return assoc_address_set(out, domain, &shown) ? 0 : DATAGRAM_NOT_OURS;
@@ -148,7 +150,7 @@ int datagram_mtu(int fd, int level, int option, int *value)
 
     if (!a || !assoc_facts(a, false, &f) || !f.peer.len)
         return DATAGRAM_NOT_OURS;
-    towards = towards_proxy((int)f.domain);
+    towards = towards_proxy(f.proxy, f.domain);
     if (towards < 0)
         return DATAGRAM_NOT_OURS;
     error = real.getsockopt(towards, level, option, value, &len) == 0 ? 0 : -errno;

@@ -73,7 +73,7 @@ ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flag
     if (assoc_facts(a, false, &f))
         datagram_give_port(fd, (int)f.domain);
     if (!assoc_queue(&process.assoc, a, header->iov_base, header->iov_len, &taken, flags,
-                     flags & MSG_MORE || atomic_load_explicit(&a->corked, memory_order_relaxed)))
+                     flags & MSG_MORE || atomic_load_explicit(&a->trunk->corked, memory_order_relaxed)))
         return -EINPROGRESS;
     datagram_watch();
     return (ssize_t)size;

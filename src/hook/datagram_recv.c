@@ -175,7 +175,7 @@ OWN_FRAME static int unsettled(struct receipt *r)
     int64_t limit = time_limit(r);
     int error = 0;
 
-    if (assoc_is_made(r->a)) {
+    if (assoc_unsettled(r->a)) {
         error = datagram_settle(r->fd, r->a, r->flags, limit ? limit : INT64_MAX);
         r->limit = r->flags & MSG_DONTWAIT ? 0 : limit;
     }
@@ -188,7 +188,7 @@ static ssize_t receive_settled(struct receipt *r)
 {
     int error = 0;
 
-    if (assoc_is_made(r->a) || atomic_load_explicit(&r->a->failed, memory_order_relaxed))
+    if (assoc_unsettled(r->a) || atomic_load_explicit(&r->a->failed, memory_order_relaxed))
         error = unsettled(r);
     if (error)
         return error;
@@ -248,9 +248,9 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
     if (assoc_is_wake(head, had, atomic_load(&a->cookie)))
         return hook_return(errno, late_failure(a));
-    if (!f.relay.len && !atomic_load_explicit(&a->self, memory_order_relaxed))
+    if (!f.relay.len && !atomic_load(&a->branch) && !atomic_load_explicit(&a->self, memory_order_relaxed))
         return result;
-    if (m->msg_name && !datagram_from_relay(&f, m->msg_name, m->msg_namelen) &&
+    if (m->msg_name && !datagram_from_relay(a, &f, m->msg_name, m->msg_namelen) &&
         !question_is_own(a, m->msg_name, m->msg_namelen))
         return result;
     skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);

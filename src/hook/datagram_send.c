@@ -45,10 +45,28 @@ static int failure(int fd, struct assoc *a)
     return error;
 }
 
-/* The association of a socket, standing.  flags: of the call; to: NULL for the peer.  Returns 0; DATAGRAM_QUEUED while
- * it is being made and the call must not sleep, and for a question that goes by TCP; DATAGRAM_NOT_OURS without a peer;
- * or a negative errno. */
-static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc **a, struct assoc_facts *f)
+/* The place of the proxy that carries a datagram.  f: gets its relay.  Returns 0 or a negative errno. */
+static int find_place(int fd, struct assoc *a, unsigned proxy, struct assoc **b, struct assoc_facts *f)
+{
+    struct assoc_facts other;
+
+    *b = assoc_branch(&process.assoc, a, proxy);
+    if (HOOK_LIKELY(*b == a))
+        return 0;
+    if (!*b)
+        return -ENOBUFS;
+    if (assoc_look(&process.assoc, *b, fd, clock_ms()) != 0 || !assoc_facts(*b, false, &other))
+        return -EAGAIN;
+    f->relay = other.relay;
+    f->alive = other.alive;
+    return 0;
+}
+
+/* The association of a socket, standing.  flags: of the call; a, b: get its trunk, and the place that a datagram goes
+ * through; to: NULL for the peer.  Returns 0; DATAGRAM_QUEUED while it is being made and the call must not sleep, and
+ * for a question that goes by TCP; DATAGRAM_NOT_OURS without a peer; or a negative errno. */
+static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc **a, struct assoc **b,
+                   struct assoc_facts *f)
 {
     for (int i = 0; i < TRIES; i++) {
         int error = datagram_attach(fd, a);
@@ -66,16 +84,17 @@ static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc
             return -EAGAIN;
         if (!to && !f->peer.len)
             return DATAGRAM_NOT_OURS;
-        if (HOOK_LIKELY(f->relay.len && f->alive))
+        error = find_place(fd, *a, to ? to->proxy : f->proxy, b, f);
+        if (HOOK_LIKELY(!error && f->relay.len && f->alive))
             return 0;
         asks = to ? to->shown.port == PORT_DOMAIN : atomic_load_explicit(&(*a)->asks, memory_order_relaxed);
-        error = failure(fd, *a);
+        if (!error)
+            error = failure(fd, *a);
         /* A socket that may be bound to a device sends only where the relay is known. */
         if (!error)
-            error = datagram_ready(fd, *a, (int)f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags), asks);
+            error = datagram_ready(fd, *b, f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags), asks);
         /* That there is no UDP was found out just now: it goes by TCP. */
-        if (error == -EACCES && asks && atomic_load_explicit(&process.assoc.refused, memory_order_relaxed) &&
-            i + 1 < TRIES)
+        if (error == -EACCES && asks && assoc_refuses(&process.assoc, to ? to->proxy : f->proxy) && i + 1 < TRIES)
             continue;
         if (error == -EINPROGRESS)
             return DATAGRAM_QUEUED;
@@ -126,23 +145,26 @@ OWN_FRAME static ssize_t send_copied(int fd, const struct msghdr *m, int flags, 
 }
 
 /* What the socket's later calls need to know of this one. */
-static void note(struct assoc *a, int flags, ssize_t n, bool queued)
+static void note(struct assoc *a, struct assoc *b, int flags, ssize_t n, bool queued)
 {
     bool more = n >= 0 && (flags & MSG_MORE || atomic_load_explicit(&a->corked, memory_order_relaxed));
 
     /* The queue knows by itself. */
     if (!queued && atomic_load_explicit(&a->more, memory_order_relaxed) != more)
         atomic_store_explicit(&a->more, more, memory_order_relaxed);
-    if (n < 0 && n != -EAGAIN && n != -EMSGSIZE && n != -EINTR && n != -EFAULT)
+    if (n < 0 && n != -EAGAIN && n != -EMSGSIZE && n != -EINTR && n != -EFAULT) {
         assoc_doubt(a);
+        assoc_doubt(b);
+    }
 }
 
-static void note_destination(struct assoc *a, const struct assoc_facts *f, const struct datagram_to *to)
+static void note_destination(struct assoc *a, struct assoc *b, const struct assoc_facts *f,
+                             const struct datagram_to *to)
 {
     struct addr shown;
 
-    if (!atomic_load_explicit(&a->owed, memory_order_relaxed))
-        atomic_store_explicit(&a->owed, true, memory_order_relaxed);
+    if (!atomic_load_explicit(&b->owed, memory_order_relaxed))
+        atomic_store_explicit(&b->owed, true, memory_order_relaxed);
     if (to)
         assoc_sent(a, &to->shown, to->target.kind == ADDR_NAME);
     else if (f->by_name && addr_from_sockaddr((const struct sockaddr *)&f->peer.sa, f->peer.len, &shown) == 0)
@@ -182,9 +204,9 @@ static ssize_t send_on(int fd, const struct msghdr *m, int flags, struct assoc_f
     return m->msg_iovlen <= PIECES ? send_pieces(fd, m, flags, f, head) : send_copied(fd, m, flags, f, head);
 }
 
-/* way: of prepare().  Returns the payload's length or a negative errno. */
-static ssize_t send_or_queue(int fd, struct assoc *a, const struct msghdr *m, int flags, const struct datagram_to *to,
-                             int way, struct assoc_facts *f)
+/* a, b, way: of prepare().  Returns the payload's length or a negative errno. */
+static ssize_t send_or_queue(int fd, struct assoc *a, struct assoc *b, const struct msghdr *m, int flags,
+                             const struct datagram_to *to, int way, struct assoc_facts *f)
 {
     uint8_t header[UDP_HEADER_MAX];
     struct iovec head = { .iov_base = to ? header : f->header };
@@ -196,27 +218,27 @@ static ssize_t send_or_queue(int fd, struct assoc *a, const struct msghdr *m, in
     if (!atomic_load_explicit(&a->more, memory_order_relaxed))
         head.iov_len = to ? udp_header_put(&to->target, header) : f->header_len;
     /* Before it goes: the answer may be here before this thread is. */
-    note_destination(a, f, to);
-    n = way == DATAGRAM_QUEUED ? datagram_queue(fd, a, m, flags, &head) : send_on(fd, m, flags, f, &head);
+    note_destination(a, b, f, to);
+    n = way == DATAGRAM_QUEUED ? datagram_queue(fd, b, m, flags, &head) : send_on(fd, m, flags, f, &head);
     if (n != -EINPROGRESS)
-        note(a, flags, n, way == DATAGRAM_QUEUED);
+        note(a, b, flags, n, way == DATAGRAM_QUEUED);
     return n;
 }
 
 OWN_FRAME bool datagram_carry(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result)
 {
     struct assoc_facts f;
-    struct assoc *a;
+    struct assoc *a = NULL, *b = NULL;
     int way = -EMSGSIZE;
 
     if (m->msg_iovlen <= PIECES_MAX)
         way = memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov) ? 0 : -EFAULT;
     do {
         if (way >= 0)
-            way = prepare(fd, flags, to, &a, &f);
+            way = prepare(fd, flags, to, &a, &b, &f);
         if (way == DATAGRAM_NOT_OURS)
             return false;
-        *result = way < 0 ? way : send_or_queue(fd, a, m, flags, to, way, &f);
+        *result = way < 0 ? way : send_or_queue(fd, a, b, m, flags, to, way, &f);
         /* The association was made just now, by another thread. */
     } while (*result == -EINPROGRESS);
     if (*result != -ENOTSOCK || to || way < 0)

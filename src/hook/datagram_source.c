@@ -37,8 +37,7 @@ OWN_FRAME static int from_relay(struct assoc *a, const struct assoc_facts *f, co
         return used;
     if (source.kind != ADDR_NAME && question_source(a, &source, &known))
         return assoc_address_set(shown, (int)f->domain, &known) ? used : -EAFNOSUPPORT;
-    if (atomic_load_explicit(&a->owed, memory_order_relaxed))
-        atomic_store_explicit(&a->owed, false, memory_order_relaxed);
+    assoc_answered(a);
     if (source.kind != ADDR_NAME)
         assoc_source(a, &source, &known);
     else if (!from_name(a, (int)f->domain, &source, &known))
@@ -55,18 +54,19 @@ OWN_FRAME static bool is_direct(const struct sockaddr *sa, socklen_t len)
     return r.way == ROUTE_DIRECT || question_is_local(&r.target);
 }
 
-bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)
-{
-    return assoc_address_equal(&f->relay, sa, len);
-}
-
-/* Other processes that send from this socket have relays of their own. */
+/* Other proxies have relays of their own, and so have other processes that send from this socket. */
 OWN_FRAME static bool from_other_relay(const struct assoc *a, const struct sockaddr *sa, socklen_t len)
 {
     struct addr from;
 
-    return addr_from_sockaddr(sa, len, &from) == 0 &&
-           state_relay_has(&process.state, atomic_load_explicit(&a->cookie, memory_order_relaxed), &from);
+    return assoc_branch_from(a, sa, len) ||
+           (addr_from_sockaddr(sa, len, &from) == 0 &&
+            state_relay_has(&process.state, atomic_load_explicit(&a->cookie, memory_order_relaxed), &from));
+}
+
+bool datagram_from_relay(const struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)
+{
+    return HOOK_LIKELY(assoc_address_equal(&f->relay, sa, len)) || from_other_relay(a, sa, len);
 }
 
 int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len,
@@ -76,7 +76,7 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
 
     if (assoc_is_wake(head, head_len, atomic_load_explicit(&a->cookie, memory_order_relaxed)))
         return -ENODATA;
-    if (!sa || datagram_from_relay(f, sa, len) || from_other_relay(a, sa, len) || question_is_own(a, sa, len)) {
+    if (!sa || datagram_from_relay(a, f, sa, len) || question_is_own(a, sa, len)) {
         skip = from_relay(a, f, head, head_len, shown);
     } else if (len <= sizeof shown->sa && (is_direct(sa, len) || question_is_answer(a, sa, len))) {
         shown->len = len;

@@ -5,8 +5,8 @@
 
 #include "datagram.h"
 
-/* True if an address is the relay's. */
-bool datagram_from_relay(const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len);
+/* True if an address is a relay's of this socket, whoever asked for it.  a: the trunk; f: its facts. */
+bool datagram_from_relay(const struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len);
 
 /* Judge a datagram by who sent it and how it begins.
  * sa: the kernel's source, NULL when only the header tells; head: its first head_len bytes, UDP_HEADER_MAX of them if

@@ -99,23 +99,25 @@ void assoc_open(struct assoc_table *t, uint64_t space, struct state *s)
 static struct assoc *find(struct assoc *place, unsigned top, uint64_t cookie)
 {
     for (unsigned i = 1; i < top; i++) {
-        if (atomic_load(&place[i].handle) && atomic_load(&place[i].cookie) == cookie)
+        if (atomic_load(&place[i].handle) && atomic_load(&place[i].cookie) == cookie && place[i].trunk == &place[i])
             return &place[i];
     }
     return NULL;
 }
 
 /* The sequence count goes on, so that a reader of the place's last life notices; it is the generation as well. */
-static assoc_handle occupy(struct assoc_table *t, unsigned index, int fd, int domain, uint64_t cookie)
+static assoc_handle prepare(struct assoc_table *t, unsigned index, int fd, int domain, uint64_t cookie)
 {
     struct assoc *a = &atomic_load(&t->place)[index];
-    struct assoc_facts f = { .domain = (uint32_t)domain };
+    struct assoc_facts f = { .domain = (uint16_t)domain };
     int cork = 0;
     socklen_t len = sizeof cork;
 
     atomic_store(&a->cookie, cookie);
     atomic_store(&a->numbers, 0);
     atomic_store(&a->making, NULL);
+    atomic_store(&a->branch, NULL);
+    atomic_store(&a->proxy, ASSOC_NO_PROXY);
     atomic_store(&a->ended, 0);
     atomic_store(&a->failed, 0);
     atomic_store(&a->unsent, 0);
@@ -139,17 +141,27 @@ static assoc_handle occupy(struct assoc_table *t, unsigned index, int fd, int do
     return (a->sequence / 2 % GENERATIONS) << INDEX_BITS | index;
 }
 
+struct assoc *assoc_occupy(struct assoc_table *t, int fd, int domain, uint64_t cookie, struct assoc *trunk)
+{
+    struct assoc *place = atomic_load(&t->place);
+
+    for (unsigned i = 1; i < ASSOC_PLACES; i++) {
+        if (atomic_load(&place[i].handle))
+            continue;
+        place[i].trunk = trunk ? trunk : &place[i];
+        atomic_store(&place[i].handle, prepare(t, i, fd, domain, cookie));
+        return &place[i];
+    }
+    return NULL;
+}
+
 static int attach(struct assoc_table *t, int fd, int domain, uint64_t cookie, assoc_handle *handle)
 {
     struct assoc *place = map_places(t);
     struct assoc *a = place ? find(place, atomic_load(&t->top), cookie) : NULL;
 
-    for (unsigned i = 1; place && !a && i < ASSOC_PLACES; i++) {
-        if (atomic_load(&place[i].handle))
-            continue;
-        a = &place[i];
-        atomic_store(&a->handle, occupy(t, i, fd, domain, cookie));
-    }
+    if (place && !a)
+        a = assoc_occupy(t, fd, domain, cookie, NULL);
     if (!a)
         return -ENOBUFS;
     atomic_fetch_add(&a->numbers, 1);
@@ -202,21 +214,17 @@ void assoc_drop(struct assoc_table *t, assoc_handle handle)
         return;
     a = assoc_of(t, handle);
     if (a && atomic_fetch_sub(&a->numbers, 1) == 1) {
-        struct assoc_making *m = assoc_making_of(a);
-
-        if (m)
-            assoc_making_abort(t, m);
+        assoc_retire_all(t, a);
         dropped = atomic_load(&a->dropped);
         unsent = atomic_load(&a->unsent);
-        if (!m)
-            assoc_retire(t, a);
     }
     lock_give(&t->lock, &hold);
     say_lost(dropped, unsent);
     errno = saved_errno;
 }
 
-int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown)
+int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown,
+               unsigned proxy)
 {
     struct assoc_facts f = { .domain = 0 };
     struct lock_hold hold;
@@ -232,6 +240,7 @@ int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target
         error = -EAFNOSUPPORT;
     if (!error && target) {
         f.by_name = target->kind == ADDR_NAME;
+        f.proxy = (uint16_t)proxy;
         f.header_len = (uint16_t)udp_header_put(target, f.header);
     }
     if (!error) {
@@ -254,12 +263,6 @@ void assoc_adopt(struct assoc_table *t, struct assoc *a, const struct addr *rela
         assoc_publish(a, &f);
     }
     lock_give(&t->lock, &hold);
-}
-
-void assoc_retire(struct assoc_table *t, struct assoc *a)
-{
-    assoc_control_close(t, a, atomic_load(&a->owed));
-    atomic_store(&a->handle, 0);
 }
 
 static void lost(struct assoc_table *t, struct assoc *a)

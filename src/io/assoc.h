@@ -26,7 +26,7 @@
 #include "state.h"
 #include "tunnel.h"
 
-enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2 };
+enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2, ASSOC_NO_PROXY = -1 };
 
 /* The data of our event in the program's epoll sets: a token (io/epollset.h) that no registration has. */
 #define ASSOC_TOKEN ((uint64_t)EPOLLSET_MARK << 48)
@@ -48,7 +48,8 @@ struct assoc_facts {
     uint16_t header_len;
     uint8_t alive;                      /* the control connection stood when it was last looked at */
     uint8_t by_name;                    /* the peer's address stands for a name */
-    uint32_t domain;
+    uint16_t domain;
+    uint16_t proxy;                     /* the number of the one that carries what is for the peer */
     uint8_t header[(UDP_HEADER_MAX + 7) / 8 * 8];    /* of a datagram to the peer */
 };
 
@@ -57,9 +58,14 @@ enum {
     ASSOC_HEAD_WORDS = offsetof(struct assoc_facts, header) / 8
 };
 
+/* A socket whose datagrams go through several proxies has a place for each: the trunk, to which its numbers lead and
+ * which knows all of the socket, and branches, which have an association and nothing else. */
 struct assoc {
     _Atomic uint32_t handle;            /* 0: free */
-    _Atomic uint32_t numbers;           /* descriptors that lead here */
+    _Atomic uint32_t numbers;           /* descriptors that lead here; of a branch 1 while the socket lives */
+    struct assoc *trunk;                /* of a branch; itself of a trunk */
+    struct assoc *_Atomic branch;       /* the next place of the same socket, or NULL */
+    _Atomic int proxy;                  /* the number of its proxy; ASSOC_NO_PROXY until something was sent */
     struct assoc_making *_Atomic making;    /* the association is being made */
     _Atomic int ended;                  /* how the last one ended that was made: 0 or a negative errno */
     _Atomic int failed;                 /* negative errno that the program has yet to see, else 0 */
@@ -89,7 +95,7 @@ struct assoc {
 struct assoc_table {                    /* all zero at first */
     struct assoc *_Atomic place;        /* ASSOC_PLACES of them, mapped at first use */
     atomic_uint top;                    /* no place at or above it was ever used */
-    atomic_bool refused;                /* the proxy has no UDP */
+    atomic_uint refused;                /* a bit for each proxy, by its number, that has no UDP */
     struct lock lock;
     uint64_t space;                     /* inode of the PID namespace */
     struct state *state;
@@ -109,6 +115,7 @@ struct assoc_table {                    /* all zero at first */
 /* What making an association takes. */
 struct assoc_request {
     int fd;                             /* the program's socket */
+    unsigned number;                    /* the proxy's, below 32 */
     const struct addr *proxy;           /* an address */
     const struct socks5_options *options;
     struct tunnel_limits limits;
@@ -134,8 +141,14 @@ void assoc_dup(struct assoc_table *t, assoc_handle handle);
  * went out. */
 void assoc_drop(struct assoc_table *t, assoc_handle handle);
 
-/* Record the peer.  target: what the proxy is told, any kind; shown: the address the program used.  NULL: none. */
-int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown);
+/* The place for what goes through a proxy, made when there is none.  a: the trunk; proxy: its number.
+ * Returns NULL when there is no room, or the lock cannot be had. */
+struct assoc *assoc_branch(struct assoc_table *t, struct assoc *a, unsigned proxy);
+
+/* Record the peer.  target: what the proxy is told, any kind; shown: the address the program used; proxy: the number of
+ * the one that carries it.  target and shown NULL: none. */
+int assoc_peer(struct assoc_table *t, struct assoc *a, const struct addr *target, const struct addr *shown,
+               unsigned proxy);
 
 /* A socket of another process is this one's as well: it may receive from that one's relay, and makes its own when it
  * sends.  Nothing happens to a place that has a relay. */
@@ -156,16 +169,16 @@ int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_reque
  * after a signal handler without SA_RESTART: it goes on then.  A cancellation point. */
 int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
-/* Sleep until the association of a place is no longer being made, or fd can be read, or the time of clock_ms() that
- * limit is.  Returns 0, -EAGAIN at the limit, -EINTR as above.  A cancellation point. */
+/* Sleep until no association of a socket is being made any more, or fd can be read, or the time of clock_ms() that
+ * limit is.  a: the trunk.  Returns 0, -EAGAIN at the limit, -EINTR as above.  A cancellation point. */
 int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit);
 
-/* UDP_CORK was switched off: what is queued is whole, and what comes next begins anew. */
+/* UDP_CORK was switched off: what is queued is whole, and what comes next begins anew.  a: the trunk. */
 void assoc_uncork(struct assoc_table *t, struct assoc *a);
 
 /* Queue a datagram for when the association stands.
  * header: of header_len bytes, none for what continues a datagram; m: the program's, its payload can be read; flags: as
- * it was called; more: what comes next belongs to the same datagram, which is noted in a->more.
+ * it was called; more: what comes next belongs to the same datagram, which is noted in the trunk's more.
  * Returns true when it was taken, or dropped since the queue is full; false when the association is not being made
  * (any more). */
 bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, size_t header_len, const struct msghdr *m,
@@ -176,6 +189,26 @@ static inline bool assoc_is_made(const struct assoc *a)
 {
     return atomic_load_explicit(&a->making, memory_order_relaxed) != NULL;
 }
+
+/* The first place of a socket whose association is being made, or NULL.  a: the trunk. */
+static inline struct assoc *assoc_unsettled(struct assoc *a)
+{
+    while (a && !assoc_is_made(a))
+        a = atomic_load_explicit(&a->branch, memory_order_acquire);
+    return a;
+}
+
+/* True if a proxy is known to have no UDP. */
+static inline bool assoc_refuses(const struct assoc_table *t, unsigned proxy)
+{
+    return atomic_load_explicit(&t->refused, memory_order_relaxed) >> proxy & 1;
+}
+
+/* Something has come in after what was sent: whatever relay it came from, it lives.  a: the trunk. */
+void assoc_answered(struct assoc *a);
+
+/* True if that is the relay of a branch.  a: the trunk. */
+bool assoc_branch_from(const struct assoc *a, const struct sockaddr *sa, uint32_t len);
 
 /* The error of an association that failed after datagrams were queued for it; it is used up.  0 when there is none. */
 static inline int assoc_failure(struct assoc *a)
@@ -199,7 +232,7 @@ static inline bool assoc_any(const struct assoc_table *t)
 /* Bring on all that are made.  Returns true if one has ended. */
 bool assoc_tend(struct assoc_table *t);
 
-/* Bring on the one of a place, if there is one. */
+/* Bring on those of a socket.  a: the trunk. */
 void assoc_poke(struct assoc_table *t, struct assoc *a);
 
 /* How long a wait may sleep at most before assoc_tend(): milliseconds; -1: for ever. */
@@ -261,8 +294,15 @@ bool assoc_address_equal(const struct assoc_address *a, const struct sockaddr *s
 /* Change what is published; the lock is held. */
 void assoc_publish(struct assoc *a, const struct assoc_facts *f);
 
+/* A free place, with what a new one holds; or NULL.  fd: the socket, or -1; trunk: NULL for one that is a trunk.  The
+ * lock is held. */
+struct assoc *assoc_occupy(struct assoc_table *t, int fd, int domain, uint64_t cookie, struct assoc *trunk);
+
 /* No number leads to the place any more.  The lock is held. */
 void assoc_retire(struct assoc_table *t, struct assoc *a);
+
+/* The same for a socket: its associations that are being made are given up.  a: the trunk. */
+void assoc_retire_all(struct assoc_table *t, struct assoc *a);
 
 /* Begin a control connection and prepare its handshake.  a->control is its descriptor, set as soon as there is one.
  * Returns 0 or -errno.  The lock is held. */
@@ -280,8 +320,8 @@ int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay);
 /* True while the control connection stands. */
 bool assoc_control_stands(const struct assoc *a);
 
-/* Bring on the association of a place for some time, if datagrams wait for it: the last number that leads there is
- * about to go.  The lock is not held. */
+/* Bring on the associations of a socket for some time, if datagrams wait for them: the last number that leads there is
+ * about to go.  a: the trunk.  The lock is not held. */
 void assoc_drain_one(struct assoc_table *t, struct assoc *a);
 
 /* Close the control connection of a place, unless its number is another socket's by now.  linger: not at once.  The

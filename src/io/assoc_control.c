@@ -66,7 +66,7 @@ int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, in
     }
     if (m->count ? !assoc_stream_takes(m) : !m->asks)
         assoc_control_refuse(&m->proxy);
-    atomic_store(&t->refused, true);
+    atomic_fetch_or(&t->refused, 1u << m->number);
     return -EACCES;
 }
 

@@ -74,11 +74,11 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     struct assoc *a = m->a;
 
     assoc_watch_update(t, m, 0, false);
-    atomic_fetch_add(&a->unsent, m->count);
+    atomic_fetch_add(&a->trunk->unsent, m->count);
     if (!error && !assoc_facts(a, true, &f))
         error = -EDEADLK;
     if (error || m->stream) {
-        atomic_store(&a->more, false);
+        atomic_store(&a->trunk->more, false);
         assoc_control_close(t, a, false);
     } else {
         f.relay = m->relay;
@@ -89,7 +89,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     }
     atomic_store(&a->ended, error);
     if (error && m->accepted) {
-        atomic_store(&a->failed, error);
+        atomic_store(&a->trunk->failed, error);
         assoc_wake(m);
     }
     unlist(t, m);
@@ -112,7 +112,7 @@ void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)
     atomic_store(&m->a->making, NULL);
     /* The beginning of a datagram that is queued is the parent's. */
     if (m->count && m->queued[m->count - 1].open)
-        atomic_store(&m->a->more, false);
+        atomic_store(&m->a->trunk->more, false);
     assoc_control_close(t, m->a, false);
     let_go(t, m);
 }
@@ -138,13 +138,14 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     /* Of one that has come to its end. */
     assoc_control_close(t, a, false);
     m->a = a;
+    m->number = q->number;
     m->proxy = *q->proxy;
     m->limits = q->limits;
     m->options = *q->options;
     m->socket = assoc_number_high(q->fd);
     error = m->socket < 0 ? m->socket : 0;
     m->asks = q->asks;
-    if (!error && q->asks && atomic_load(&t->refused))
+    if (!error && q->asks && assoc_refuses(t, q->number))
         assoc_stream_begin(t, m);
     else if (!error)
         error = assoc_control_begin(t, m, q->options);
@@ -237,7 +238,7 @@ static int associate(struct assoc_table *t, struct assoc_making *m)
     /* Before it is published: nobody overtakes what is queued. */
     if (!error && assoc_queue_flush(m) != 0 && clock_ms() < m->deadline)
         error = -EAGAIN;
-    if (error == -EACCES && atomic_load(&t->refused) && assoc_stream_takes(m))
+    if (error == -EACCES && assoc_refuses(t, m->number) && assoc_stream_takes(m))
         assoc_stream_begin(t, m);
     return error;
 }
@@ -262,7 +263,7 @@ int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_reque
     struct lock_hold hold;
     int error = 0;
 
-    if (atomic_load(&t->refused) && !q->asks) {
+    if (assoc_refuses(t, q->number) && !q->asks) {
         assoc_control_refuse(q->proxy);
         return -EACCES;
     }

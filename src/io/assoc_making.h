@@ -31,6 +31,7 @@ struct assoc_making {
     uint8_t step;                       /* for which the deadline was set, as tunnel_patience() names it */
     short watched;                      /* the poll() events of the control connection that are watched; 0: none */
     int64_t deadline;
+    unsigned number;                    /* the proxy's */
     struct addr proxy;
     struct tunnel_limits limits;
     struct socks5 machine;

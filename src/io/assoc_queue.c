@@ -43,9 +43,9 @@ static void put(struct assoc_making *m, const void *header, size_t header_len, c
 
     m->accepted = true;
     /* A beginning that is lost has no continuation: what comes next has a header of its own. */
-    atomic_store(&m->a->more, more && q);
+    atomic_store(&m->a->trunk->more, more && q);
     if (!q) {
-        atomic_fetch_add(&m->a->unsent, 1);
+        atomic_fetch_add(&m->a->trunk->unsent, 1);
         return;
     }
     if (header_len)
@@ -81,10 +81,12 @@ void assoc_uncork(struct assoc_table *t, struct assoc *a)
 
     if (lock_take(&t->lock, t->space, &hold) != 0)
         return;
-    m = assoc_making_of(a);
-    if (m && m->count)
-        m->queued[m->count - 1].open = false;
     atomic_store(&a->more, false);
+    for (; a; a = atomic_load(&a->branch)) {
+        m = assoc_making_of(a);
+        if (m && m->count)
+            m->queued[m->count - 1].open = false;
+    }
     lock_give(&t->lock, &hold);
 }
 
@@ -122,9 +124,9 @@ int assoc_queue_flush(struct assoc_making *m)
         if (error == -EAGAIN || error == -EINTR)
             break;
         if (error) {
-            atomic_fetch_add(&m->a->unsent, 1);
+            atomic_fetch_add(&m->a->trunk->unsent, 1);
             if (q->open)
-                atomic_store(&m->a->more, false);
+                atomic_store(&m->a->trunk->more, false);
         }
         at += assoc_queue_round(q->control) + (sent + 1 < m->count ? assoc_queue_round(q->size) : q->size);
     }

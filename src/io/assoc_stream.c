@@ -76,7 +76,7 @@ static bool item(const struct assoc_making *m, unsigned i, struct item *out)
 
 bool assoc_stream_takes(const struct assoc_making *m)
 {
-    bool domain = atomic_load(&m->a->asks) || atomic_load(&m->a->questions);
+    bool domain = atomic_load(&m->a->trunk->asks) || atomic_load(&m->a->trunk->questions);
     struct item it;
 
     for (unsigned i = 0; i < m->count; i++) {
@@ -109,11 +109,11 @@ static void tell(struct assoc_making *m, const struct item *it, size_t len)
         if (!assoc_own_address(m, &own, way == 1))
             continue;
         /* Before it goes: whoever is awake must know that it is no stranger's. */
-        assoc_self_set(m->a, &own);
+        assoc_self_set(m->a->trunk, &own);
         if (assoc_tell_self(m, &own, piece, 2))
             return;
     }
-    atomic_fetch_add(&m->a->unsent, 1);
+    atomic_fetch_add(&m->a->trunk->unsent, 1);
 }
 
 static void fail_item(struct assoc_making *m, const struct item *it)
@@ -167,7 +167,7 @@ static int dial(struct assoc_table *t, struct assoc_making *m)
     struct item it;
 
     while (m->count && !m->queued[0].open && !item(m, 0, &it)) {
-        atomic_fetch_add(&m->a->unsent, 1);
+        atomic_fetch_add(&m->a->trunk->unsent, 1);
         drop(m, 0);
     }
     /* MSG_MORE: the rest has yet to come. */

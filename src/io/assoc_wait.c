@@ -83,7 +83,8 @@ void assoc_poke(struct assoc_table *t, struct assoc *a)
     int saved_errno = errno;
     struct pollfd p;
 
-    look(t, a, &p);
+    for (; a; a = atomic_load(&a->branch))
+        look(t, a, &p);
     errno = saved_errno;
 }
 
@@ -103,8 +104,9 @@ static void cancelled(void *argument)
 static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limit, const sigset_t *signals)
 {
     struct pollfd p[2] = { { .fd = -1 }, { .fd = fd, .events = POLLIN } };
+    bool one = fd < 0;
 
-    while (look(t, a, &p[0])) {
+    for (struct assoc *b; (b = one ? a : assoc_unsettled(a)) && look(t, b, &p[0]);) {
         int64_t left = limit == INT64_MAX ? SLICE_MS : limit - clock_ms();
         struct timespec slice = { 0, (left < SLICE_MS ? left : SLICE_MS) * 1000000 };
         int n;
@@ -117,6 +119,8 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
             return -EINTR;
         if (n > 0 && p[1].revents)
             return 0;
+        if (!one)
+            assoc_tend(t);
     }
     return 0;
 }
@@ -159,21 +163,29 @@ static void drain(struct assoc_table *t, struct assoc *a)
     }
 }
 
-void assoc_drain_one(struct assoc_table *t, struct assoc *a)
+static bool has_queued(struct assoc_table *t, struct assoc *a)
 {
-    int saved_errno = errno;
     struct assoc_making *m;
     struct lock_hold hold;
     bool queued;
 
     if (!assoc_making_of(a) || lock_take(&t->lock, t->space, &hold) != 0)
-        return;
+        return false;
     m = assoc_making_of(a);
     /* Nobody is left for answers. */
     queued = m && m->count && !m->stream;
     lock_give(&t->lock, &hold);
-    if (queued)
-        drain(t, a);
+    return queued;
+}
+
+void assoc_drain_one(struct assoc_table *t, struct assoc *a)
+{
+    int saved_errno = errno;
+
+    for (; a; a = atomic_load(&a->branch)) {
+        if (has_queued(t, a))
+            drain(t, a);
+    }
     errno = saved_errno;
 }
 
