@@ -62,7 +62,7 @@ same_count=$(grep -c 'received 1 bytes of the reply' "$err")
 summed()
 {
     cat >"$work/expected"
-    sed -n 's/^socksify\[[0-9]*\]: \(connections\|datagrams\)/\1/p; s/^socksify\[[0-9]*\]: handshake  *[0-9]* ms/handshake/p' \
+    sed -n 's/^socksify\[[0-9]*\]: \(connections\|datagrams\|dropped\)/\1/p; s/^socksify\[[0-9]*\]: handshake  *[0-9]* ms/handshake/p' \
         "$err" >"$work/lines"
     if cmp -s "$work/expected" "$work/lines"; then
         ok "$1"
@@ -84,6 +84,23 @@ summed 'of handshakes beside the program' <<EOT
 connections  1, failed 0
 handshake (median)
 EOT
+under udp-repeat "127.0.0.1:$udp" 5
+summed 'of datagrams' <<EOT
+datagrams    5 out, 5 in
+EOT
+under udp-counted "127.0.0.1:$udp" 40 mmsg
+summed 'of datagrams, many in a call' <<EOT
+datagrams    81 out, 81 in
+EOT
+start_proxy --udp-frag
+at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet
+under udp-repeat "127.0.0.1:$udp" 5
+summed 'of datagrams that were dropped' <<EOT
+datagrams    5 out, 5 in
+dropped      5 in: not from the relay, malformed or in fragments
+EOT
+start_proxy
+at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet
 under
 summed 'of nothing' <<EOT
 EOT

@@ -42,6 +42,16 @@ udp-cancels 0
 EOT
 passes udp-all-closed udp-all-closed "$control"
 
+# What the summary says of it.
+at_sink SOCKSIFY_STATS=on
+passes "udp-bound, counted" udp-bound "$control"
+if [ "$(sed -n 's/^socksify\[[0-9]*\]: \(datagrams\|dropped\)  */\1 /p' "$err")" = "datagrams 65 out, 0 in
+dropped 6 out: no room in the queue, or no association" ]; then
+    ok "the summary"
+else
+    bad "the summary: $(cat "$err")"
+fi
+
 # How the association fails, what the program is told, and what its next datagram gives.
 while read -r error again how; do
     # shellcheck disable=SC2086

@@ -123,6 +123,7 @@ long datagram_batch_send(struct datagram_batch *b, int fd, int flags)
     }
     for (long i = 0; i < sent; i++)
         b->message[i].msg_len -= (unsigned)b->message[i].msg_hdr.msg_iov[0].iov_len;
+    tally_add(process.assoc.tally, TALLY_SENT, (unsigned)sent);
     return sent;
 }
 
@@ -197,6 +198,8 @@ OWN_FRAME static int hand_over(struct assoc *a, const struct assoc_facts *f, str
             vector_clear(v->piece[i] + 1, 1, 0, had - UDP_HEADER_IPV4 < room ? had - UDP_HEADER_IPV4 : room);
         return skip;
     }
+    if (skip > 0)
+        datagram_count(a, (struct sockaddr *)&v->from[i], k->msg_namelen);
     whole = n - (size_t)skip;
     /* A name for a header that nobody asked for takes the end of a payload that fills its buffer. */
     kept = datagram_place(v->piece[i], 1, room, had, (size_t)skip);
@@ -224,7 +227,7 @@ static long sort_out(struct assoc *a, const struct assoc_facts *f, struct arriva
         if (error == 0)
             kept++;
         else if (error != -ENODATA)
-            atomic_fetch_add_explicit(&a->dropped, 1, memory_order_relaxed);
+            assoc_dropped(&process.assoc, a);
     }
     return kept;
 }

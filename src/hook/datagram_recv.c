@@ -54,7 +54,7 @@ static int64_t time_limit(const struct receipt *r)
 static void go_on(struct receipt *r, bool counted)
 {
     if (counted)
-        atomic_fetch_add_explicit(&r->a->dropped, 1, memory_order_relaxed);
+        assoc_dropped(&process.assoc, r->a);
     /* Nothing of it is left in the program's hands. */
     if (r->had > UDP_HEADER_IPV4)
         vector_clear(r->piece + 1, r->m->msg_iovlen, 0, r->had - UDP_HEADER_IPV4);
@@ -121,6 +121,8 @@ static ssize_t receive_one(struct receipt *r)
     kept = datagram_place(r->piece, r->m->msg_iovlen, r->room, had, (size_t)skip);
     if (datagram_fill(r->m, &k, &shown, whole > r->room) != 0)
         return -EFAULT;
+    if (skip > 0 && !(r->flags & MSG_PEEK))
+        datagram_count(r->a, (struct sockaddr *)&r->from, k.msg_namelen);
     return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
 }
 
@@ -260,6 +262,7 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     vector_clear(m->msg_iov, m->msg_iovlen, had - (size_t)skip, (size_t)skip);
     if (m->msg_name)
         memcpy(m->msg_name, &shown.sa, m->msg_namelen);
+    tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
     return result - skip;
 }
 

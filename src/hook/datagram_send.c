@@ -222,6 +222,8 @@ static ssize_t send_or_queue(int fd, struct assoc *a, struct assoc *b, const str
     n = way == DATAGRAM_QUEUED ? datagram_queue(fd, b, m, flags, &head) : send_on(fd, m, flags, f, &head);
     if (n != -EINPROGRESS)
         note(a, b, flags, n, way == DATAGRAM_QUEUED);
+    if (n >= 0 && head.iov_len && way != DATAGRAM_QUEUED)
+        tally_add(process.assoc.tally, TALLY_SENT, 1);
     return n;
 }
 

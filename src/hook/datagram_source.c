@@ -69,6 +69,12 @@ bool datagram_from_relay(const struct assoc *a, const struct assoc_facts *f, con
     return HOOK_LIKELY(assoc_address_equal(&f->relay, sa, len)) || from_other_relay(a, sa, len);
 }
 
+void datagram_count(struct assoc *a, const struct sockaddr *sa, socklen_t len)
+{
+    if (process.assoc.tally && !question_is_own(a, sa, len))
+        tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
+}
+
 int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len,
                     const void *head, size_t head_len, struct assoc_address *shown)
 {

@@ -8,6 +8,9 @@
 /* True if an address is a relay's of this socket, whoever asked for it.  a: the trunk; f: its facts. */
 bool datagram_from_relay(const struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len);
 
+/* Count a datagram that came with a header, for the summary; not one that the socket has sent to itself. */
+void datagram_count(struct assoc *a, const struct sockaddr *sa, socklen_t len);
+
 /* Judge a datagram by who sent it and how it begins.
  * sa: the kernel's source, NULL when only the header tells; head: its first head_len bytes, UDP_HEADER_MAX of them if
  * it has so many.

@@ -130,6 +130,7 @@ static void start(void)
     refuse_go();
     process.pending.pid = getpid();
     process.pending.tally = &process.tally;
+    process.assoc.tally = process.conf.stats ? &process.tally : NULL;
     register_fork_handlers();
     if (process.conf.state == CONF_READY)
         start_ready();
@@ -173,7 +174,8 @@ __attribute__((constructor)) static void construct(void)
         process_start();
 }
 
-__attribute__((destructor)) static void summarize(void)
+/* After those without a number, which send what was queued. */
+__attribute__((destructor(101))) static void summarize(void)
 {
     if (process.conf.stats && !process_is_guest())
         tally_write(&process.tally);

@@ -193,6 +193,12 @@ void assoc_dup(struct assoc_table *t, assoc_handle handle)
         atomic_fetch_add(&a->numbers, 1);
 }
 
+void assoc_dropped(struct assoc_table *t, struct assoc *a)
+{
+    atomic_fetch_add_explicit(&a->dropped, 1, memory_order_relaxed);
+    tally_add(t->tally, TALLY_DROPPED, 1);
+}
+
 static void say_lost(uint32_t dropped, uint32_t unsent)
 {
     if (dropped)

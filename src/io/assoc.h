@@ -24,6 +24,7 @@
 #include "epollset.h"
 #include "lock.h"
 #include "state.h"
+#include "tally.h"
 #include "tunnel.h"
 
 enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2, ASSOC_NO_PROXY = -1 };
@@ -99,6 +100,7 @@ struct assoc_table {                    /* all zero at first */
     struct lock lock;
     uint64_t space;                     /* inode of the PID namespace */
     struct state *state;
+    struct tally *tally;                /* datagrams are counted there; NULL: nowhere */
     struct assoc_making *making;        /* list of those that are made now */
     struct assoc_making *spare;         /* memory for one more, from start-up on */
     atomic_uint made_now;               /* their number */
@@ -128,6 +130,9 @@ struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle);
 /* Reserve the memory of the table, which a program may forbid later (seccomp); where it cannot be had now, the first
  * association tries again.  space: inode of the PID namespace; s: where relays are noted for other processes. */
 void assoc_open(struct assoc_table *t, uint64_t space, struct state *s);
+
+/* Count a datagram that was dropped, at a place and for the summary.  a: the trunk. */
+void assoc_dropped(struct assoc_table *t, struct assoc *a);
 
 /* Find or make the place of a socket, and count a number for it.  domain: AF_INET or AF_INET6.
  * Returns 0 with *handle; -ENOBUFS when there is no room or SO_COOKIE is missing; -EDEADLK. */

@@ -74,7 +74,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     struct assoc *a = m->a;
 
     assoc_watch_update(t, m, 0, false);
-    atomic_fetch_add(&a->trunk->unsent, m->count);
+    assoc_queue_lost(m, m->count);
     if (!error && !assoc_facts(a, true, &f))
         error = -EDEADLK;
     if (error || m->stream) {
@@ -138,6 +138,7 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     /* Of one that has come to its end. */
     assoc_control_close(t, a, false);
     m->a = a;
+    m->tally = t->tally;
     m->number = q->number;
     m->proxy = *q->proxy;
     m->limits = q->limits;

@@ -31,6 +31,7 @@ struct assoc_making {
     uint8_t step;                       /* for which the deadline was set, as tunnel_patience() names it */
     short watched;                      /* the poll() events of the control connection that are watched; 0: none */
     int64_t deadline;
+    struct tally *tally;                /* the table's */
     unsigned number;                    /* the proxy's */
     struct addr proxy;
     struct tunnel_limits limits;
@@ -103,6 +104,9 @@ bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6
 
 /* Have the socket send something to itself, there.  Returns false when that failed. */
 bool assoc_tell_self(const struct assoc_making *m, const struct addr *own, const struct iovec *piece, size_t count);
+
+/* Count n datagrams that will never go out. */
+void assoc_queue_lost(struct assoc_making *m, unsigned n);
 
 /* Send what is queued, in order.  Returns 0 when that was all, -EAGAIN while the socket has no room. */
 int assoc_queue_flush(struct assoc_making *m);

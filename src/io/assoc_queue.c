@@ -15,6 +15,12 @@
 #include "real.h"
 #include "vector.h"
 
+void assoc_queue_lost(struct assoc_making *m, unsigned n)
+{
+    atomic_fetch_add(&m->a->trunk->unsent, n);
+    tally_add(m->tally, TALLY_UNSENT, n);
+}
+
 /* Returns the datagram that the next bytes belong to, or NULL when there is no room. */
 static struct assoc_queued *place(struct assoc_making *m, const struct msghdr *h, size_t size, bool begins)
 {
@@ -45,7 +51,7 @@ static void put(struct assoc_making *m, const void *header, size_t header_len, c
     /* A beginning that is lost has no continuation: what comes next has a header of its own. */
     atomic_store(&m->a->trunk->more, more && q);
     if (!q) {
-        atomic_fetch_add(&m->a->trunk->unsent, 1);
+        assoc_queue_lost(m, 1);
         return;
     }
     if (header_len)
@@ -123,11 +129,12 @@ int assoc_queue_flush(struct assoc_making *m)
 
         if (error == -EAGAIN || error == -EINTR)
             break;
-        if (error) {
-            atomic_fetch_add(&m->a->trunk->unsent, 1);
-            if (q->open)
-                atomic_store(&m->a->trunk->more, false);
-        }
+        if (error)
+            assoc_queue_lost(m, 1);
+        else
+            tally_add(m->tally, TALLY_SENT, 1);
+        if (error && q->open)
+            atomic_store(&m->a->trunk->more, false);
         at += assoc_queue_round(q->control) + (sent + 1 < m->count ? assoc_queue_round(q->size) : q->size);
     }
     if (sent) {

@@ -113,7 +113,7 @@ static void tell(struct assoc_making *m, const struct item *it, size_t len)
         if (assoc_tell_self(m, &own, piece, 2))
             return;
     }
-    atomic_fetch_add(&m->a->trunk->unsent, 1);
+    assoc_queue_lost(m, 1);
 }
 
 static void fail_item(struct assoc_making *m, const struct item *it)
@@ -167,7 +167,7 @@ static int dial(struct assoc_table *t, struct assoc_making *m)
     struct item it;
 
     while (m->count && !m->queued[0].open && !item(m, 0, &it)) {
-        atomic_fetch_add(&m->a->trunk->unsent, 1);
+        assoc_queue_lost(m, 1);
         drop(m, 0);
     }
     /* MSG_MORE: the rest has yet to come. */

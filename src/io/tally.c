@@ -67,9 +67,17 @@ void tally_clear(struct tally *t)
 void tally_write(const struct tally *t)
 {
     unsigned connected = get(&t->count[TALLY_CONNECTED]), failed = get(&t->count[TALLY_FAILED]);
+    unsigned sent = get(&t->count[TALLY_SENT]), received = get(&t->count[TALLY_RECEIVED]);
+    unsigned dropped = get(&t->count[TALLY_DROPPED]), unsent = get(&t->count[TALLY_UNSENT]);
 
     if (connected || failed)
         log_line(CONF_LOG_QUIET, "connections  %u, failed %u", connected, failed);
     if (connected)
         log_line(CONF_LOG_QUIET, "handshake    %u ms (median)", tally_median(t));
+    if (sent || received)
+        log_line(CONF_LOG_QUIET, "datagrams    %u out, %u in", sent, received);
+    if (unsent)
+        log_line(CONF_LOG_QUIET, "dropped      %u out: no room in the queue, or no association", unsent);
+    if (dropped)
+        log_line(CONF_LOG_QUIET, "dropped      %u in: not from the relay, malformed or in fragments", dropped);
 }

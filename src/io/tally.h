@@ -12,6 +12,10 @@
 enum tally_what {
     TALLY_CONNECTED,        /* connections through a proxy that stand, or stood */
     TALLY_FAILED,           /* that did not come about */
+    TALLY_SENT,             /* datagrams that went to a relay */
+    TALLY_RECEIVED,         /* that the program had from one */
+    TALLY_DROPPED,          /* that came, and were not from a relay, malformed or in fragments */
+    TALLY_UNSENT,           /* that found no room in the queue, or no association */
     TALLY_COUNT
 };
 
