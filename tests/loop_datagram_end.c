@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* loop_datagram_end.c - associations that fail, and what ends while one is being made */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,7 +342,91 @@ static int all_closed(char **argv)
     return loop_code();
 }
 
+enum late { LATE_RECV, LATE_RECVMSG, LATE_RECVMMSG, LATE_SECOND, LATES };
+
+static struct {
+    enum late way;
+    int fd, result, error;
+    atomic_int thread;
+} late;
+
+static void *sleep_in_call(void *argument)
+{
+    char room[2][64];
+    struct iovec piece[2] = { { room[0], sizeof room[0] }, { room[1], sizeof room[1] } };
+    struct mmsghdr m[2];
+
+    memset(m, 0, sizeof m);
+    for (int i = 0; i < 2; i++)
+        m[i].msg_hdr = (struct msghdr){ .msg_iov = &piece[i], .msg_iovlen = 1 };
+    atomic_store(&late.thread, (int)gettid());
+    if (late.way == LATE_RECV)
+        late.result = (int)recv(late.fd, room[0], sizeof room[0], 0);
+    else if (late.way == LATE_RECVMSG)
+        late.result = (int)recvmsg(late.fd, &m[0].msg_hdr, 0);
+    else
+        late.result = recvmmsg(late.fd, m, late.way == LATE_SECOND ? 2 : 1, 0, NULL);
+    late.error = errno;
+    return argument;
+}
+
+/* A direct datagram, which is in front of what tells of the failure. */
+static void send_directly(void)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET };
+    socklen_t len = sizeof to;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    getsockname(late.fd, (struct sockaddr *)&to, &len);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    loop_check(sendto(fd, "direct", 6, 0, (struct sockaddr *)&to, len) == 6, "sendto");
+    close(fd);
+}
+
+static void fail_late(enum late way, const char *error)
+{
+    struct sockaddr_in any = { .sin_family = AF_INET };
+    pthread_t thread;
+    char c;
+
+    late.way = way;
+    late.fd = sink_socket(0);
+    atomic_store(&late.thread, 0);
+    loop_is(bind(late.fd, (struct sockaddr *)&any, sizeof any), 0, "bind");
+    if (pthread_create(&thread, NULL, sleep_in_call, NULL) != 0)
+        net_die("pthread_create");
+    while (!atomic_load(&late.thread))
+        sched_yield();
+    loop_until_asleep(atomic_load(&late.thread));
+    if (way == LATE_SECOND)
+        send_directly();
+    sink_send(late.fd, 0, FEW, MSG_DONTWAIT);
+    while (net_tell(loop_control, "count") < 1)
+        poll(NULL, 0, 5);
+    loop_release();
+    while (pthread_tryjoin_np(thread, NULL) != 0)
+        poll(NULL, 0, 5);
+    if (way == LATE_SECOND) {
+        loop_check(late.result == 1, "%d: %d messages", way, late.result);
+        late.result = (int)recv(late.fd, &c, 1, MSG_DONTWAIT);
+        late.error = errno;
+    }
+    loop_check(late.result == -1 && strcmp(text_errno(late.error), error) == 0, "%d: %d %s", way, late.result,
+               text_errno(late.error));
+    close(late.fd);
+}
+
+/* argv: CONTROL ERRNO.  A thread sleeps in a call since before the first datagram, whose association fails. */
+static int fails_late(char **argv)
+{
+    sink_begin(argv);
+    for (int way = 0; way < LATES; way++)
+        fail_late((enum late)way, argv[1]);
+    return loop_code();
+}
+
 const struct loop_command datagram_end_commands[] = {
+    { "udp-fails-late", 2, fails_late, "CONTROL ERRNO: one that sleeps in a call since before" },
     { "udp-fails", 3, fails, "CONTROL ERRNO AGAIN: associations that fail; AGAIN is what the next send gives" },
     { "udp-closes", 1, closes, "CONTROL: numbers that are closed" },
     { "udp-exits", 1, exits, "CONTROL: the end of a process, and exec" },

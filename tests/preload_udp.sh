@@ -48,7 +48,9 @@ EOT
     same "$1: control messages" udp-fields "$four"
     same "$1: MSG_MORE, UDP_CORK" udp-corked "$four"
     same "$1: threads" udp-threads "$four"
-    same "$1: a thread that waits already" udp-early "$four"
+    for address in $addresses; do
+        same "$1: a thread that waits already, $address" udp-early "$address"
+    done
 }
 
 # A sanitizer is to see the threads.

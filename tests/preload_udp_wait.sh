@@ -66,4 +66,8 @@ EACCES EACCES --hold method --no-udp 7
 ETIMEDOUT ok --hang reply
 ETIMEDOUT ok --no-accept
 EOT
+
+start_proxy --hold method --refuse 3
+at_sink
+passes "asleep before it fails" udp-fails-late "$control" ENETUNREACH
 finish

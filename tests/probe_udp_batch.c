@@ -118,34 +118,37 @@ static int plain_messages(int fd, bool out, const struct target *to, unsigned co
     return out ? sendmmsg(fd, messages, count, 0) : recvmmsg(fd, messages, count, 0, NULL);
 }
 
-/* argv: ADDRESS COUNT WAY, of mmsg, to and peer.  Calls that nobody else makes stand around what is to be counted. */
+static void plain_one(int fd, bool peer, const struct target *to)
+{
+    char byte = 0;
+
+    if (!peer)
+        sendto(fd, &byte, 1, 0, (const struct sockaddr *)&to->sa, to->len);
+    else if (send(fd, &byte, 1, 0) != 1)
+        net_die("send");
+    if ((peer ? recv(fd, &byte, 1, 0) : recvfrom(fd, &byte, 1, 0, NULL, NULL)) != 1)
+        net_die("receive");
+}
+
+/* argv: ADDRESS COUNT WAY, of mmsg, to and peer.  Calls that nobody else makes stand around what is to be counted; what
+ * is before them pays for the association, and for the first look at the memory. */
 static int counted(char **argv)
 {
     struct target to = net_target(argv[0]);
-    int fd = udp_socket(&to), count = atoi(argv[1]), had = 0;
+    int fd = udp_socket(&to), count = atoi(argv[1]);
     bool peer = strcmp(argv[2], "peer") == 0, many = strcmp(argv[2], "mmsg") == 0;
-    char byte = 0;
 
     if (peer)
         net_connect(fd, &to);
-    udp_exchange(fd, &to);
-    /* The first time is the one that pays for looking at the memory. */
-    for (int i = 0; i < 2 && many; i++) {
+    plain_one(fd, peer, &to);
+    for (int i = 0; i < 2; i++) {
         if (i == 1)
             getsid(0);
-        if (plain_messages(fd, true, &to, (unsigned)count) != count ||
-            plain_messages(fd, false, &to, (unsigned)count) != count)
+        if (many && (plain_messages(fd, true, &to, (unsigned)count) != count ||
+                     plain_messages(fd, false, &to, (unsigned)count) != count))
             net_die("many");
-        had = count;
-    }
-    if (!many)
-        getsid(0);
-    for (; had < count; had++) {
-        if (!peer)
-            sendto(fd, &byte, 1, 0, (struct sockaddr *)&to.sa, to.len);
-        if ((peer ? send(fd, &byte, 1, 0) : recvfrom(fd, &byte, 1, 0, NULL, NULL)) != 1 ||
-            (peer && recv(fd, &byte, 1, 0) != 1))
-            net_die("one");
+        for (int had = many ? count : 0; had < count; had++)
+            plain_one(fd, peer, &to);
     }
     getsid(0);
     return 0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* datagram_recv.c - a datagram on its way from the relay to the program */
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -243,6 +245,7 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     uint8_t head[UDP_HEADER_MAX];
     struct assoc_address shown;
     struct assoc_facts f;
+    size_t significant;
     int skip;
 
     if (result <= 0 || !a || !assoc_facts(a, false, &f))
@@ -255,13 +258,16 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     if (m->msg_name && !datagram_from_relay(a, &f, m->msg_name, m->msg_namelen) &&
         !question_is_own(a, m->msg_name, m->msg_namelen))
         return result;
+    significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
+                                      : offsetof(struct sockaddr_in6, sin6_scope_id);
     skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
     if (skip <= 0)
         return result;
     vector_move(m->msg_iov, 0, (size_t)skip, had - (size_t)skip);
     vector_clear(m->msg_iov, m->msg_iovlen, had - (size_t)skip, (size_t)skip);
+    /* No more than was compared; what is behind it is zero in both. */
     if (m->msg_name)
-        memcpy(m->msg_name, &shown.sa, m->msg_namelen);
+        memcpy(m->msg_name, &shown.sa, m->msg_namelen < significant ? m->msg_namelen : significant);
     tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
     return result - skip;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* recv.c - the receiving calls that may bring descriptors */
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -120,6 +121,40 @@ static void forget_all_passed(struct mmsghdr *messages, int count)
             forget_passed(&messages[i].msg_hdr);
 }
 
+/* The word that wakes sleepers came behind datagrams: the next call tells of the failure, as the kernel's would. */
+static void tell_later(int fd, int error)
+{
+    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+
+    if (a && error != EINTR)
+        atomic_store(&a->failed, -error);
+}
+
+/* What came to a thread that slept here since before the socket's first datagram: see datagram_late().  Only as much of
+ * a name is written as was found to be the relay's, since nobody knows how much room there was. */
+static int receive_late(int fd, struct mmsghdr *messages, int count, int flags)
+{
+    int entry_errno = errno;
+
+    for (int i = 0; i < count; i++) {
+        struct msghdr *m = &messages[i].msg_hdr;
+        ssize_t n = messages[i].msg_len;
+
+        if (!datagram_is_late(fd, n, flags) || (m->msg_name && !memory_readable(m->msg_name, m->msg_namelen)))
+            continue;
+        n = datagram_late(fd, m, n);
+        if (n < 0 && i == 0)
+            return -1;
+        if (n < 0) {
+            tell_later(fd, errno);
+            errno = entry_errno;
+            return i;
+        }
+        messages[i].msg_len = (unsigned)n;
+    }
+    return count;
+}
+
 /* True if the socket's datagrams come from the relay. */
 static bool is_relayed(int fd, const struct mmsghdr *messages, int flags)
 {
@@ -142,6 +177,7 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags,
     if (guard_stops(fd, POLLIN, flags))
         return -1;
     result = (int)guard_result(fd, real.recvmmsg(fd, messages, count, flags, timeout));
+    result = receive_late(fd, messages, result, flags);
     forget_all_passed(messages, result);
     return result;
 }
@@ -167,6 +203,7 @@ int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, st
     if (!HOOK_HAVE(__recvmmsg64))
         return (int)hook_return(entry_errno, -ENOSYS);
     result = (int)guard_result(fd, real.__recvmmsg64(fd, messages, count, flags, timeout));
+    result = receive_late(fd, messages, result, flags);
     forget_all_passed(messages, result);
     return result;
 }
