@@ -27,21 +27,25 @@ START_TEST(names_beyond_full_map_push_out_the_oldest)
 }
 END_TEST
 
-/* The names of two sockets stay, whatever else is asked for; that of one that was forgotten goes in its turn. */
+/* The names of three sockets stay, whatever else is asked for; that of one that was forgotten goes in its turn. */
 START_TEST(names_of_live_sockets_outlive_a_full_map)
 {
-    struct addr peer[3], a;
+    struct addr peer[4], a;
 
     open_both();
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         peer[i] = assign(&one, i, i == 1 ? AF_INET6 : AF_INET);
-        state_peer_set(&one, 1000 + i, &peer[i]);
+        if (i == 3)
+            state_datagram_peer(&one, 1000 + i, &peer[i]);
+        else
+            state_peer_set(&one, 1000 + i, &peer[i]);
     }
     state_peer_forget(&one, 1002);
-    for (unsigned i = 3; i < NAMEMAP_SLOTS + 1000; i++)
+    for (unsigned i = 4; i < NAMEMAP_SLOTS + 1000; i++)
         assign(i % 2 ? &one : &two, i, AF_INET);
     ck_assert_int_eq(find(&two, &peer[0], 0), 0);
     ck_assert_int_eq(find(&one, &peer[1], 1), 0);
+    ck_assert_int_eq(find(&two, &peer[3], 3), 0);
     a = assign(&two, 2, AF_INET);
     ck_assert(!addr_equal(&a, &peer[2]));
 }
