@@ -150,9 +150,9 @@ int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_
     return error ? error : atomic_load(&a->ended);
 }
 
-static void drain(struct assoc_table *t, struct assoc *a)
+/* Others are brought on as well: what waits for the last of several must not wait for each in turn. */
+static void drain(struct assoc_table *t, struct assoc *a, int64_t limit)
 {
-    int64_t limit = clock_ms() + DRAIN_MS;
     struct pollfd p;
 
     while (look(t, a, &p) && clock_ms() < limit) {
@@ -160,6 +160,7 @@ static void drain(struct assoc_table *t, struct assoc *a)
 
         if (p.fd >= 0)
             real.syscall(SYS_ppoll, &p, 1L, &slice, NULL, 0L);
+        assoc_tend(t);
     }
 }
 
@@ -180,11 +181,12 @@ static bool has_queued(struct assoc_table *t, struct assoc *a)
 
 void assoc_drain_one(struct assoc_table *t, struct assoc *a)
 {
+    int64_t limit = clock_ms() + DRAIN_MS;
     int saved_errno = errno;
 
     for (; a; a = atomic_load(&a->branch)) {
         if (has_queued(t, a))
-            drain(t, a);
+            drain(t, a, limit);
     }
     errno = saved_errno;
 }
@@ -195,7 +197,7 @@ void assoc_drain(struct assoc_table *t)
     struct timespec linger = { 0, 0 };
 
     if (assoc_any(t))
-        drain(t, NULL);
+        drain(t, NULL, clock_ms() + DRAIN_MS);
     linger.tv_nsec = assoc_control_last_ms(t) * 1000000L;
     if (linger.tv_nsec)
         real.syscall(SYS_ppoll, NULL, 0L, &linger, NULL, 0L);
