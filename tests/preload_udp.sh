@@ -53,13 +53,21 @@ EOT
     done
 }
 
-# A sanitizer is to see the threads.
+# What a sanitizer is to see.
 if [ -n "${LINKED-}" ]; then
     start_proxy
+    # shellcheck disable=SC2086
+    same "every call" udp-calls $addresses
+    # shellcheck disable=SC2086
+    same "many destinations" udp-many $addresses "127.0.0.1:$other"
     for address in $addresses; do
         same "threads, $address" udp-threads "$address"
+        same "many in a call, $address" udp-batches "$address" "${address%:*}:$other"
+        same "numbers and children, $address" udp-numbers "$address"
+        same "a thread that waits already, $address" udp-early "$address"
     done
-    same "a thread that waits already" udp-early "$four"
+    same "control messages" udp-fields "$four"
+    same "MSG_MORE, UDP_CORK" udp-corked "$four"
     finish
 fi
 
@@ -108,6 +116,11 @@ EOT
 else
     skip "no strace"
 fi
+
+# connect() alone asks the proxy for nothing: programs do it to sort addresses.
+: >"$proxy_log"
+under udp-mtu "$four"
+saw_nothing "connect() alone"
 
 # Names: the source is the address that was used, whatever the proxy calls it.
 named()

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: ISC
 # Datagrams through the proxy that a rule names: one socket has an association at each.
 . "${srcdir:-.}/alone.sh"
+probe=${PROBE:-./probe}
 . "${srcdir:-.}/loop.sh"
 
-PROBE=./probe
+PROBE=$probe
 start "$work/second" "$PROBE" serve
 # shellcheck disable=SC2086
 set -- $ready

@@ -9,7 +9,7 @@
 
 #include "probe_net.h"
 
-enum { UDP_BYTES = 4096, UDP_PIECES = 1024, UDP_PATIENCE_S = 10, UDP_SENDS = 8, UDP_RECEIVES = 7 };
+enum { UDP_BYTES = 4096, UDP_PIECES = 1024, UDP_PATIENCE_S = 10, UDP_SENDS = 12, UDP_RECEIVES = 15 };
 
 /* Ways to send; ways to receive.  By their place in the tables of probe_udp_call.c. */
 enum { UDP_SENDTO = 3, UDP_SENDMSG = 4 };

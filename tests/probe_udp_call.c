@@ -13,6 +13,17 @@
 
 enum { UNTOUCHED = '#' };
 
+/* What programs call that are compiled with _FORTIFY_SOURCE; other libcs have none. */
+#ifdef __GLIBC__
+ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, struct sockaddr *sa, socklen_t *len);
+ssize_t __read_chk(int fd, void *data, size_t size, size_t room);
+#else
+#define __recv_chk(fd, data, size, room, flags) recv(fd, data, size, flags)
+#define __recvfrom_chk(fd, data, size, room, flags, sa, len) recvfrom(fd, data, size, flags, sa, len)
+#define __read_chk(fd, data, size, room) read(fd, data, size)
+#endif
+
 char udp_outgoing[UDP_BYTES], udp_incoming[UDP_BYTES];
 
 void udp_cut(struct parcel *p, char *data)
@@ -77,13 +88,37 @@ static long by_sys_sendmsg(int fd, struct parcel *p)
     return syscall(SYS_sendmsg, fd, &p->m, (long)p->flags);
 }
 
+static long by_sys_sendmmsg(int fd, struct parcel *p)
+{
+    struct mmsghdr m = { .msg_hdr = p->m, .msg_len = 77777 };
+    long n = syscall(SYS_sendmmsg, fd, &m, 1L, (long)p->flags);
+
+    return n == 1 ? (long)m.msg_len : n;
+}
+
+static long by_sys_write(int fd, struct parcel *p)
+{
+    return p->to.len || p->flags ? -2 : syscall(SYS_write, fd, udp_outgoing, p->size);
+}
+
+static long by_sys_writev(int fd, struct parcel *p)
+{
+    return p->to.len || p->flags || !p->size ? -2 : syscall(SYS_writev, fd, p->piece, (long)p->pieces);
+}
+
+static long by_pwritev2(int fd, struct parcel *p)
+{
+    return p->to.len || p->flags || !p->size ? -2 : pwritev2(fd, p->piece, (int)p->pieces, -1, 0);
+}
+
 static const struct way {
     const char *name;
     long (*call)(int fd, struct parcel *p);
 } sends[] = {
     { "send", by_send }, { "write", by_write }, { "writev", by_writev }, { "sendto", by_sendto },
     { "sendmsg", by_sendmsg }, { "sendmmsg", by_sendmmsg }, { "SYS_sendto", by_sys_sendto },
-    { "SYS_sendmsg", by_sys_sendmsg }
+    { "SYS_sendmsg", by_sys_sendmsg }, { "SYS_sendmmsg", by_sys_sendmmsg }, { "SYS_write", by_sys_write },
+    { "SYS_writev", by_sys_writev }, { "pwritev2", by_pwritev2 }
 };
 
 static long by_recv(int fd, struct parcel *p)
@@ -131,9 +166,62 @@ static long by_sys_recvfrom(int fd, struct parcel *p)
     return syscall(SYS_recvfrom, fd, udp_incoming, p->size, (long)p->flags, &p->to.sa, &p->to.len);
 }
 
+static long by_recv_chk(int fd, struct parcel *p)
+{
+    return __recv_chk(fd, udp_incoming, p->size, sizeof udp_incoming, p->flags);
+}
+
+static long by_recvfrom_chk(int fd, struct parcel *p)
+{
+    p->to.len = sizeof p->to.sa;
+    return __recvfrom_chk(fd, udp_incoming, p->size, sizeof udp_incoming, p->flags, (struct sockaddr *)&p->to.sa,
+                          &p->to.len);
+}
+
+static long by_read_chk(int fd, struct parcel *p)
+{
+    return p->flags || !p->size ? -2 : __read_chk(fd, udp_incoming, p->size, sizeof udp_incoming);
+}
+
+static long by_sys_recvmsg(int fd, struct parcel *p)
+{
+    long n = syscall(SYS_recvmsg, fd, &p->m, (long)p->flags);
+
+    p->to.len = p->m.msg_namelen;
+    return n;
+}
+
+static long by_sys_recvmmsg(int fd, struct parcel *p)
+{
+    struct mmsghdr m = { .msg_hdr = p->m, .msg_len = 77777 };
+    long n = syscall(SYS_recvmmsg, fd, &m, 1L, (long)p->flags, NULL);
+
+    p->m = m.msg_hdr;
+    p->to.len = p->m.msg_namelen;
+    return n == 1 ? (long)m.msg_len : n;
+}
+
+static long by_sys_read(int fd, struct parcel *p)
+{
+    return p->flags || !p->size ? -2 : syscall(SYS_read, fd, udp_incoming, p->size);
+}
+
+static long by_sys_readv(int fd, struct parcel *p)
+{
+    return p->flags || !p->size ? -2 : syscall(SYS_readv, fd, p->piece, (long)p->pieces);
+}
+
+static long by_preadv2(int fd, struct parcel *p)
+{
+    return p->flags || !p->size ? -2 : preadv2(fd, p->piece, (int)p->pieces, -1, 0);
+}
+
 static const struct way receives[] = {
     { "recv", by_recv }, { "read", by_read }, { "readv", by_readv }, { "recvfrom", by_recvfrom },
-    { "recvmsg", by_recvmsg }, { "recvmmsg", by_recvmmsg }, { "SYS_recvfrom", by_sys_recvfrom }
+    { "recvmsg", by_recvmsg }, { "recvmmsg", by_recvmmsg }, { "SYS_recvfrom", by_sys_recvfrom },
+    { "__recv_chk", by_recv_chk }, { "__recvfrom_chk", by_recvfrom_chk }, { "__read_chk", by_read_chk },
+    { "SYS_recvmsg", by_sys_recvmsg }, { "SYS_recvmmsg", by_sys_recvmmsg }, { "SYS_read", by_sys_read },
+    { "SYS_readv", by_sys_readv }, { "preadv2", by_preadv2 }
 };
 
 _Static_assert(sizeof sends / sizeof sends[0] == UDP_SENDS && sizeof receives / sizeof receives[0] == UDP_RECEIVES,

@@ -69,11 +69,11 @@ for sanitizer; do
     fi
     LOOP=$work/loop CHAOS=$work/chaos STORM=$work/storm PROBE=$work/probe UNFIT=$(unfit "$sanitizer")
     export LOOP CHAOS STORM PROBE UNFIT
-    for test in preload_loop.sh preload_loop_life.sh preload_udp.sh preload_udp_wait.sh preload_chaos.sh; do
+    for test in preload_loop.sh preload_loop_life.sh preload_udp_wait.sh preload_chaos.sh; do
         echo "== $test, $sanitizer"
         sh "$srcdir/$test" || failed=1
     done
-    for test in preload_bind.sh preload_faults.sh; do
+    for test in preload_udp.sh preload_udp_faults.sh preload_udp_via.sh preload_bind.sh preload_faults.sh; do
         echo "== $test, $sanitizer"
         PROBE=$work/probe sh "$srcdir/$test" || failed=1
     done
