@@ -61,10 +61,11 @@ rounds()
 
 : >"$work/rows"
 : >"$work/failed"
+: >"$work/counts"
 [ $# -gt 0 ] || set -- rules udp
 for name; do
     # shellcheck source=/dev/null
     . "$srcdir/bench/bench_$name.sh"
 done
 sort -u "$work/failed" >&2
-python3 "$srcdir/bench/bench_table.py" "$work/rows" "$builddir/bench.json"
+python3 "$srcdir/bench/bench_table.py" "$work/rows" "$work/counts" "$builddir/bench.json"

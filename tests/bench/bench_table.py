@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""bench_table.py ROWS JSON: reads the lines of bench.sh, writes medians as JSON, and prints them as a table.
+"""bench_table.py ROWS COUNTS JSON: reads the lines of bench.sh, writes medians as JSON, and prints them as a table.
 
 Behind each variant but the one to compare with, "hand", stand its ratios to that one: of rate, and of processor time.
 The best of all runs stand last: on a machine that does other things they are nearer to what one at rest shows.
@@ -42,6 +42,19 @@ for r in sorted(results, key=lambda r: r["benchmark"], reverse=True):
     best = f"{r['best_rate']:8.0f} {r['best_cpu_ns']:8.0f}"
     print(start, f"{r['rate']:8.0f} {r['cpu_ns']:8.0f} {ratios} {r['lost']:5.0f} {best}")
 
-with open(sys.argv[2], "w") as out:
+counts = {}
+for line in open(sys.argv[2]):
+    cell, variant, instructions, calls = line.rstrip("\n").split("\t")
+    if instructions and calls:
+        counts[cell, variant] = float(instructions), float(calls)
+if counts:
+    print(f"\n{'for each datagram':37} {'instructions':>12} {'more':>6} {'system calls':>13}")
+for (cell, variant), (instructions, calls) in sorted(counts.items(), key=lambda item: item[0][0]):
+    more = instructions - counts.get((cell, "hand"), (instructions,))[0]
+    print(f"{'':12} {cell:14} {variant:9} {instructions:12.0f} {more:6.0f} {calls:13.2f}")
+    results.append({"benchmark": "counts", "cell": cell, "variant": variant,
+                    "instructions": instructions, "calls": calls})
+
+with open(sys.argv[3], "w") as out:
     json.dump(results, out, indent=1)
     out.write("\n")

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* bench_udp.c - datagrams and their echoes, as many as go in a time, and what they cost this process
  *
- * bench_udp CALLS SIZE MS TARGET PORT [PROXY PORT]: for MS milliseconds WINDOW datagrams go out, then as many are taken
- * back.  CALLS is send (on a connected socket), sendto or sendmmsg, each with its way to receive.  With a proxy this is
- * the hand-written client: an unconnected socket, which puts the header before each datagram itself and looks at that
- * of each answer, by the fewest system calls and without a copy.
+ * bench_udp CALLS SIZE MS TARGET PORT [PROXY PORT]: for MS milliseconds, or +N times, WINDOW datagrams go out, then as
+ * many are taken back.  CALLS is send (on a connected socket), sendto or sendmmsg, each with its way to receive.  With a
+ * proxy this is the hand-written client: an unconnected socket, which puts the header before each datagram itself and
+ * looks at that of each answer, by the fewest system calls and without a copy.
  * Prints "DATAGRAMS-PER-SECOND CPU-NANOSECONDS-PER-DATAGRAM LOST", a datagram being one that went there and back.
  */
 #include <arpa/inet.h>
@@ -221,7 +221,8 @@ static double cpu_seconds(void)
     return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
 
-static void run(struct bench *b, const struct calls *c, double length)
+/* windows: how many; 0: as many as go in length seconds. */
+static void run(struct bench *b, const struct calls *c, double length, long windows)
 {
     double began, cpu, end;
     long count = 0;
@@ -230,7 +231,7 @@ static void run(struct bench *b, const struct calls *c, double length)
     b->lost = 0;
     began = end = seconds();
     cpu = cpu_seconds();
-    for (; end - began < length; count += WINDOW) {
+    for (; windows ? count < windows * WINDOW : end - began < length; count += WINDOW) {
         exchange(b, c);
         end = seconds();
     }
@@ -261,6 +262,6 @@ int main(int argc, char **argv)
     setsockopt(b.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (c[calls].connected && connect(b.fd, (struct sockaddr *)&b.to, sizeof b.to) != 0)
         die("connect");
-    run(&b, &c[calls], atoi(argv[3]) / 1e3);
+    run(&b, &c[calls], atoi(argv[3]) / 1e3, argv[3][0] == '+' ? atol(argv[3]) : 0);
     return 0;
 }
