@@ -132,6 +132,26 @@ START_TEST(send_short_goes_on_where_it_stopped)
 }
 END_TEST
 
+START_TEST(again_after_a_flight_is_in_order)
+{
+    struct socks5 s;
+    struct feed_result r;
+
+    feed_start(&s, FEED_AUTH_FLIGHT, SOCKS5_CONNECT, "example.org");
+    feed_run(&s, (const uint8_t *)"\5\2\1\0\5\1\0", 7, (struct feed_cut) { 7, 7 }, true, &r);
+    ck_assert_int_eq(socks5_want(&s), SOCKS5_FAILED);
+    socks5_again(&s);
+    ck_assert_int_eq(socks5_error(&s), 0);
+    ck_assert_uint_eq(socks5_rep(&s), 0);
+    ck_assert_int_eq(socks5_stage(&s), SOCKS5_STAGE_METHOD);
+    feed_run(&s, (const uint8_t *)"\5\2\1\0" OK4, 14, (struct feed_cut) { 14, 14 }, false, &r);
+    ck_assert_int_eq(socks5_want(&s), SOCKS5_DONE);
+    ck_assert_uint_eq(r.messages, 3);
+    ck_assert_uint_eq(r.sent_len, sizeof("\5\2\0\2" LOGIN ASK_NAME) - 1);
+    ck_assert_mem_eq(r.sent, "\5\2\0\2" LOGIN ASK_NAME, r.sent_len);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("socks5_order");
@@ -140,6 +160,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tc, messages_in_order_are_whole_and_wait_for_replies, 0, COUNT(orders));
     tcase_add_test(tc, request_of_each_command_and_kind_has_rfc_bytes);
     tcase_add_loop_test(tc, messages_of_greatest_length_fit, 0, 2);
+    tcase_add_test(tc, again_after_a_flight_is_in_order);
     tcase_add_test(tc, send_short_goes_on_where_it_stopped);
     suite_add_tcase(suite, tc);
     return suite;

@@ -18,6 +18,7 @@ enum {
     METHOD_PASSWORD = 0x02,
     METHOD_REFUSED = 0xff,
     FIELD_MAX = 255,        /* user and password, each */
+    GREETING_MAX = 4,
     SHORT_REPLY = 2,        /* of the method and of the password */
     REPLY_HEAD = 5,         /* up to the length octet of a name; no whole reply is shorter than 7 */
     ADDR_AT = 3             /* VER, REP, RSV stand before ATYP */
@@ -203,6 +204,25 @@ void socks5_init(struct socks5 *s, const struct socks5_options *o, enum socks5_c
     s->out_auth = (uint16_t)auth;
     s->out_used = (uint16_t)(greeting + auth + put_request(command, target, s->out + greeting + auth));
     s->out_limit = s->pipelined ? s->out_used : s->out_greeting;
+    expect(s, SOCKS5_STAGE_METHOD, SHORT_REPLY);
+}
+
+void socks5_again(struct socks5 *s)
+{
+    size_t rest = (size_t)(s->out_used - s->out_greeting), greeting;
+    uint8_t first[GREETING_MAX];
+
+    s->pipelined = false;
+    greeting = put_greeting(s, first);
+    memmove(s->out + greeting, s->out + s->out_greeting, rest);
+    memcpy(s->out, first, greeting);
+    s->out_greeting = s->out_limit = (uint16_t)greeting;
+    s->out_used = (uint16_t)(greeting + rest);
+    s->out_sent = 0;
+    s->method = METHOD_REFUSED;
+    s->rep = 0;
+    s->bound.kind = ADDR_NONE;
+    fail(s, SOCKS5_CAUSE_NONE, 0);
     expect(s, SOCKS5_STAGE_METHOD, SHORT_REPLY);
 }
 

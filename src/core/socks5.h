@@ -67,6 +67,9 @@ struct socks5 {
 void socks5_init(struct socks5 *s, const struct socks5_options *o, enum socks5_command command,
                  const struct addr *target);
 
+/* Begin the same handshake once more, for a new connection and in RFC order, whatever became of it so far. */
+void socks5_again(struct socks5 *s);
+
 /* What the machine wants next: exactly one of the four. */
 enum socks5_want socks5_want(const struct socks5 *s);
 
