@@ -49,6 +49,7 @@ START_TEST(environment_good_ready)
     ck_assert_int_eq(conf.bypass, CONF_BYPASS_REFUSE);
     ck_assert_int_eq(conf.bind, CONF_BIND_AUTO);
     ck_assert_uint_eq(conf.bind_ports, 1);
+    ck_assert_int_eq(conf.pipeline, CONF_PIPELINE_OFF);
     ck_assert_uint_eq(conf.bind_port[0].low, 21);
     ck_assert_uint_eq(conf.bind_port[0].high, 21);
     ck_assert_uint_eq(conf.step_ms, 10000);
@@ -152,6 +153,10 @@ START_TEST(words_good_set)
     ck_assert_int_eq(conf.state, CONF_READY);
     ck_assert_int_eq(conf.dns, CONF_DNS_REMOTE);
     ck_assert_int_eq(conf.bypass, CONF_BYPASS_REFUSE);
+    read_world(P "SOCKSIFY_PIPELINE=on");
+    ck_assert_int_eq(conf.pipeline, CONF_PIPELINE_ON);
+    read_world(P "SOCKSIFY_PIPELINE=auto");
+    ck_assert_int_eq(conf.pipeline, CONF_PIPELINE_AUTO);
     read_world(P "SOCKSIFY_BIND=on");
     ck_assert_int_eq(conf.bind, CONF_BIND_ON);
     read_world(P "SOCKSIFY_BIND=off\nSOCKSIFY_BIND_PORTS=2121,8000-8010, 65535");

@@ -95,6 +95,7 @@ static const struct {
     { P "SOCKSIFY_RESOLVER=u:" H "@192.0.2.1", "SOCKSIFY_RESOLVER: port is not 1 to 65535" },
     { P "SOCKSIFY_BYPASS=yes", "SOCKSIFY_BYPASS: neither refuse nor allow" },
     { P "SOCKSIFY_BIND=yes", "SOCKSIFY_BIND: none of auto, on and off" },
+    { P "SOCKSIFY_PIPELINE=1", "SOCKSIFY_PIPELINE: none of auto, on and off" },
     { P "SOCKSIFY_BIND_PORTS=0", PORTS_FAULT "\"0\"" },
     { P "SOCKSIFY_BIND_PORTS=21,65536", PORTS_FAULT "\"65536\"" },
     { P "SOCKSIFY_BIND_PORTS=22-21", PORTS_FAULT "\"22-21\"" },

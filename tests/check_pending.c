@@ -48,9 +48,11 @@ static void set_up(void)
 static int begin(uint32_t step_ms)
 {
     const struct socks5_options options = { NULL, NULL, false };
+    const struct flight in_order = { .mode = FLIGHT_ORDER };
     struct socks5 machine;
     struct pending_request q = { .domain = AF_INET, .proxy = &proxy, .target = &target, .peer = &target,
-                                 .machine = &machine, .limits = { step_ms, step_ms }, .nonblocking = true };
+                                 .machine = &machine, .flight = &in_order, .limits = { step_ms, step_ms },
+                                 .nonblocking = true };
 
     socks5_init(&machine, &options, SOCKS5_CONNECT, &target);
     fd = q.fd = real.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);

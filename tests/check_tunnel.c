@@ -93,6 +93,7 @@ static void machine_make(struct socks5 *m, const char *user)
 }
 
 /* What must succeed, or fail by the proxy's word, has time; only what has to run out does so soon. */
+static struct flight in_order;
 static const struct tunnel_limits patient = { .step_ms = 60000, .reply_ms = 60000 };
 static const struct tunnel_limits hasty = { .step_ms = 400, .reply_ms = 400 };
 
@@ -104,7 +105,7 @@ static int run(struct server *s, int domain, int *fd, struct socks5 *m, const st
     proxy = loopback(s->port);
     *fd = real.socket(domain, SOCK_STREAM, 0);
     machine_make(m, NULL);
-    return tunnel_connect(*fd, 0, domain, &proxy, m, limits);
+    return tunnel_connect(*fd, 0, domain, &proxy, m, &in_order, limits);
 }
 
 #define METHOD "\5\0"
@@ -180,7 +181,7 @@ START_TEST(connect_bad_proxy_fails_and_socket_is_fresh)
     server_start(&again);
     proxy = loopback(again.port);
     machine_make(&m, NULL);
-    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &patient), 0);
+    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &in_order, &patient), 0);
     real.close(fd);
     server_stop(&again);
 }
@@ -197,11 +198,11 @@ START_TEST(connect_proxy_down_is_the_kernels_error)
     fd = real.socket(AF_INET, SOCK_STREAM, 0);
     proxy = loopback(s.port);
     machine_make(&m, NULL);
-    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &patient), -ECONNREFUSED);
+    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &in_order, &patient), -ECONNREFUSED);
     server_stop(&s);
     /* Nobody listens there any more. */
     machine_make(&m, NULL);
-    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &patient), -ECONNREFUSED);
+    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &in_order, &patient), -ECONNREFUSED);
     ck_assert_int_eq(socks5_cause(&m), SOCKS5_CAUSE_NONE);
     real.close(fd);
 }
@@ -231,7 +232,7 @@ START_TEST(connect_keeps_send_timeout_and_flags)
     fd = real.socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
     machine_make(&m, NULL);
-    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &patient), 0);
+    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &in_order, &patient), 0);
     ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &now, &len), 0);
     /* The kernel rounds to its own ticks. */
     ck_assert_int_eq(now.tv_sec, 3);
@@ -258,7 +259,7 @@ START_TEST(connect_send_timeout_runs_out_einprogress)
     fd = real.socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
     machine_make(&m, NULL);
-    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &patient), -EINPROGRESS);
+    ck_assert_int_eq(tunnel_connect(fd, 0, AF_INET, &proxy, &m, &in_order, &patient), -EINPROGRESS);
     ck_assert_int_eq(socks5_want(&m), SOCKS5_RECV);
     real.close(fd);
     server_stop(&s);

@@ -33,12 +33,13 @@ if command -v bash >/dev/null; then
     tried=1
     : >"$work/file.conf"
     : >"$work/file.txt"
-    completes "$(sed 's/^--dns$/&=/; s/^--bind$/&=/; s/^--password-file$/&=/; $a\--' "$work/options" |
+    completes "$(sed 's/^--dns$/&=/; s/^--bind$/&=/; s/^--pipeline$/&=/; s/^--password-file$/&=/; $a\--' "$work/options" |
         LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')" -
     completes '--shell --show --stats' --s
     completes '--dns=' --d
     completes 'remote' --dns = r
     completes 'local remote' --dns =
+    completes 'auto off on' --pipeline =
     completes 'file.conf' -v -c file.c
     completes 'file.conf file.txt' --password-file = 'fi'
     completes 'file.conf file.txt' -vql 'fi'

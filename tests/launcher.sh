@@ -59,6 +59,7 @@ refused '-x: unknown scheme, neither socks5 nor socks5h$' -x ftp://127.0.0.1
 refused '-x: a user without a password: .*SOCKSIFY_PASSWORD' -x socks5://alice@127.0.0.1
 refused '^socksify: --dns: neither remote nor local$' -x $url --dns=here
 refused '^socksify: --bind: none of auto, on and off$' -x $url --bind=here
+refused '^socksify: --pipeline: none of auto, on and off$' -x $url --pipeline=yes
 refused '^socksify: --password-file: the file does not exist$' -x $url -u alice --password-file=/no/such/file
 SOCKSIFY_DNS=here refused '^socksify: SOCKSIFY_DNS: neither' -x $url
 refused 'not empty' -x ''

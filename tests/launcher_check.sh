@@ -80,7 +80,7 @@ chmod 600 "$work/password"
 printf 'bind-ports = 21, 8000-8010\n[rules]\nproxy = 127.0.0.0/8\nblock = *:25\nvia work = .a\n[proxy work]\nproxy = socks5://u:geheim@w\n' \
     >"$work/rules"
 chmod 600 "$work/rules"
-launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/password" --dns=local --bind=on \
+launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/password" --dns=local --bind=on --pipeline=auto \
     -t 2.5 -d '.a:1-2,[2001:db8::]/32' --show
 sed -n '1,$p' >"$work/expected" <<END
 file     $work/rules
@@ -92,6 +92,7 @@ pool4    198.18.0.0/15
 pool6    fd00::/8
 bypass   refuse
 bind     on, ports 21,8000-8010
+pipeline auto
 log      warn
 stats    off
 rules, the first that matches decides:

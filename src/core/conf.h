@@ -27,6 +27,9 @@ enum conf_bypass { CONF_BYPASS_REFUSE, CONF_BYPASS_ALLOW };
 
 enum conf_bind { CONF_BIND_AUTO, CONF_BIND_ON, CONF_BIND_OFF };
 
+/* How the messages of a handshake go out: one a round trip, all in one flight, or as is known of the proxy. */
+enum conf_pipeline { CONF_PIPELINE_OFF, CONF_PIPELINE_ON, CONF_PIPELINE_AUTO };
+
 enum { CONF_BIND_PORTS = 16 };
 
 enum { CONF_CREDENTIAL_SIZE = 256, CONF_MESSAGE_SIZE = 512, CONF_PATH_SIZE = 4096 };
@@ -53,6 +56,7 @@ struct conf {
     struct pools pools;                   /* of the addresses that stand for names */
     enum conf_bypass bypass;
     bool stats;                           /* a summary when a process ends */
+    enum conf_pipeline pipeline;
     enum conf_bind bind;                  /* which listening sockets go through the proxy, see bindrule.h */
     unsigned bind_ports;                  /* ranges of bind_port[] */
     struct { uint16_t low, high; } bind_port[CONF_BIND_PORTS];
@@ -97,11 +101,12 @@ size_t conf_memory(const struct conf_source *source);
  * NO_PROXY or no_proxy.
  * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_RESOLVER ("address[:port]", port 53 if
  * absent), SOCKSIFY_POOL4 and SOCKSIFY_POOL6 (pools.h), SOCKSIFY_BYPASS, SOCKSIFY_BIND, SOCKSIFY_BIND_PORTS (ports and
- * ranges, up to CONF_BIND_PORTS), SOCKSIFY_LOG ("level[:file]", level quiet, warn, info, debug or 0 to 3),
- * SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except SOCKSIFY_DIRECT.
+ * ranges, up to CONF_BIND_PORTS), SOCKSIFY_PIPELINE ("off", "on" or "auto"), SOCKSIFY_LOG ("level[:file]", level
+ * quiet, warn, info, debug or 0 to 3), SOCKSIFY_STATS ("on" or "off").  An empty variable counts as unset except
+ * SOCKSIFY_DIRECT.
  * The keys of the file: proxy, user, password, password-file, timeout, dns, resolver, pool4, pool6, bypass, bind,
- * bind-ports, log, stats, each at most once; below [proxy NAME] the first four for another proxy; below [rules] block,
- * direct, proxy and via NAME, each with a list (conf_file.h).  Paths in it are absolute.
+ * bind-ports, pipeline, log, stats, each at most once; below [proxy NAME] the first four for another proxy; below
+ * [rules] block, direct, proxy and via NAME, each with a list (conf_file.h).  Paths in it are absolute.
  *
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* conf_bind.c - the keywords about listening sockets */
+/* conf_bind.c - the keywords whose value is on, off or auto, and the ports that belong to one of them */
 #include <errno.h>
 #include <string.h>
 
@@ -12,16 +12,35 @@ static int fail(struct conf_reader *r, const char *fault)
     return -EINVAL;
 }
 
+/* The place of a value in a list of three, or -EINVAL. */
+static int one_of(struct conf_reader *r, const char *value, const char *const words[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (strcmp(value, words[i]) == 0)
+            return i;
+    return fail(r, "none of auto, on and off");
+}
+
 int conf_parse_bind(struct conf_reader *r, const char *value)
 {
-    if (strcmp(value, "auto") == 0)
-        r->c->bind = CONF_BIND_AUTO;
-    else if (strcmp(value, "on") == 0)
-        r->c->bind = CONF_BIND_ON;
-    else if (strcmp(value, "off") == 0)
-        r->c->bind = CONF_BIND_OFF;
-    else
-        return fail(r, "none of auto, on and off");
+    static const char *const words[] = { [CONF_BIND_AUTO] = "auto", [CONF_BIND_ON] = "on", [CONF_BIND_OFF] = "off" };
+    int which = one_of(r, value, words);
+
+    if (which < 0)
+        return which;
+    r->c->bind = (enum conf_bind)which;
+    return 0;
+}
+
+int conf_parse_pipeline(struct conf_reader *r, const char *value)
+{
+    static const char *const words[] = { [CONF_PIPELINE_OFF] = "off", [CONF_PIPELINE_ON] = "on",
+                                         [CONF_PIPELINE_AUTO] = "auto" };
+    int which = one_of(r, value, words);
+
+    if (which < 0)
+        return which;
+    r->c->pipeline = (enum conf_pipeline)which;
     return 0;
 }
 

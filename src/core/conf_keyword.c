@@ -334,4 +334,5 @@ const struct conf_keyword conf_keywords[CONF_KEYWORDS] = {
     { "SOCKSIFY_STATS", "stats", parse_stats, SLOT_STATS, 0 },
     { "SOCKSIFY_BIND", "bind", conf_parse_bind, SLOT_BIND, KEY_OURS },
     { "SOCKSIFY_BIND_PORTS", "bind-ports", conf_parse_bind_ports, SLOT_BIND_PORTS, KEY_OURS },
+    { "SOCKSIFY_PIPELINE", "pipeline", conf_parse_pipeline, SLOT_PIPELINE, KEY_OURS },
 };

@@ -14,7 +14,8 @@ enum { CONF_PORT_FTP = 21 };
 /* What a variable or key sets; the first that is there for a slot fills it. */
 enum conf_slot {
     SLOT_LOG, SLOT_PROXY, SLOT_USER, SLOT_PASSWORD, SLOT_BLOCK, SLOT_DIRECT, SLOT_TIMEOUT, SLOT_DNS,
-    SLOT_RESOLVER, SLOT_POOL4, SLOT_POOL6, SLOT_BYPASS, SLOT_STATS, SLOT_BIND, SLOT_BIND_PORTS, SLOT_RULE, SLOT_COUNT
+    SLOT_RESOLVER, SLOT_POOL4, SLOT_POOL6, SLOT_BYPASS, SLOT_STATS, SLOT_BIND, SLOT_BIND_PORTS, SLOT_PIPELINE,
+    SLOT_RULE, SLOT_COUNT
 };
 
 enum {
@@ -53,8 +54,8 @@ struct conf_reader {
  * Returns 0; -EINVAL with r->fault and r->item set; -ENOENT when the value is none of ours and counts as unset. */
 typedef int conf_parse(struct conf_reader *r, const char *value);
 
-/* auto, on or off; ports and ranges of ports. */
-conf_parse conf_parse_bind, conf_parse_bind_ports;
+/* auto, on or off; ports and ranges of ports; off, on or auto. */
+conf_parse conf_parse_bind, conf_parse_bind_ports, conf_parse_pipeline;
 
 struct conf_keyword {
     const char *variable;               /* NULL: a key of the file alone */
@@ -64,7 +65,7 @@ struct conf_keyword {
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 27 };
+enum { CONF_KEYWORDS = 28 };
 
 /* The place of a proxy with a name, a new one if there is none of that name.  name: as conf_file.h lets it be.
  * Returns 1 to CONF_PROXIES - 1, or -ENOSPC, which conf_too_many tells in words. */

@@ -6,12 +6,14 @@
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../io/clock.h"
 #include "../io/report.h"
+#include "../io/state.h"
 #include "../io/tunnel.h"
 
 enum { USABLE = 0, UNUSABLE = 1, COMMAND_UNKNOWN = 7, ADDRESS_UNKNOWN = 8 };
@@ -19,6 +21,7 @@ enum { USABLE = 0, UNUSABLE = 1, COMMAND_UNKNOWN = 7, ADDRESS_UNKNOWN = 8 };
 struct trial {
     const struct conf_proxy *proxy;
     uint32_t step_ms;
+    struct state *state;    /* where what is learnt is kept */
     struct sockaddr_storage to;
     socklen_t to_len;
     struct socks5 machine;
@@ -167,6 +170,16 @@ static void show_request(const char *step, const struct trial *t, const char *wh
         row(step, is_silent(t) ? when_silent : "no", t, report_explain(&t->machine, t->error));
 }
 
+/* For programs that are started with --pipeline=auto. */
+static void note(const struct trial *t, bool fit)
+{
+    struct traits *traits = t->state ? state_traits(t->state) : NULL;
+    struct addr proxy;
+
+    if (traits && addr_from_sockaddr((const struct sockaddr *)&t->to, t->to_len, &proxy) == 0)
+        traits_set(traits, traits_key(&proxy, t->proxy->user[0] != '\0'), flight_hour(), fit ? TRAIT_FIT : TRAIT_UNFIT);
+}
+
 /* With the messages in one flight the answer must be the same. */
 static void try_pipelining(struct trial *t, const struct addr *target)
 {
@@ -174,16 +187,18 @@ static void try_pipelining(struct trial *t, const struct addr *target)
     int error = t->error;
 
     ask(t, SOCKS5_CONNECT, target, true);
+    if (t->error != error || !silent)
+        note(t, t->error == error);
     row("pipelining", t->error != error ? "no" : silent ? "?" : "yes", t,
         t->error == error && !silent ? "" : report_explain(&t->machine, t->error));
 }
 
-static int diagnose_one(const struct conf_proxy *p, uint32_t step_ms)
+static int diagnose_one(const struct conf_proxy *p, uint32_t step_ms, struct state *state)
 {
     static const char localhost[] = "localhost";
     struct addr name, ipv6 = { .kind = ADDR_IPV6, .ip[15] = 1, .port = p->address.port };
     struct addr any = { .kind = ADDR_IPV4 }, peer = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 }, .port = 1 };
-    struct trial t = { .proxy = p, .step_ms = step_ms };
+    struct trial t = { .proxy = p, .step_ms = step_ms, .state = state };
     char text[ADDR_TEXT_SIZE];
     bool usable;
 
@@ -208,12 +223,16 @@ static int diagnose_one(const struct conf_proxy *p, uint32_t step_ms)
 
 int diagnose_proxies(const struct conf *c)
 {
+    static struct state state;
+    const struct state_options options = { .directory = getenv("SOCKSIFY_STATE"), .pools = &c->pools };
     int result = USABLE;
+
+    state_open(&state, &options);
 
     for (unsigned i = 0; i < c->proxy_count; i++) {
         if (i)
             putchar('\n');
-        if (diagnose_one(&c->proxies[i], c->step_ms) != USABLE)
+        if (diagnose_one(&c->proxies[i], c->step_ms, &state) != USABLE)
             result = UNUSABLE;
     }
     return result;

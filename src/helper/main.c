@@ -31,6 +31,7 @@ static const struct {
     { 'd', "-d", "SOCKSIFY_DIRECT" },   { 'b', "-b", "SOCKSIFY_BLOCK" },
     { 't', "-t", "SOCKSIFY_TIMEOUT" },  { 'D', "--dns", "SOCKSIFY_DNS" },
     { 'B', "--bind", "SOCKSIFY_BIND" }, { 'P', "--password-file", "SOCKSIFY_PASSWORD_FILE" },
+    { 'L', "--pipeline", "SOCKSIFY_PIPELINE" },
 };
 
 /* A fault in what an option said is told of the option.  given: the letters of those that were given. */

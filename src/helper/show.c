@@ -64,6 +64,8 @@ static void show_pools(const struct pools *p)
 void show_conf(const struct conf *c)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
+    static const char *const pipelines[] = { [CONF_PIPELINE_OFF] = "off", [CONF_PIPELINE_ON] = "on",
+                                             [CONF_PIPELINE_AUTO] = "auto" };
     char text[ADDR_TEXT_SIZE];
 
     printf("file     %s\n", c->file[0] ? c->file : "none");
@@ -88,6 +90,7 @@ void show_conf(const struct conf *c)
     show_pools(&c->pools);
     printf("bypass   %s\n", c->bypass == CONF_BYPASS_ALLOW ? "allow" : "refuse");
     show_bind(c);
+    printf("pipeline %s\n", pipelines[c->pipeline]);
     printf("log      %s%s%s\n", levels[c->log_level], c->log_path[0] ? ":" : "", c->log_path);
     printf("stats    %s\n", c->stats ? "on" : "off");
     printf("rules, the first that matches decides:\n");

@@ -126,10 +126,8 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
 {
     const struct conf *c = &process.conf;
     unsigned number = (unsigned)atomic_load_explicit(&a->proxy, memory_order_relaxed);
-    const struct conf_proxy *p = &c->proxies[number];
-    const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
-    struct assoc_request q = { .fd = fd, .number = number, .options = &options, .limits = { c->step_ms, c->step_ms },
-                               .asks = asks };
+    struct assoc_request q = { .fd = fd, .number = number, .account = &c->proxies[number], .pipeline = c->pipeline,
+                               .limits = { c->step_ms, c->step_ms }, .asks = asks };
     struct addr proxy;
     int error = process_proxy(number, domain, &proxy);
 

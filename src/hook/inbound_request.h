@@ -13,6 +13,7 @@ static inline void inbound_request(int fd, struct binding_request *q)
 
     /* The first reply needs nobody else: it is a step like the others. */
     *q = (struct binding_request){ .fd = fd, .numbers = &process.fdtab, .proxies = c->proxies,
+                                   .pipeline = c->pipeline,
                                    .limits = { .step_ms = c->step_ms, .reply_ms = c->step_ms } };
 }
 

@@ -106,15 +106,16 @@ static int converse(int fd, const uint8_t *message, size_t len, uint8_t *answer,
 OWN_FRAME static int dial(int fd, uint64_t cookie, int domain, const struct addr *proxy, const struct addr *server)
 {
     const struct conf *c = &process.conf;
-    const struct conf_proxy *p = &c->proxies[0];
-    const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
+    const struct flight_plan plan = { .account = &c->proxies[0], .proxy = proxy, .pipeline = c->pipeline,
+                                      .traits = state_traits(&process.state) };
     const struct tunnel_limits limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms };
     struct socks5 machine;
+    struct flight flight;
     int64_t began = clock_ms();
     int error;
 
-    socks5_init(&machine, &options, SOCKS5_CONNECT, server);
-    error = tunnel_connect(fd, cookie, domain, proxy, &machine, &limits);
+    flight_prepare(&flight, &machine, &plan, SOCKS5_CONNECT, server);
+    error = tunnel_connect(fd, cookie, domain, proxy, &machine, &flight, &limits);
     report_connect(&process.tally, server, proxy, &machine, error, began);
     return error;
 }

@@ -69,11 +69,11 @@ static int leave_pending(const struct pending_request *q)
 }
 
 /* A blocking connect(); one that a signal or the socket's time limit cuts short goes on beside the program. */
-static int connect_waiting(struct pending_request *q, struct socks5 *machine)
+static int connect_waiting(struct pending_request *q, struct socks5 *machine, struct flight *flight)
 {
     int64_t began = clock_ms();
     uint64_t cookie = real_cookie(q->fd);
-    int error = tunnel_connect(q->fd, cookie, q->domain, q->proxy, machine, &q->limits);
+    int error = tunnel_connect(q->fd, cookie, q->domain, q->proxy, machine, flight, &q->limits);
     int left;
 
     if (error != -EINTR && error != -EINPROGRESS) {
@@ -134,15 +134,23 @@ OWN_FRAME static int without_proxy(const struct route *r, int error)
     return error;
 }
 
+OWN_FRAME static void prepare(struct flight *flight, struct socks5 *machine, const struct route *r,
+                              const struct addr *proxy)
+{
+    const struct flight_plan plan = { .account = &process.conf.proxies[r->proxy], .proxy = proxy,
+                                      .pipeline = process.conf.pipeline, .traits = state_traits(&process.state) };
+
+    flight_prepare(flight, machine, &plan, SOCKS5_CONNECT, &r->target);
+}
+
 OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
 {
     const struct conf *c = &process.conf;
-    const struct conf_proxy *p = &c->proxies[r->proxy];
-    const struct socks5_options options = { .user = p->user[0] ? p->user : NULL, .password = p->password };
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
                                  .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
     int flags = real.fcntl(fd, F_GETFL);
     struct socks5 machine;
+    struct flight flight;
     struct addr proxy;
     int error;
 
@@ -157,7 +165,8 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     inbound_tunnel(fd, r->proxy);
     q.proxy = &proxy;
     q.machine = &machine;
-    socks5_init(&machine, &options, SOCKS5_CONNECT, &r->target);
+    q.flight = &flight;
+    prepare(&flight, &machine, r, &proxy);
     q.nonblocking = flags >= 0 && flags & O_NONBLOCK;
     /* A non-blocking connect() must not wait, and there is no memory to remember it in. */
     if (q.nonblocking && !process.pending.arena)
@@ -169,7 +178,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED)
             return connect_registered(&q);
     }
-    return connect_waiting(&q, &machine);
+    return connect_waiting(&q, &machine, &flight);
 }
 
 /* A connect() while the one before it is under way, wherever it leads: a blocking socket waits for the end of that. */

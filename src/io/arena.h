@@ -39,6 +39,7 @@ struct arena_slot {
     struct tunnel_limits limits;
     struct addr proxy, target, peer;
     struct socks5 machine;
+    struct flight flight;
 };
 
 struct arena_error {

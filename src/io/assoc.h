@@ -119,7 +119,8 @@ struct assoc_request {
     int fd;                             /* the program's socket */
     unsigned number;                    /* the proxy's, below 32 */
     const struct addr *proxy;           /* an address */
-    const struct socks5_options *options;
+    const struct conf_proxy *account;   /* user and password */
+    enum conf_pipeline pipeline;
     struct tunnel_limits limits;
     bool asks;                          /* for a DNS question, which goes by TCP (RFC 7766) where there is no UDP */
 };
@@ -311,7 +312,7 @@ void assoc_retire_all(struct assoc_table *t, struct assoc *a);
 
 /* Begin a control connection and prepare its handshake.  a->control is its descriptor, set as soon as there is one.
  * Returns 0 or -errno.  The lock is held. */
-int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const struct socks5_options *options);
+int assoc_control_begin(struct assoc_table *t, struct assoc_making *m);
 
 /* What an error of the handshake means for the program; said. */
 int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error);

@@ -106,19 +106,22 @@ OWN_FRAME static void say(const struct addr *relay)
     log_line(CONF_LOG_INFO, "UDP association: the relay is %s", text);
 }
 
-OWN_FRAME static void prepare(struct assoc_making *m, int control, const struct socks5_options *options)
+OWN_FRAME static void prepare(struct assoc_table *t, struct assoc_making *m, int control)
 {
     static const struct addr any_ipv4 = { .kind = ADDR_IPV4 }, any_ipv6 = { .kind = ADDR_IPV6 };
+    const struct flight_plan plan = { .account = m->account, .proxy = &m->proxy, .pipeline = m->pipeline,
+                                      .traits = t->state ? state_traits(t->state) : NULL };
     int patience = (int)m->limits.step_ms + LATE_MS;
 
     real.setsockopt(control, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
     if (m->stream)
-        socks5_init(&m->machine, options, SOCKS5_CONNECT, &m->server);
+        flight_prepare(&m->flight, &m->machine, &plan, SOCKS5_CONNECT, &m->server);
     else
-        socks5_init(&m->machine, options, SOCKS5_ASSOCIATE, m->proxy.kind == ADDR_IPV6 ? &any_ipv6 : &any_ipv4);
+        flight_prepare(&m->flight, &m->machine, &plan, SOCKS5_ASSOCIATE,
+                       m->proxy.kind == ADDR_IPV6 ? &any_ipv6 : &any_ipv4);
 }
 
-int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const struct socks5_options *options)
+int assoc_control_begin(struct assoc_table *t, struct assoc_making *m)
 {
     int domain = m->proxy.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, error;
     int first = real_socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), control;
@@ -132,7 +135,7 @@ int assoc_control_begin(struct assoc_table *t, struct assoc_making *m, const str
         control = first;
     atomic_store(&m->a->control_cookie, real_cookie(control));
     atomic_store(&m->a->control, control);
-    prepare(m, control, options);
+    prepare(t, m, control);
     error = bind_as(control, domain, m->socket);
     if (!error)
         error = tunnel_dial(control, domain, &m->proxy, true);

@@ -142,14 +142,15 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     m->number = q->number;
     m->proxy = *q->proxy;
     m->limits = q->limits;
-    m->options = *q->options;
+    m->account = q->account;
+    m->pipeline = q->pipeline;
     m->socket = assoc_number_high(q->fd);
     error = m->socket < 0 ? m->socket : 0;
     m->asks = q->asks;
     if (!error && q->asks && assoc_refuses(t, q->number))
         assoc_stream_begin(t, m);
     else if (!error)
-        error = assoc_control_begin(t, m, q->options);
+        error = assoc_control_begin(t, m);
     if (error) {
         assoc_control_close(t, a, false);
         let_go(t, m);
@@ -184,6 +185,7 @@ static int connected(struct assoc_making *m, int control)
     if (!(got & POLLOUT))
         return -EAGAIN;
     m->connecting = false;
+    flight_greet(&m->flight);
     return 0;
 }
 
@@ -191,12 +193,22 @@ static int connected(struct assoc_making *m, int control)
 static int patience(struct assoc_table *t, struct assoc_making *m)
 {
     uint8_t step = UINT8_MAX;
-    uint32_t ms = m->connecting ? m->limits.step_ms : tunnel_patience(&m->machine, &m->limits, &step);
+    uint32_t ms = m->connecting ? m->limits.step_ms : tunnel_patience(&m->machine, &m->flight, &m->limits, &step);
 
     if (step != m->step)
         assoc_making_limit(t, m, ms);
     m->step = step;
     return clock_ms() < m->deadline ? -EAGAIN : tunnel_timeout(&m->machine);
+}
+
+static int begin_anew(struct assoc_table *t, struct assoc_making *m, int control)
+{
+    int error = tunnel_redial(control, m->proxy.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, &m->proxy);
+
+    m->connecting = true;
+    m->step = UINT8_MAX;
+    assoc_making_limit(t, m, m->limits.step_ms);
+    return error && error != -EINPROGRESS ? error : -EAGAIN;
 }
 
 OWN_FRAME int assoc_making_handshake(struct assoc_table *t, struct assoc_making *m)
@@ -210,7 +222,13 @@ OWN_FRAME int assoc_making_handshake(struct assoc_table *t, struct assoc_making 
         error = connected(m, control);
     if (!error)
         error = tunnel_step(control, &m->machine);
-    return error == -EAGAIN ? patience(t, m) : error;
+    if (error == -EAGAIN)
+        error = patience(t, m);
+    if (flight_again(&m->flight, &m->machine, error))
+        error = begin_anew(t, m, control);
+    if (error != -EAGAIN)
+        flight_learn(&m->flight, &m->machine);
+    return error;
 }
 
 static int find_relay(struct assoc_table *t, struct assoc_making *m)

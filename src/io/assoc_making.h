@@ -36,7 +36,9 @@ struct assoc_making {
     struct addr proxy;
     struct tunnel_limits limits;
     struct socks5 machine;
-    struct socks5_options options;      /* its user and password live as long as the configuration */
+    struct flight flight;
+    const struct conf_proxy *account;   /* lives as long as the configuration */
+    enum conf_pipeline pipeline;
     bool asks;                          /* begun for a DNS question */
     bool stream;                        /* the proxy has no UDP: the queue holds questions, which go by TCP */
     bool talks;                         /* of a stream: its connection stands */

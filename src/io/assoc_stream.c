@@ -177,7 +177,7 @@ static int dial(struct assoc_table *t, struct assoc_making *m)
     m->step = UINT8_MAX;
     assoc_making_limit(t, m, m->limits.step_ms);
     say(m);
-    return assoc_control_begin(t, m, &m->options);
+    return assoc_control_begin(t, m);
 }
 
 /* Send what is for this server, as far as it goes. */

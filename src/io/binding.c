@@ -89,21 +89,21 @@ static void set_words(struct pending *p, const struct binding_request *q, const 
 
 int binding_arm(struct pending *p, const struct binding_request *q, struct binding *b)
 {
-    const struct conf_proxy *proxy = &q->proxies[b->about.which];
-    const struct socks5_options options = { .user = proxy->user[0] ? proxy->user : NULL,
-                                            .password = proxy->password };
+    const struct flight_plan plan = { .account = &q->proxies[b->about.which], .proxy = &b->about.proxy,
+                                      .pipeline = q->pipeline, .traits = state_traits(p->state) };
     int flags = real.fcntl(q->fd, F_GETFL), error;
+    struct flight flight;
     struct pending_request r = { .fd = q->fd, .domain = b->about.domain, .proxy = &b->about.proxy,
                                  .target = &b->about.target, .peer = &b->about.target, .machine = &b->machine,
-                                 .limits = q->limits, .nonblocking = flags >= 0 && flags & O_NONBLOCK,
-                                 .binding = true };
+                                 .flight = &flight, .limits = q->limits, .binding = true,
+                                 .nonblocking = flags >= 0 && flags & O_NONBLOCK };
 
     b->pid = p->pid;
     b->forked = false;
     b->state = BINDING_ARMING;
     b->age = ++p->arena->binding.ages;
     b->about.bound.kind = ADDR_NONE;
-    socks5_init(&b->machine, &options, SOCKS5_BIND, &b->about.target);
+    flight_prepare(&flight, &b->machine, &plan, SOCKS5_BIND, &b->about.target);
     epollset_hide(&p->arena->set, b->cookie, BINDING_HIDDEN);
     error = pending_begin(p, &r, b->cookie, &b->handle);
     if (error != -EINPROGRESS) {

@@ -77,6 +77,7 @@ struct binding_request {
     int fd;
     struct fdtab *numbers;          /* the words of all numbers of a listener are changed with it */
     const struct conf_proxy *proxies;   /* by struct binding_about's which */
+    enum conf_pipeline pipeline;
     struct tunnel_limits limits;
 };
 

@@ -24,7 +24,7 @@ void handshake_deadline(struct pending_arena *a, struct arena_slot *s)
     uint8_t step = UINT8_MAX;
 
     if (s->phase == ARENA_HANDSHAKE)
-        patience = tunnel_patience(&s->machine, &s->limits, &step);
+        patience = tunnel_patience(&s->machine, &s->flight, &s->limits, &step);
     if (s->deadline && step == s->step)
         return;
     s->step = step;
@@ -114,6 +114,19 @@ static void succeed(struct pending *p, struct arena_slot *s, int fd)
     epollset_forget(&p->arena->set, s->cookie);
 }
 
+/* The step has not come to its end: -EAGAIN with the registrations armed for it, or the error of its deadline. */
+static int wait_on(struct pending *p, struct arena_slot *s)
+{
+    short events = s->phase == ARENA_CONNECTING ? POLLOUT : tunnel_events(&s->machine);
+
+    atomic_store_explicit(&s->wants, events == POLLOUT ? EPOLLOUT : EPOLLIN, memory_order_relaxed);
+    handshake_deadline(p->arena, s);
+    if (clock_ms() >= s->deadline)
+        return tunnel_timeout(&s->machine);
+    epollset_arm(&p->arena->set, p->pid, s->cookie, s->wants, arena_handle_of(p->arena, s));
+    return -EAGAIN;
+}
+
 /* While the kernel connects: 0 when it has, -EAGAIN while it does, 1 when it failed and holds the error. */
 static int step_connecting(struct arena_slot *s, int fd)
 {
@@ -125,7 +138,20 @@ static int step_connecting(struct arena_slot *s, int fd)
         return -EAGAIN;
     atomic_store_explicit(&s->phase, ARENA_HANDSHAKE, memory_order_relaxed);
     lift_limit(s, fd);
+    flight_greet(&s->flight);
     return 0;
+}
+
+/* Registrations are armed before the connection begins, as at the first time. */
+static int begin_anew(struct pending *p, struct arena_slot *s, int fd)
+{
+    int error;
+
+    atomic_store_explicit(&s->phase, ARENA_CONNECTING, memory_order_relaxed);
+    s->deadline = 0;
+    handshake_limit(s, fd);
+    error = tunnel_redial(fd, s->domain, &s->proxy);
+    return error && error != -EINPROGRESS ? error : wait_on(p, s);
 }
 
 int handshake_step(struct pending *p, struct arena_slot *s, int fd)
@@ -139,17 +165,13 @@ int handshake_step(struct pending *p, struct arena_slot *s, int fd)
     }
     if (!error)
         error = tunnel_step(fd, &s->machine);
-    if (error == -EAGAIN) {
-        short events = s->phase == ARENA_CONNECTING ? POLLOUT : tunnel_events(&s->machine);
-
-        atomic_store_explicit(&s->wants, events == POLLOUT ? EPOLLOUT : EPOLLIN, memory_order_relaxed);
-        handshake_deadline(p->arena, s);
-        if (clock_ms() < s->deadline) {
-            epollset_arm(&p->arena->set, p->pid, s->cookie, s->wants, arena_handle_of(p->arena, s));
-            return -EAGAIN;
-        }
-        error = tunnel_timeout(&s->machine);
-    }
+    if (error == -EAGAIN)
+        error = wait_on(p, s);
+    if (flight_again(&s->flight, &s->machine, error))
+        error = begin_anew(p, s, fd);
+    if (error == -EAGAIN)
+        return error;
+    flight_learn(&s->flight, &s->machine);
     if (!error && s->binding)
         error = binding_judge(s);
     if (error)

@@ -47,6 +47,7 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
     s->target = *q->target;
     s->peer = *q->peer;
     s->machine = *q->machine;
+    s->flight = *q->flight;
     s->fd[0] = q->fd;
     for (int i = 1; i < ARENA_NUMBERS; i++)
         s->fd[i] = -1;

@@ -54,7 +54,8 @@ struct pending_request {
     const struct addr *proxy;          /* an address */
     const struct addr *target;         /* for the handshake and the log */
     const struct addr *peer;           /* for getpeername(): the address as the program gave it */
-    const struct socks5 *machine;      /* prepared, or in the middle of its work; copied */
+    const struct socks5 *machine;      /* prepared, or in the middle of its work; copied, as is */
+    const struct flight *flight;       /* ... how its messages go */
     struct tunnel_limits limits;
     bool nonblocking;                  /* fd has O_NONBLOCK */
     bool dialled;                      /* connect() was done; false: pending_start() does it */

@@ -9,6 +9,12 @@
 #include "clock.h"
 #include "log.h"
 
+/* Behind one that was answered the others may have been dropped. */
+static bool took_only_first(const struct socks5 *machine)
+{
+    return machine->pipelined && socks5_stage(machine) != SOCKS5_STAGE_METHOD;
+}
+
 const char *report_explain(const struct socks5 *machine, int error)
 {
     switch (socks5_cause(machine)) {
@@ -25,6 +31,8 @@ const char *report_explain(const struct socks5 *machine, int error)
     default:
         if (error == -EBADF)
             return "the program closed the socket";
+        if (error == -ETIMEDOUT && took_only_first(machine))
+            return "the proxy answers only the first of the messages sent in one flight (SOCKSIFY_PIPELINE=off)";
         return !error ? "connected" : error == -ETIMEDOUT ? "the proxy does not answer" : "cannot reach the proxy";
     }
 }

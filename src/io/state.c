@@ -294,6 +294,11 @@ bool state_peer_get(struct state *s, uint64_t cookie, struct addr *peer)
     return peers_of(s) && peers_get(peers_of(s), cookie, peer);
 }
 
+struct traits *state_traits(const struct state *s)
+{
+    return s->file.image ? &s->file.image->page.traits : NULL;
+}
+
 void state_peer_forget(struct state *s, uint64_t cookie)
 {
     if (peers_of(s))

@@ -94,6 +94,9 @@ void state_peer_set(struct state *s, uint64_t cookie, const struct addr *peer);
 /* Look up the peer of a socket.  Returns false when none is known (peer untouched). */
 bool state_peer_get(struct state *s, uint64_t cookie, struct addr *peer);
 
+/* What is known of proxies; NULL where there is no file to keep it in.  Owned by s. */
+struct traits *state_traits(const struct state *s);
+
 /* Forget the peer of a socket. */
 void state_peer_forget(struct state *s, uint64_t cookie);
 

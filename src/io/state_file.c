@@ -34,7 +34,7 @@ static const char magic[8] = { 's', 'o', 'c', 'k', 's', 'i', 'f', 'y' };
 
 _Static_assert(sizeof(struct state_page) == 4096, "the tables begin on a page");
 /* Programs of 32 and of 64 bits share it. */
-_Static_assert(sizeof(struct lock) == 16 && offsetof(struct state_page, mark2) == 2048, "a page alike for all");
+_Static_assert(sizeof(struct lock) == 16 && offsetof(struct state_page, traits) == 2048 + 104, "a page alike for all");
 _Static_assert(offsetof(struct state_image, names) == 4096 + 32 * PEERS_PLACES &&
                sizeof(struct namemap_entry) == 8 + 4 * NAMEMAP_WORDS &&
                offsetof(struct namemap_memory, entry) == 64 + 4 * (NAMEMAP_SLOTS + NAMEMAP_INDEX), "tables alike");

@@ -19,6 +19,7 @@
 #include "peers.h"
 #include "state_facts.h"
 #include "state_path.h"
+#include "traits.h"
 
 enum {
     STATE_NAME_SIZE = 56,           /* room for "/socksify-18446744073709551615-4294967295.state" */
@@ -55,7 +56,8 @@ struct state_page {
     struct lock lock;               /* in private memory: its writers' */
     uint8_t gap2[1024 - 8 - sizeof(struct lock)];
     struct state_mark mark2;
-    uint8_t gap3[2048 - sizeof(struct state_mark)];
+    struct traits traits;
+    uint8_t gap3[2048 - sizeof(struct state_mark) - sizeof(struct traits)];
 };
 
 struct state_image {

@@ -20,6 +20,7 @@ enum { REST_MS = 1000 };
 struct attempt {
     int fd;
     struct socks5 *machine;
+    struct flight *flight;
     const struct tunnel_limits *limits;
     uint64_t cookie;      /* of the socket; 0 where the kernel has none */
     bool interrupted;     /* a handler ran meanwhile */
@@ -31,46 +32,6 @@ struct attempt {
 static int option_get(int fd, int level, int option, void *value, socklen_t len)
 {
     return real.getsockopt(fd, level, option, value, &len) == 0 ? 0 : -errno;
-}
-
-/* A connect() that would sleep is let sleep for one tick; TCP's handshake goes on without it.  Signals are blocked. */
-static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len)
-{
-    struct timeval tick = { 0, 1 }, kept;
-    int error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
-
-    if (error)
-        return error;
-    if (real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof tick) != 0)
-        return -errno;
-    error = real_connect(fd, sa, len);
-    real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
-    return error;
-}
-
-/* Only an unbound socket can be opened to both families, and only before it is connected. */
-static void open_to_mapped(int fd, const struct sockaddr_storage *sa)
-{
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
-    int only = 0, off = 0;
-
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
-        option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) == 0 && only)
-        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-}
-
-int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
-{
-    struct sockaddr_storage sa;
-    socklen_t len;
-    int error = addr_to_sockaddr(proxy, domain, &sa, &len);
-
-    if (error)
-        return error;
-    if (domain == AF_INET6)
-        open_to_mapped(fd, &sa);
-    return nonblocking ? real_connect(fd, (const struct sockaddr *)&sa, len)
-                       : connect_tick(fd, (const struct sockaddr *)&sa, len);
 }
 
 static int step_send(int fd, struct socks5 *machine)
@@ -129,14 +90,15 @@ int tunnel_step(int fd, struct socks5 *machine)
     }
 }
 
-uint32_t tunnel_patience(const struct socks5 *machine, const struct tunnel_limits *limits, uint8_t *step)
+uint32_t tunnel_patience(const struct socks5 *machine, struct flight *flight, const struct tunnel_limits *limits,
+                         uint8_t *step)
 {
     enum socks5_stage stage = socks5_stage(machine);
 
     *step = (uint8_t)(socks5_rep(machine) ? SOCKS5_STAGE_END : stage);
     if (socks5_rep(machine))
         return REST_MS < limits->reply_ms ? REST_MS : limits->reply_ms;
-    return stage == SOCKS5_STAGE_REPLY ? limits->reply_ms : limits->step_ms;
+    return flight_patience(flight, machine, stage == SOCKS5_STAGE_REPLY ? limits->reply_ms : limits->step_ms);
 }
 
 int tunnel_timeout(struct socks5 *machine)
@@ -149,15 +111,6 @@ int tunnel_timeout(struct socks5 *machine)
 short tunnel_events(const struct socks5 *machine)
 {
     return socks5_want(machine) == SOCKS5_SEND ? POLLOUT : POLLIN;
-}
-
-void tunnel_reset(int fd)
-{
-    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
-    int error;
-
-    real_connect(fd, &nowhere, sizeof nowhere);
-    option_get(fd, SOL_SOCKET, SO_ERROR, &error, sizeof error);
 }
 
 /* The kernel restarts connect() after a handler installed with SA_RESTART.  poll() it never restarts, so that which
@@ -227,7 +180,7 @@ static int handshake(struct attempt *a)
     int error;
 
     while ((error = tunnel_step(a->fd, a->machine)) == -EAGAIN) {
-        uint32_t patience = tunnel_patience(a->machine, a->limits, &now);
+        uint32_t patience = tunnel_patience(a->machine, a->flight, a->limits, &now);
 
         if (now != step)
             deadline = clock_ms() + patience;
@@ -237,15 +190,6 @@ static int handshake(struct attempt *a)
             return error == -ETIMEDOUT ? tunnel_timeout(a->machine) : error;
     }
     return error;
-}
-
-void tunnel_settle(int fd, int domain, const struct addr *proxy)
-{
-    struct sockaddr_storage sa;
-    socklen_t len;
-
-    if (addr_to_sockaddr(proxy, domain, &sa, &len) == 0)
-        real_connect(fd, (const struct sockaddr *)&sa, len);
 }
 
 int tunnel_low_water_begin(int fd)
@@ -283,6 +227,26 @@ static int64_t send_timeout_end(int fd)
     return clock_ms() + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
 }
 
+/* From the dialled socket to the last reply.  slow: the kernel has yet to connect it. */
+static int converse(struct attempt *a, bool slow, int64_t deadline)
+{
+    int error = slow ? finish_dial(a, deadline) : 0;
+
+    if (error)
+        return error;
+    flight_greet(a->flight);
+    return handshake(a);
+}
+
+static int converse_again(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
+{
+    int64_t deadline = clock_ms() + a->limits->step_ms;
+    int error = tunnel_redial(a->fd, domain, proxy);
+
+    *slow = error == -EINPROGRESS;
+    return error && !*slow ? error : converse(a, *slow, deadline);
+}
+
 /* From the dial to the last reply.  *slow: the kernel took its time to connect. */
 static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
 {
@@ -295,9 +259,10 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
         return error;
     a->low_water = tunnel_low_water_begin(a->fd);
     cleanup_begin(&cleanup, reset_cancelled, a);
-    error = *slow ? finish_dial(a, deadline) : 0;
-    if (!error)
-        error = handshake(a);
+    error = converse(a, *slow, deadline);
+    if (is_ours(a) && flight_again(a->flight, a->machine, error))
+        error = converse_again(a, domain, proxy, slow);
+    flight_learn(a->flight, a->machine);
     cleanup_end(&cleanup);
     if (!is_ours(a))
         return error == -EINTR ? -EINTR : -EBADF;
@@ -308,9 +273,9 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
 }
 
 int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy, struct socks5 *machine,
-                   const struct tunnel_limits *limits)
+                   struct flight *flight, const struct tunnel_limits *limits)
 {
-    struct attempt a = { .fd = fd, .machine = machine, .limits = limits, .cookie = cookie,
+    struct attempt a = { .fd = fd, .machine = machine, .flight = flight, .limits = limits, .cookie = cookie,
                          .give_up = send_timeout_end(fd) };
     int only_ipv6 = 0, error;
     sigset_t all;

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "../core/socks5.h"
+#include "flight.h"
 
 struct tunnel_limits {
     uint32_t step_ms;     /* for each step before the final reply, milliseconds */
@@ -28,6 +29,10 @@ struct tunnel_limits {
  * proxy, else the kernel's own -errno.  Async-signal-safe. */
 int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking);
 
+/* Connect a socket anew whose connection to the proxy has come to nothing: it is reset, and dialled as tunnel_dial()
+ * does, from the port it had if that is still free.  Options, numbers and registrations stay.  As tunnel_dial(). */
+int tunnel_redial(int fd, int domain, const struct addr *proxy);
+
 /* Send and receive what the machine wants, as far as that goes without sleeping.
  * Returns 0 when the machine is DONE; -EAGAIN when it wants to wait (for POLLIN or POLLOUT as tunnel_events() says);
  * -EBADF, -ENOTSOCK when the descriptor went away; otherwise the machine FAILED and its error is returned.
@@ -36,7 +41,8 @@ int tunnel_step(int fd, struct socks5 *machine);
 
 /* How long the step that the machine is in may take, and which step that is: *step changes when a new limit begins.
  * The rest of an error reply gets a second, since some servers never send it.  Milliseconds. */
-uint32_t tunnel_patience(const struct socks5 *machine, const struct tunnel_limits *limits, uint8_t *step);
+uint32_t tunnel_patience(const struct socks5 *machine, struct flight *flight, const struct tunnel_limits *limits,
+                         uint8_t *step);
 
 /* What it means that this time ran out: the error of a reply whose code was read, else -ETIMEDOUT. */
 int tunnel_timeout(struct socks5 *machine);
@@ -52,14 +58,14 @@ void tunnel_low_water_end(int fd, int kept);
 /* The whole of a blocking connect(): dial, handshake, settle.  A cancellation point; when the thread is cancelled the
  * socket is reset first.
  * cookie: the socket's SO_COOKIE, or 0 where the kernel has none: another thread may close the number meanwhile, and
- * get it again for something else, which is left alone then; machine: prepared by socks5_init(); tells on failure what
- * the proxy said.
+ * get it again for something else, which is left alone then; machine, flight: prepared by flight_prepare(); the machine
+ * tells on failure what the proxy said.
  * Returns 0: fd is the tunnel and a further connect() gives EISCONN.  -EINTR after a signal handler without SA_RESTART,
  * -EINPROGRESS when the socket's SO_SNDTIMEO ran out: the handshake stands where it is, to be taken over.  Otherwise
  * -errno: of the kernel when the proxy cannot be reached, of the machine, -ETIMEDOUT at a deadline; fd is then
  * unconnected, and may be connected again.  -EBADF: the number is another file's, or none. */
 int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy, struct socks5 *machine,
-                   const struct tunnel_limits *limits);
+                   struct flight *flight, const struct tunnel_limits *limits);
 
 /* True if a call that a signal has interrupted should go on: every handler of this process has SA_RESTART. */
 bool tunnel_restarts(void);

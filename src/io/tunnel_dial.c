@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/* tunnel_dial.c - a socket is connected to the proxy, once more, or no longer */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "../core/frame.h"
+#include "real.h"
+#include "tunnel.h"
+
+static int option_get(int fd, int level, int option, void *value, socklen_t len)
+{
+    return real.getsockopt(fd, level, option, value, &len) == 0 ? 0 : -errno;
+}
+
+/* A connect() that would sleep is let sleep for one tick; TCP's handshake goes on without it.  Signals are blocked. */
+static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    struct timeval tick = { 0, 1 }, kept;
+    int error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+
+    if (error)
+        return error;
+    if (real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof tick) != 0)
+        return -errno;
+    error = real_connect(fd, sa, len);
+    real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+    return error;
+}
+
+/* Only an unbound socket can be opened to both families, and only before it is connected. */
+static void open_to_mapped(int fd, const struct sockaddr_storage *sa)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+    int only = 0, off = 0;
+
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
+        option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) == 0 && only)
+        real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+}
+
+int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+    int error = addr_to_sockaddr(proxy, domain, &sa, &len);
+
+    if (error)
+        return error;
+    if (domain == AF_INET6)
+        open_to_mapped(fd, &sa);
+    return nonblocking ? real_connect(fd, (const struct sockaddr *)&sa, len)
+                       : connect_tick(fd, (const struct sockaddr *)&sa, len);
+}
+
+void tunnel_reset(int fd)
+{
+    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    int error;
+
+    real_connect(fd, &nowhere, sizeof nowhere);
+    option_get(fd, SOL_SOCKET, SO_ERROR, &error, sizeof error);
+}
+
+/* The kernel lets go of a port of its own choice, which the program may have asked for since bind(). */
+OWN_FRAME int tunnel_redial(int fd, int domain, const struct addr *proxy)
+{
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    bool named = real.getsockname(fd, (struct sockaddr *)&own, &len) == 0;
+
+    tunnel_reset(fd);
+    if (named)
+        real.syscall(SYS_bind, (long)fd, &own, (long)len);
+    return tunnel_dial(fd, domain, proxy, false);
+}
+
+void tunnel_settle(int fd, int domain, const struct addr *proxy)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+
+    if (addr_to_sockaddr(proxy, domain, &sa, &len) == 0)
+        real_connect(fd, (const struct sockaddr *)&sa, len);
+}
