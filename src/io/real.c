@@ -39,19 +39,23 @@ void real_init_dlsym(void)
 }
 
 /* A dlsym() that fails allocates a message, which would lock up an allocator that called a hook. */
-static void *find(const char *name)
+static void *find(const struct symbol_object *libc, const char *name)
 {
     /* Nearly all are where dlsym() is, and the other objects may be many. */
-    if (symbol_beside((const void *)real.dlsym, name) || symbol_next(name))
+    if ((libc && symbol_in(libc, name)) || symbol_next(name))
         return real.dlsym(RTLD_NEXT, name);
     return NULL;
 }
 
 void real_init(void)
 {
+    struct symbol_object libc;
+    bool opened;
+
     real_init_dlsym();
+    opened = symbol_open((const void *)real.dlsym, &libc);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        void *symbol = find(table[i].name);
+        void *symbol = find(opened ? &libc : NULL, table[i].name);
 
         /* POSIX lets void * hold a function; ISO C offers no cast for it. */
         memcpy((char *)&real + table[i].offset, &symbol, sizeof symbol);

@@ -2,20 +2,10 @@
 /* symbol.c - finds functions in the loaded objects without dlsym() */
 #include "symbol.h"
 
-#include <link.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 static const char in_our_object;
-
-/* What the loader mapped of an object. */
-struct image {
-    const ElfW(Sym) *symbols;
-    const char *strings;
-    const uint32_t *gnu_hash, *hash;    /* either may be NULL */
-};
 
 struct search {
     const char *name;
@@ -44,7 +34,7 @@ static const void *place(const struct dl_phdr_info *info, ElfW(Addr) value)
     return holds(info, address) ? address : (const void *)(uintptr_t)(info->dlpi_addr + value);
 }
 
-static bool look(const struct dl_phdr_info *info, struct image *m)
+static bool look(const struct dl_phdr_info *info, struct symbol_object *m)
 {
     const ElfW(Dyn) *d = NULL;
 
@@ -69,10 +59,11 @@ static bool look(const struct dl_phdr_info *info, struct image *m)
             break;
         }
     }
+    m->base = info->dlpi_addr;
     return m->symbols && m->strings;
 }
 
-static bool is_function(const struct image *m, size_t i, const char *name)
+static bool is_function(const struct symbol_object *m, size_t i, const char *name)
 {
     const ElfW(Sym) *s = &m->symbols[i];
 
@@ -81,7 +72,7 @@ static bool is_function(const struct image *m, size_t i, const char *name)
 }
 
 /* Words: count of buckets, first symbol, size of the filter in addresses, its shift; filter, buckets, chains. */
-static size_t find_by_gnu_hash(const struct image *m, const char *name)
+static size_t find_by_gnu_hash(const struct symbol_object *m, const char *name)
 {
     const uint32_t *head = m->gnu_hash;
     const uint32_t *buckets = head + 4 + head[2] * (sizeof(ElfW(Addr)) / sizeof *head), *chains = buckets + head[0];
@@ -102,7 +93,7 @@ static size_t find_by_gnu_hash(const struct image *m, const char *name)
     }
 }
 
-static size_t find_by_number(const struct image *m, const char *name)
+static size_t find_by_number(const struct symbol_object *m, const char *name)
 {
     for (size_t i = 1; i < m->hash[1]; i++) {
         if (is_function(m, i, name))
@@ -111,18 +102,22 @@ static size_t find_by_number(const struct image *m, const char *name)
     return 0;
 }
 
-static void *find(const struct dl_phdr_info *info, const char *name)
+void *symbol_in(const struct symbol_object *m, const char *name)
 {
-    struct image m;
     size_t i = 0;
 
-    if (!look(info, &m))
-        return NULL;
-    if (m.gnu_hash)
-        i = find_by_gnu_hash(&m, name);
-    else if (m.hash)
-        i = find_by_number(&m, name);
-    return i ? (void *)(uintptr_t)(info->dlpi_addr + m.symbols[i].st_value) : NULL;
+    if (m->gnu_hash)
+        i = find_by_gnu_hash(m, name);
+    else if (m->hash)
+        i = find_by_number(m, name);
+    return i ? (void *)(uintptr_t)(m->base + m->symbols[i].st_value) : NULL;
+}
+
+static void *find(const struct dl_phdr_info *info, const char *name)
+{
+    struct symbol_object m;
+
+    return look(info, &m) ? symbol_in(&m, name) : NULL;
 }
 
 static int visit(struct dl_phdr_info *info, size_t size, void *context)
@@ -147,6 +142,26 @@ static void *next(const char *name, const void *outside)
 
     dl_iterate_phdr(visit, &s);
     return s.found ? s.found : s.before;
+}
+
+struct opening {
+    const void *address;
+    struct symbol_object *out;
+};
+
+static int open_one(struct dl_phdr_info *info, size_t size, void *context)
+{
+    const struct opening *o = context;
+
+    (void)size;
+    return holds(info, o->address) && look(info, o->out);
+}
+
+bool symbol_open(const void *address, struct symbol_object *out)
+{
+    struct opening o = { address, out };
+
+    return dl_iterate_phdr(open_one, &o) != 0;
 }
 
 void *symbol_next(const char *name)
