@@ -2,7 +2,8 @@
 /* data.c - reading and writing, for descriptors of any kind
  *
  * They concern us only while the handshake of a socket is pending: its bytes are not the program's; and for datagram
- * sockets with an association.
+ * sockets with an association.  All that takes room is in functions of its own, since what saves registers and makes a
+ * frame costs every call.
  */
 #include <limits.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#include "../core/frame.h"
 #include "../io/memory.h"
 #include "datagram.h"
 #include "guard.h"
@@ -34,15 +36,20 @@ static bool receives(int fd, void *data, size_t size, int flags, ssize_t *result
     return true;
 }
 
-static ssize_t received(int fd, void *data, size_t size, int flags, ssize_t result)
+OWN_FRAME static ssize_t late(int fd, void *data, size_t size, ssize_t result)
 {
     struct iovec piece = { data, size };
     struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
 
-    return HOOK_LIKELY(!datagram_is_late(fd, result, flags)) ? result : datagram_late(fd, &m, result);
+    return datagram_late(fd, &m, result);
 }
 
-static ssize_t read_with_care(int fd, void *data, size_t size)
+static inline ssize_t received(int fd, void *data, size_t size, int flags, ssize_t result)
+{
+    return HOOK_LIKELY(!datagram_is_late(fd, result, flags)) ? result : late(fd, data, size, result);
+}
+
+OWN_FRAME static ssize_t read_with_care(int fd, void *data, size_t size)
 {
     ssize_t n;
 
@@ -59,16 +66,20 @@ ssize_t read(int fd, void *data, size_t size)
                                    : read_with_care(fd, data, size);
 }
 
-ssize_t recv(int fd, void *data, size_t size, int flags)
+OWN_FRAME static ssize_t recv_with_care(int fd, void *data, size_t size, int flags)
 {
     ssize_t n;
 
-    if (is_plain())
-        return received(fd, data, size, flags, real.recv(fd, data, size, flags));
     if (receives(fd, data, size, flags, &n))
         return n;
     return guard_stops(fd, POLLIN, flags)
                ? -1 : received(fd, data, size, flags, guard_result(fd, real.recv(fd, data, size, flags)));
+}
+
+ssize_t recv(int fd, void *data, size_t size, int flags)
+{
+    return HOOK_LIKELY(is_plain()) ? received(fd, data, size, flags, real.recv(fd, data, size, flags))
+                                   : recv_with_care(fd, data, size, flags);
 }
 
 /* recvfrom() on a socket with an association. */
@@ -133,28 +144,34 @@ static bool sends(int fd, const struct iovec *vector, size_t count, int flags, s
     return true;
 }
 
-ssize_t write(int fd, const void *data, size_t size)
+OWN_FRAME static ssize_t write_with_care(int fd, const void *data, size_t size)
 {
     struct iovec piece = { (void *)data, size };
     ssize_t n;
 
-    if (is_plain())
-        return real.write(fd, data, size);
     if (sends(fd, &piece, 1, 0, &n))
         return n;
     return guard_stops(fd, POLLOUT, 0) ? -1 : guard_result(fd, real.write(fd, data, size));
 }
 
-ssize_t send(int fd, const void *data, size_t size, int flags)
+ssize_t write(int fd, const void *data, size_t size)
+{
+    return HOOK_LIKELY(is_plain()) ? real.write(fd, data, size) : write_with_care(fd, data, size);
+}
+
+OWN_FRAME static ssize_t send_with_care(int fd, const void *data, size_t size, int flags)
 {
     struct iovec piece = { (void *)data, size };
     ssize_t n;
 
-    if (is_plain())
-        return real.send(fd, data, size, flags);
     if (sends(fd, &piece, 1, flags, &n))
         return n;
     return guard_stops(fd, POLLOUT, flags) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
+}
+
+ssize_t send(int fd, const void *data, size_t size, int flags)
+{
+    return HOOK_LIKELY(is_plain()) ? real.send(fd, data, size, flags) : send_with_care(fd, data, size, flags);
 }
 
 /* From one descriptor to another without the program's memory.  A datagram that came through the proxy is no use so,

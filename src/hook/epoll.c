@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/epollset.h"
 #include "../io/kind.h"
@@ -171,9 +172,16 @@ static int64_t end_of_ms(int timeout)
     return timeout < 0 ? INT64_MAX : wait_end(0, timeout);
 }
 
+/* n: how many events there are already. */
+OWN_FRAME static int wait_ms(int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask, int n)
+{
+    struct wait w = { epfd, events, max, end_of_ms(timeout), mask };
+
+    return wait_on(&w, n);
+}
+
 int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
 {
-    struct wait w;
     int n = 0;
 
     if (guard_idle()) {
@@ -181,13 +189,11 @@ int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;
     }
-    w = (struct wait){ epfd, events, max, end_of_ms(timeout), NULL };
-    return wait_on(&w, n);
+    return wait_ms(epfd, events, max, timeout, NULL, n);
 }
 
 int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
 {
-    struct wait w;
     int n = 0;
 
     if (guard_idle()) {
@@ -195,8 +201,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, cons
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;
     }
-    w = (struct wait){ epfd, events, max, end_of_ms(timeout), mask };
-    return wait_on(&w, n);
+    return wait_ms(epfd, events, max, timeout, mask, n);
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
