@@ -63,20 +63,52 @@ static const struct {
 START_TEST(ask_socket_tells_kind_and_domain)
 {
     int domain = -1, fd = real.socket(sockets[_i].domain, sockets[_i].type, 0);
+    bool idle;
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(kind_ask(fd, &domain), sockets[_i].kind);
     ck_assert_int_eq(domain, sockets[_i].of_domain);
     ck_assert_int_eq(kind_ask(fd, NULL), sockets[_i].kind);
+    domain = -1;
+    ck_assert_int_eq(kind_ask_stream(fd, &domain, &idle), sockets[_i].kind);
+    ck_assert_int_eq(domain, sockets[_i].of_domain);
+    ck_assert_int_eq(idle, sockets[_i].kind == KIND_STREAM);
     real.close(fd);
+}
+END_TEST
+
+/* Whoever is connected, or was about to be, must be asked for its peer. */
+START_TEST(ask_stream_idle_until_it_connects)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET };
+    int listener = real.socket(AF_INET, SOCK_STREAM, 0), fd = real.socket(AF_INET, SOCK_STREAM, 0), domain;
+    socklen_t len = sizeof sa;
+    bool idle = false;
+
+    ck_assert_int_eq(kind_ask_stream(fd, &domain, &idle), KIND_STREAM);
+    ck_assert(idle);
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&sa, sizeof sa), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&sa, &len), 0);
+    ck_assert_int_eq(real.connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+    ck_assert_int_eq(kind_ask_stream(fd, &domain, &idle), KIND_STREAM);
+    ck_assert(!idle);
+    ck_assert_int_eq(kind_ask_stream(listener, &domain, &idle), KIND_STREAM);
+    ck_assert(!idle);
+    real.close(fd);
+    real.close(listener);
 }
 END_TEST
 
 START_TEST(ask_no_socket_tells_errno)
 {
     int pair[2], domain = -7;
+    bool idle;
 
     ck_assert_int_eq(pipe(pair), 0);
+    ck_assert_int_eq(kind_ask_stream(pair[0], &domain, &idle), -ENOTSOCK);
+    ck_assert_int_eq(kind_ask_stream(-1, &domain, &idle), -EBADF);
     ck_assert_int_eq(kind_ask(pair[0], &domain), -ENOTSOCK);
     ck_assert_int_eq(kind_ask(-1, &domain), -EBADF);
     ck_assert_int_eq(domain, -7);
@@ -93,6 +125,7 @@ Suite *make_suite(void)
     tcase_add_unchecked_fixture(tc, real_init, NULL);
     tcase_add_loop_test(tc, judge_arguments_as_designed, 0, sizeof table / sizeof table[0]);
     tcase_add_loop_test(tc, ask_socket_tells_kind_and_domain, 0, sizeof sockets / sizeof sockets[0]);
+    tcase_add_test(tc, ask_stream_idle_until_it_connects);
     tcase_add_test(tc, ask_no_socket_tells_errno);
     suite_add_tcase(suite, tc);
     return suite;

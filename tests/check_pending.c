@@ -57,6 +57,7 @@ static int begin(uint32_t step_ms)
     socks5_init(&machine, &options, SOCKS5_CONNECT, &target);
     fd = q.fd = real.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     ck_assert_int_ge(fd, 0);
+    q.cookie = real_cookie(fd);
     return pending_start(&p, &q, &handle);
 }
 

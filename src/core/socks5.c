@@ -193,7 +193,9 @@ void socks5_init(struct socks5 *s, const struct socks5_options *o, enum socks5_c
 {
     size_t greeting, auth = 0;
 
-    memset(s, 0, sizeof(*s));
+    /* The buffers need no value. */
+    memset(s, 0, offsetof(struct socks5, in));
+    s->bound.kind = ADDR_NONE;
     s->method = METHOD_REFUSED;
     s->has_auth = o->user != NULL;
     s->pipelined = o->pipelined;

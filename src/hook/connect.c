@@ -46,15 +46,16 @@ static int connect_unix(const struct sockaddr *sa, socklen_t len)
 
 static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
 {
+    bool stream = (fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_STREAM, idle = false;
     int domain;
-    int kind = kind_ask(fd, &domain);
+    int kind = stream ? kind_ask_stream(fd, &domain, &idle) : kind_ask(fd, &domain);
 
     if (kind != KIND_DATAGRAM && datagram_handle(fd))
         datagram_forget(fd);
     switch (kind) {
     case KIND_STREAM:
         /* Another family than the socket's is an error that the kernel knows best. */
-        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len) : NOT_OURS;
+        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len, idle) : NOT_OURS;
     case KIND_DATAGRAM:
         return datagram_connect(fd, domain, sa, len);
     case KIND_OTHER:

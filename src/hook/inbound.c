@@ -21,12 +21,11 @@ struct tunnel_found {
     struct addr local, shown, proxy;
 };
 
-void inbound_tunnel(int fd, unsigned which)
+void inbound_tunnel(uint64_t cookie, unsigned which)
 {
-    uint64_t cookie = process.conf.bind == CONF_BIND_OFF ? 0 : real_cookie(fd);
     unsigned at;
 
-    if (!cookie)
+    if (!cookie || process.conf.bind == CONF_BIND_OFF)
         return;
     at = atomic_fetch_add_explicit(&process.tunnels, 1, memory_order_relaxed) % PROCESS_TUNNELS;
     atomic_store_explicit(&process.tunnel[at].proxy, (uint8_t)which, memory_order_relaxed);

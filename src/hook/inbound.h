@@ -19,9 +19,9 @@ static inline bool inbound_is(int fd)
     return !hook_idle(GATE_BIND) && (fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_LISTENER;
 }
 
-/* fd is about to become a tunnel: peers that are told of a port will come for its sake.  which: the proxy's place in
- * struct conf. */
-void inbound_tunnel(int fd, unsigned which);
+/* A socket is about to become a tunnel: peers that are told of a port will come for its sake.  cookie: its own; which:
+ * the proxy's place in struct conf. */
+void inbound_tunnel(uint64_t cookie, unsigned which);
 
 /* listen().  Returns INBOUND_NOT_OURS when the kernel's own call is to be made, else 0 or -errno: -EOPNOTSUPP or
  * -ECONNREFUSED, said once, when the proxy takes no connections for us.  Sleeps for the handshake. */

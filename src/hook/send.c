@@ -40,39 +40,39 @@ static int kind_of(int fd, int *domain, int flags)
 }
 
 /* The kernel's RAW sockets take AF_UNSPEC for their own family, and so does UDP over IPv4. */
-static const struct sockaddr *read_unspec(int kind, int domain, const struct sockaddr *sa, socklen_t len,
-                                          struct sockaddr_storage *own)
+OWN_FRAME static int judge_unspec(int fd, int kind, int domain, const struct sockaddr *sa, socklen_t len,
+                                  struct datagram_to *to)
 {
-    if (sa->sa_family != AF_UNSPEC || kind == KIND_STREAM)
-        return sa;
+    struct sockaddr_storage own;
+
     if (kind == KIND_DATAGRAM)
         domain = AF_INET;
-    memset(own, 0, sizeof *own);
-    memcpy(own, sa, len < sizeof *own ? len : sizeof *own);
-    own->ss_family = (sa_family_t)domain;
-    return (const struct sockaddr *)own;
+    memset(&own, 0, sizeof own);
+    memcpy(&own, sa, len < sizeof own ? len : sizeof own);
+    own.ss_family = (sa_family_t)domain;
+    return datagram_judge(fd, (enum kind)kind, (const struct sockaddr *)&own, len, to);
 }
 
 /* to: filled for SEND_PROXIED. */
 static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, struct datagram_to *to)
 {
-    struct sockaddr_storage own;
     int kind, domain;
 
     /* Of a longer address the kernel makes EINVAL before it looks at it. */
-    if (!sa || sa == MEMORY_NOWHERE || len < sizeof(sa_family_t) || len > sizeof own)
+    if (!sa || sa == MEMORY_NOWHERE || len < sizeof(sa_family_t) || len > sizeof(struct sockaddr_storage))
         return SEND_AS_IT_IS;
     if (sa->sa_family != AF_INET && sa->sa_family != AF_INET6 && sa->sa_family != AF_UNSPEC)
         return SEND_AS_IT_IS;
     kind = kind_of(fd, &domain, flags);
-    sa = read_unspec(kind, domain, sa, len, &own);
     switch (kind) {
     case KIND_STREAM:
         /* Only with MSG_FASTOPEN does TCP look at the address: then the call connects. */
-        return flags & MSG_FASTOPEN && sa->sa_family == domain ? stream_connect(fd, domain, sa, len) : SEND_AS_IT_IS;
+        return flags & MSG_FASTOPEN && sa->sa_family == domain ? stream_connect(fd, domain, sa, len, false)
+                                                                : SEND_AS_IT_IS;
     case KIND_DATAGRAM:
     case KIND_OTHER:
-        return datagram_judge(fd, (enum kind)kind, sa, len, to);
+        return sa->sa_family == AF_UNSPEC ? judge_unspec(fd, kind, domain, sa, len, to)
+                                          : datagram_judge(fd, (enum kind)kind, sa, len, to);
     case KIND_REFUSED:
         log_once(LOG_KIND, "a socket from outside refused: it would reach the network in its own way");
         return -EACCES;

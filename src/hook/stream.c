@@ -72,7 +72,7 @@ static int leave_pending(const struct pending_request *q)
 static int connect_waiting(struct pending_request *q, struct socks5 *machine, struct flight *flight)
 {
     int64_t began = clock_ms();
-    uint64_t cookie = real_cookie(q->fd);
+    uint64_t cookie = q->cookie;
     int error = tunnel_connect(q->fd, cookie, q->domain, q->proxy, machine, flight, &q->limits);
     int left;
 
@@ -143,7 +143,7 @@ OWN_FRAME static void prepare(struct flight *flight, struct socks5 *machine, con
     flight_prepare(flight, machine, &plan, SOCKS5_CONNECT, &r->target);
 }
 
-OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer)
+OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest)
 {
     const struct conf *c = &process.conf;
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
@@ -162,7 +162,8 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     error = stray_socket(fd, &proxy, true);
     if (error)
         return error;
-    inbound_tunnel(fd, r->proxy);
+    q.cookie = real_cookie(fd);
+    inbound_tunnel(q.cookie, r->proxy);
     q.proxy = &proxy;
     q.machine = &machine;
     q.flight = &flight;
@@ -171,7 +172,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     /* A non-blocking connect() must not wait, and there is no memory to remember it in. */
     if (q.nonblocking && !process.pending.arena)
         return -ENOBUFS;
-    if (process.pending.arena && !process_is_guest()) {
+    if (process.pending.arena && !guest) {
         guard_recall(fd);
         if (q.nonblocking)
             return connect_at_once(&q);
@@ -217,7 +218,7 @@ static void tell_direct(const struct route *r)
     log_line(level, "connect %s: direct (%s)", text, r->why);
 }
 
-static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len)
+static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle, bool guest)
 {
     struct addr peer;
     struct route r;
@@ -237,20 +238,21 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
         forget_peer(fd);
         return STREAM_NOT_OURS;
     }
-    known = answered(fd, domain);
+    known = idle ? 0 : answered(fd, domain);
     if (known)
         return known == STREAM_CONNECTED ? 0 : known;
     addr_from_sockaddr(sa, len, &peer);
-    return through_proxy(fd, domain, &r, &peer);
+    return through_proxy(fd, domain, &r, &peer, guest);
 }
 
-int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len)
+int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle)
 {
-    int error = by_route(fd, domain, sa, len);
+    bool guest = process_is_guest();
+    int error = by_route(fd, domain, sa, len, idle, guest);
     uint32_t word = fdtab_get(&process.fdtab, fd);
 
     /* Whatever came of it, the registrations of a socket that was connected need not be followed. */
-    if ((error == 0 || error == STREAM_NOT_OURS) && word & (FDTAB_FRESH | FDTAB_REGISTERED) && !process_is_guest()) {
+    if ((error == 0 || error == STREAM_NOT_OURS) && word & (FDTAB_FRESH | FDTAB_REGISTERED) && !guest) {
         if (word & FDTAB_REGISTERED)
             pending_forget(&process.pending, fd);
         fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED, 0);

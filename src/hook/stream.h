@@ -3,6 +3,7 @@
 #ifndef SOCKSIFY_HOOK_STREAM_H
 #define SOCKSIFY_HOOK_STREAM_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "../io/route.h"
@@ -10,10 +11,11 @@
 enum { STREAM_NOT_OURS = 1 };
 
 /* Connect a TCP socket to where its route leads.
- * fd: a socket of KIND_STREAM; domain: its AF_INET or AF_INET6; sa: len readable bytes, of the socket's own family.
+ * fd: a socket of KIND_STREAM; domain: its AF_INET or AF_INET6; sa: len readable bytes, of the socket's own family;
+ * idle: the kernel has just said that it is not connected.
  * Returns STREAM_NOT_OURS when libc's own call is to be made (a direct destination), 0 when fd is a tunnel now, or the
  * negative errno that connect() must report.  A cancellation point. */
-int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len);
+int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle);
 
 /* Say that a call was refused, once for each reason in a process.  r: of ROUTE_REFUSED.  Returns r->error. */
 int stream_refused(const struct route *r);

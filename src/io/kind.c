@@ -4,7 +4,8 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdbool.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "real.h"
@@ -74,4 +75,20 @@ int kind_ask(int fd, int *domain)
     if (domain)
         *domain = of_domain;
     return kind_judge(of_domain, type, protocol);
+}
+
+int kind_ask_stream(int fd, int *domain, bool *idle)
+{
+    int error = ask(fd, SO_DOMAIN, domain);
+    uint8_t state = 0;          /* the first byte of struct tcp_info */
+    socklen_t len = sizeof state;
+
+    *idle = false;
+    if (error)
+        return error;
+    if ((*domain != AF_INET && *domain != AF_INET6) ||
+        real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) != 0)
+        return kind_ask(fd, domain);
+    *idle = state == TCP_CLOSE;
+    return KIND_STREAM;
 }

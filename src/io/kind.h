@@ -3,6 +3,8 @@
 #ifndef SOCKSIFY_IO_KIND_H
 #define SOCKSIFY_IO_KIND_H
 
+#include <stdbool.h>
+
 /* The values are also the words of fdtab; 0 is "unknown" there. */
 enum kind {
     KIND_NATIVE = 1,     /* AF_UNIX, AF_NETLINK and the like: none of our business */
@@ -24,5 +26,9 @@ enum kind kind_judge(int domain, int type, int protocol);
  * domain: gets the socket's domain; may be NULL.
  * Returns an enum kind, or -EBADF, -ENOTSOCK.  Async-signal-safe. */
 int kind_ask(int fd, int *domain);
+
+/* The same of what is probably a stream, by fewer questions if it is one: only TCP has TCP_INFO.
+ * idle: set to true if the kernel says as well that it is neither connected nor about to be, else to false. */
+int kind_ask_stream(int fd, int *domain, bool *idle);
 
 #endif

@@ -16,7 +16,8 @@
 enum {
     GRAIN = 4096,       /* no page is smaller */
     WORD = 4,           /* what a futex is */
-    KNOWN = 32          /* half of them for reading: what a batch of messages, names and pieces lies on */
+    KNOWN_BITS = 5,     /* half of them for reading: what a batch of messages, names and pieces lies on */
+    KNOWN = 1 << KNOWN_BITS
 };
 
 /* Pages with an answer that was yes, for reading and for writing: page * 4 + 2, and 1 for writing. */
@@ -50,7 +51,8 @@ static bool probe_writing(void *p)
 static bool is_good(uintptr_t at, bool writing)
 {
     uintptr_t page = at / GRAIN, key = page << 2 | 2 | writing;
-    uintptr_t *place = &known[(page << 1 | writing) % KNOWN];
+    /* Mixed, since a program's few pages must not meet in one place: each call would ask anew. */
+    uintptr_t *place = &known[(uint32_t)(page << 1 | writing) * 2654435761u >> (32 - KNOWN_BITS)];
     void *word = (void *)(at & ~(uintptr_t)(WORD - 1));
 
     if (__builtin_expect(*place == key, 1))

@@ -112,15 +112,14 @@ int pending_begin(struct pending *p, const struct pending_request *q, uint64_t c
 
 int pending_start(struct pending *p, const struct pending_request *q, pending_handle *handle)
 {
-    uint64_t cookie = real_cookie(q->fd);
     struct lock_hold hold;
     int error;
 
-    if (!cookie)
+    if (!q->cookie)
         return -ENOSYS;
     if (!arena_enter(p, &hold))
         return -EDEADLK;
-    error = pending_begin(p, q, cookie, handle);
+    error = pending_begin(p, q, q->cookie, handle);
     arena_leave(p, &hold);
     return error;
 }

@@ -51,6 +51,7 @@ typedef uint32_t pending_handle;
 
 struct pending_request {
     int fd, domain;
+    uint64_t cookie;                   /* SO_COOKIE of fd; 0 where the kernel has none */
     const struct addr *proxy;          /* an address */
     const struct addr *target;         /* for the handshake and the log */
     const struct addr *peer;           /* for getpeername(): the address as the program gave it */

@@ -24,7 +24,8 @@ struct attempt {
     const struct tunnel_limits *limits;
     uint64_t cookie;      /* of the socket; 0 where the kernel has none */
     bool interrupted;     /* a handler ran meanwhile */
-    int low_water;        /* the program's SO_RCVLOWAT */
+    int low_water;        /* the program's SO_RCVLOWAT; 0: not asked for, since nothing was waited for */
+    struct timeval limit; /* the program's SO_SNDTIMEO */
     int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
     sigset_t signals;     /* the thread's; all are blocked but while it sleeps: none is lost between two steps */
 };
@@ -143,6 +144,8 @@ static int await(struct attempt *a, short events, int64_t deadline)
     int64_t end = deadline < a->give_up ? deadline : a->give_up;
     struct pollfd p = { .fd = a->fd, .events = events };
 
+    if (events & POLLIN && !a->low_water && is_ours(a))
+        a->low_water = tunnel_low_water_begin(a->fd);
     for (;;) {
         int64_t left = end - clock_ms();
         struct timespec t = { left / 1000, left % 1000 * 1000000 };
@@ -218,13 +221,11 @@ static void reset_cancelled(void *argument)
     sigprocmask(SIG_SETMASK, &a->signals, NULL);
 }
 
-static int64_t send_timeout_end(int fd)
+static int64_t send_timeout_end(const struct timeval *t)
 {
-    struct timeval t = { 0, 0 };
-
-    if (option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || (t.tv_sec == 0 && t.tv_usec == 0))
+    if (t->tv_sec == 0 && t->tv_usec == 0)
         return INT64_MAX;
-    return clock_ms() + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
+    return clock_ms() + (int64_t)t->tv_sec * 1000 + (t->tv_usec + 999) / 1000;
 }
 
 /* From the dialled socket to the last reply.  slow: the kernel has yet to connect it. */
@@ -251,13 +252,12 @@ static int converse_again(struct attempt *a, int domain, const struct addr *prox
 static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
 {
     int64_t deadline = clock_ms() + a->limits->step_ms;
-    int error = tunnel_dial(a->fd, domain, proxy, false);
+    int error = tunnel_dial_within(a->fd, domain, proxy, &a->limit);
     struct cleanup cleanup;
 
     *slow = error == -EINPROGRESS;
     if (error && !*slow)
         return error;
-    a->low_water = tunnel_low_water_begin(a->fd);
     cleanup_begin(&cleanup, reset_cancelled, a);
     error = converse(a, *slow, deadline);
     if (is_ours(a) && flight_again(a->flight, a->machine, error))
@@ -276,11 +276,14 @@ int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy
                    struct flight *flight, const struct tunnel_limits *limits)
 {
     struct attempt a = { .fd = fd, .machine = machine, .flight = flight, .limits = limits, .cookie = cookie,
-                         .give_up = send_timeout_end(fd) };
-    int only_ipv6 = 0, error;
+                         .give_up = INT64_MAX };
+    int only_ipv6 = 0, error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &a.limit, sizeof a.limit);
     sigset_t all;
     bool slow;
 
+    if (error)
+        return error;
+    a.give_up = send_timeout_end(&a.limit);
     if (domain == AF_INET6)
         option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
     sigfillset(&all);

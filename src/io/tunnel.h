@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "../core/socks5.h"
 #include "flight.h"
@@ -28,6 +29,9 @@ struct tunnel_limits {
  * Returns 0 when connected, -EINPROGRESS while it lasts, -EAFNOSUPPORT when a socket of this domain cannot reach this
  * proxy, else the kernel's own -errno.  Async-signal-safe. */
 int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking);
+
+/* The same of a blocking socket whose SO_SNDTIMEO is known, which spares a system call. */
+int tunnel_dial_within(int fd, int domain, const struct addr *proxy, const struct timeval *send_timeout);
 
 /* Connect a socket anew whose connection to the proxy has come to nothing: it is reset, and dialled as tunnel_dial()
  * does, from the port it had if that is still free.  Options, numbers and registrations stay.  As tunnel_dial(). */

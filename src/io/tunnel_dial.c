@@ -15,11 +15,15 @@ static int option_get(int fd, int level, int option, void *value, socklen_t len)
 }
 
 /* A connect() that would sleep is let sleep for one tick; TCP's handshake goes on without it.  Signals are blocked. */
-static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len)
+static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len, const struct timeval *known)
 {
     struct timeval tick = { 0, 1 }, kept;
-    int error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+    int error = 0;
 
+    if (known)
+        kept = *known;
+    else
+        error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
     if (error)
         return error;
     if (real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof tick) != 0)
@@ -40,7 +44,7 @@ static void open_to_mapped(int fd, const struct sockaddr_storage *sa)
         real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 }
 
-int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
+static int dial(int fd, int domain, const struct addr *proxy, bool nonblocking, const struct timeval *known)
 {
     struct sockaddr_storage sa;
     socklen_t len;
@@ -51,7 +55,17 @@ int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
     if (domain == AF_INET6)
         open_to_mapped(fd, &sa);
     return nonblocking ? real_connect(fd, (const struct sockaddr *)&sa, len)
-                       : connect_tick(fd, (const struct sockaddr *)&sa, len);
+                       : connect_tick(fd, (const struct sockaddr *)&sa, len, known);
+}
+
+int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
+{
+    return dial(fd, domain, proxy, nonblocking, NULL);
+}
+
+int tunnel_dial_within(int fd, int domain, const struct addr *proxy, const struct timeval *send_timeout)
+{
+    return dial(fd, domain, proxy, false, send_timeout);
 }
 
 void tunnel_reset(int fd)
