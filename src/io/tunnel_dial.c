@@ -83,11 +83,14 @@ OWN_FRAME int tunnel_redial(int fd, int domain, const struct addr *proxy)
     struct sockaddr_storage own;
     socklen_t len = sizeof own;
     bool named = real.getsockname(fd, (struct sockaddr *)&own, &len) == 0;
+    int error;
 
     tunnel_reset(fd);
     if (named)
         real.syscall(SYS_bind, (long)fd, &own, (long)len);
-    return tunnel_dial(fd, domain, proxy, false);
+    error = tunnel_dial(fd, domain, proxy, false);
+    /* MPTCP cannot be reset by older kernels: "connected" is the last thing that the program may be told. */
+    return error == -EISCONN ? -ECONNREFUSED : error;
 }
 
 void tunnel_settle(int fd, int domain, const struct addr *proxy)
