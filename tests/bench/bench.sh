@@ -11,11 +11,15 @@
 # the table has medians, and ratios of medians.  A rate on a loaded machine says little, its ratio more, processor time
 # most.  All of it happens in a network namespace with nothing but loopback; nothing passes or fails.
 #
-# A benchmark is bench_NAME.sh, which this reads: by row() it adds lines of BENCHMARK, CELL, VARIANT, RATE, NANOSECONDS
+# A benchmark is bench_NAME.sh, which this reads; `cost` has a method and a table of its own, at the head of
+# bench_cost.py.  By row() it adds lines of BENCHMARK, CELL, VARIANT, RATE, NANOSECONDS
 # and LOST, separated by tabs; LOST is what never came.  The variant "hand" is what the others are compared with.
 set -u
 : "${srcdir:=.}" "${builddir:=.}" "${top_builddir:=..}" "${ROUNDS:=5}" "${MS:=60}" "${SECONDS_MAX:=40}"
 : "${OBJECT:=$top_builddir/src/.libs/libsocksify.so}"
+# The variable of that name is about to go.
+: "${LAUNCHER:=${SOCKSIFY:-$top_builddir/scripts/socksify}}"
+export LAUNCHER
 . "$srcdir/alone.sh"
 
 LC_ALL=C
@@ -50,7 +54,6 @@ row()
 }
 
 # rounds COMMAND: ROUNDS times, or fewer where time runs out.
-began=$(date +%s)
 rounds()
 {
     round=0
@@ -62,10 +65,12 @@ rounds()
 : >"$work/rows"
 : >"$work/failed"
 : >"$work/counts"
-[ $# -gt 0 ] || set -- rules udp
+[ $# -gt 0 ] || set -- cost rules udp
 for name; do
+    began=$(date +%s)
     # shellcheck source=/dev/null
     . "$srcdir/bench/bench_$name.sh"
 done
 sort -u "$work/failed" >&2
-python3 "$srcdir/bench/bench_table.py" "$work/rows" "$work/counts" "$builddir/bench.json"
+[ -e "$work/cost.json" ] || echo "[]" >"$work/cost.json"
+python3 "$srcdir/bench/bench_table.py" "$work/rows" "$work/counts" "$work/cost.json" "$builddir/bench.json"

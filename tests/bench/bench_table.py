@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""bench_table.py ROWS COUNTS JSON: reads the lines of bench.sh, writes medians as JSON, and prints them as a table.
+"""bench_table.py ROWS COUNTS COST JSON: reads the lines of bench.sh, writes medians as JSON, together with what
+bench_cost.py has left, and prints them as a table.
 
 Behind each variant but the one to compare with, "hand", stand its ratios to that one: of rate, and of processor time.
 The best of all runs stand last: on a machine that does other things they are nearer to what one at rest shows.
@@ -27,7 +28,8 @@ for (benchmark, cell, variant), rows in runs.items():
     results.append(result)
 
 hand = {(r["benchmark"], r["cell"]): r for r in results if r["variant"] == "hand" and r["runs"]}
-print(f"{'':37} {'rate/s':>8} {'CPU ns':>8} {'rate':>6} {'CPU':>6} {'lost':>5} {'best':>8} {'CPU ns':>8}")
+if results:
+    print(f"{'':37} {'rate/s':>8} {'CPU ns':>8} {'rate':>6} {'CPU':>6} {'lost':>5} {'best':>8} {'CPU ns':>8}")
 for r in sorted(results, key=lambda r: r["benchmark"], reverse=True):
     start = f"{r['benchmark']:12} {r['cell']:14} {r['variant']:9}"
     if not r["runs"]:
@@ -55,6 +57,6 @@ for (cell, variant), (instructions, calls) in sorted(counts.items(), key=lambda 
     results.append({"benchmark": "counts", "cell": cell, "variant": variant,
                     "instructions": instructions, "calls": calls})
 
-with open(sys.argv[3], "w") as out:
-    json.dump(results, out, indent=1)
+with open(sys.argv[4], "w") as out:
+    json.dump({"cost": json.load(open(sys.argv[3])), "rates": results}, out, indent=1)
     out.write("\n")
