@@ -73,7 +73,7 @@ for sanitizer; do
         echo "== $test, $sanitizer"
         sh "$srcdir/$test" || failed=1
     done
-    for test in preload_udp.sh preload_udp_faults.sh preload_udp_via.sh preload_bind.sh preload_faults.sh; do
+    for test in preload_udp.sh preload_udp_faults.sh preload_bind.sh preload_faults.sh; do
         echo "== $test, $sanitizer"
         PROBE=$work/probe sh "$srcdir/$test" || failed=1
     done

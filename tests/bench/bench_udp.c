@@ -2,8 +2,8 @@
 /* bench_udp.c - datagrams and their echoes, as many as go in a time, and what they cost this process
  *
  * bench_udp CALLS SIZE MS TARGET PORT [PROXY PORT]: for MS milliseconds, or +N times, WINDOW datagrams go out, then as
- * many are taken back.  CALLS is send (on a connected socket), sendto or sendmmsg, each with its way to receive.  With a
- * proxy this is the hand-written client: an unconnected socket, which puts the header before each datagram itself and
+ * many are taken back.  CALLS is send (on a connected socket), sendto or sendmmsg, each with its way to receive.  With
+ * a proxy this is the hand-written client: an unconnected socket, which puts the header before each datagram itself and
  * looks at that of each answer, by the fewest system calls and without a copy.
  * Prints "DATAGRAMS-PER-SECOND CPU-NANOSECONDS-PER-DATAGRAM LOST", a datagram being one that went there and back.
  */
