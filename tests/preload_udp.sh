@@ -135,6 +135,14 @@ named()
 }
 
 named "sources, as addresses"
+if has_ipv6; then
+    under udp-mixed echo.test "$udp" "[::1]:$udp" "[::ffff:127.0.0.1]:$other"
+    if [ "$status" = 0 ] && [ "$(grep -c '^source: same$' "$out")" = 6 ] && ! grep -q -e ' -1 ' "$out"; then
+        ok "a name and addresses on one socket"
+    else
+        bad "a name and addresses on one socket: $(cat "$out")"
+    fi
+fi
 # A port after another, mixed with what needs no proxy.
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_DIRECT=127.0.0.1:$other"
 # shellcheck disable=SC2086

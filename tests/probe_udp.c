@@ -407,33 +407,64 @@ static int early(char **argv)
     return 0;
 }
 
+static struct target resolve(const char *name, const char *port, int family)
+{
+    struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_DGRAM }, *list;
+    struct target t;
+
+    if (getaddrinfo(name, port, &hints, &list) != 0)
+        net_die("getaddrinfo");
+    memcpy(&t.sa, list->ai_addr, list->ai_addrlen);
+    t.len = list->ai_addrlen;
+    freeaddrinfo(list);
+    return t;
+}
+
+static void answered(int fd, const struct target *t)
+{
+    struct target from = { .len = sizeof from.sa };
+    char buf[16];
+
+    say("sendto", sendto(fd, "name", 4, 0, (const struct sockaddr *)&t->sa, t->len));
+    say("recvfrom", recvfrom(fd, buf, sizeof buf, 0, (struct sockaddr *)&from.sa, &from.len));
+    printf("source: %s\n", from.len == t->len && memcmp(&from.sa, &t->sa, t->len) == 0 ? "same" : "another");
+}
+
 /* argv: NAME PORT.  To a name, in both families: the source is the address that was used. */
 static int by_name(char **argv)
 {
     static const int families[] = { AF_INET, AF_INET6 };
 
     for (int i = 0; i < 2; i++) {
-        struct addrinfo hints = { .ai_family = families[i], .ai_socktype = SOCK_DGRAM }, *list;
-        struct target t, from = { .len = sizeof from.sa };
+        struct target t = resolve(argv[0], argv[1], families[i]);
+        int fd = udp_socket(&t);
         char buf[16];
-        int fd;
 
-        if (getaddrinfo(argv[0], argv[1], &hints, &list) != 0)
-            net_die("getaddrinfo");
-        memcpy(&t.sa, list->ai_addr, list->ai_addrlen);
-        t.len = list->ai_addrlen;
-        freeaddrinfo(list);
-        fd = udp_socket(&t);
-        for (int round = 0; round < 3; round++) {
-            say("sendto", sendto(fd, "name", 4, 0, (struct sockaddr *)&t.sa, t.len));
-            say("recvfrom", recvfrom(fd, buf, sizeof buf, 0, (struct sockaddr *)&from.sa, &from.len));
-            printf("source: %s\n", from.len == t.len && memcmp(&from.sa, &t.sa, t.len) == 0 ? "same" : "another");
-        }
+        for (int round = 0; round < 3; round++)
+            answered(fd, &t);
         say("connect", net_connect(fd, &t));
         say("send", send(fd, "name", 4, 0));
         say("recv", recv(fd, buf, sizeof buf, 0));
         close(fd);
     }
+    return 0;
+}
+
+/* argv: NAME PORT ADDRESS...  A name beside addresses of both families, on one socket. */
+static int mixed(char **argv)
+{
+    struct target t = resolve(argv[0], argv[1], AF_INET6);
+    int fd = udp_socket(&t);
+
+    for (int round = 0; round < 2; round++) {
+        answered(fd, &t);
+        for (char **a = argv + 2; *a; a++) {
+            struct target other = net_target(*a);
+
+            answered(fd, &other);
+        }
+    }
+    close(fd);
     return 0;
 }
 
@@ -507,6 +538,7 @@ const struct command udp_commands[] = {
     { "udp-threads", 1, threads, "ADDRESS" },
     { "udp-early", 1, early, "ADDRESS" },
     { "udp-name", 2, by_name, "NAME PORT" },
+    { "udp-mixed", 3, mixed, "NAME PORT ADDRESS..." },
     { "udp-repeat", 2, repeat, "ADDRESS COUNT" },
     { "udp-close", 2, lingering, "CONTROL ADDRESS" },
     { "udp-again", 2, again, "ADDRESS COUNT" },
