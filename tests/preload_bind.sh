@@ -205,6 +205,16 @@ greeting: ok
 END
 done
 with
+gives "close() ends the request" bind-closed "$four" "$control" <<END
+with a listener: 2
+by another number: 2
+closed: 1
+with a listener: 2
+dup2: done
+replaced: 1
+accept: -1 ENOTSOCK
+END
+with
 gives "the proxy goes away" bind-gone "$four" "$control" <<END
 woken: yes
 accept: -1 ECONNABORTED

@@ -301,7 +301,27 @@ static int odd(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS CONTROL.  The request ends with the last number of the listener. */
+static int closed(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bind_listener(&s, 0), other = dup(fd), end = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    say_open("with a listener", argv[1], 2);
+    close(fd);
+    say_open("by another number", argv[1], 2);
+    close(other);
+    say_open("closed", argv[1], 1);
+    fd = bind_listener(&s, 0);
+    say_open("with a listener", argv[1], 2);
+    printf("dup2: %s\n", dup2(end, fd) == fd ? "done" : "failed");
+    say_open("replaced", argv[1], 1);
+    say("accept", accept(fd, NULL, NULL));
+    return 0;
+}
+
 const struct command bind_undo_commands[] = {
+    { "bind-closed", 2, closed, "ADDRESS CONTROL" },
     { "bind-numbers", 1, numbers, "ADDRESS" },
     { "bind-events", 1, events, "ADDRESS" },
     { "bind-refused-events", 1, refused, "ADDRESS" },

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe_net.h"
+
 #define NAME(value) { value, #value }
 
 static const struct {
@@ -166,4 +168,16 @@ void say_peer(const char *what, int fd)
     else
         printf("%s: %s%s\n", what, text_sockaddr(&sa, len, text),
                is_peer_name(fd, &sa, len) ? "" : ", SO_PEERNAME another");
+}
+
+void say_open(const char *what, const char *control, int expected)
+{
+    int open = -1;
+
+    for (int i = 0; i < 200 && open != expected; i++) {
+        if (open >= 0)
+            poll(NULL, 0, 10);
+        open = net_tell(control, "open");
+    }
+    say(what, open);
 }

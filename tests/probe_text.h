@@ -28,4 +28,8 @@ void say_events(const char *what, unsigned events);
 /* Print "WHAT: ADDRESS" for the peer of a socket, or its errno. */
 void say_peer(const char *what, int fd);
 
+/* The connections of proxyd, once there are so many as expected; else how many there are after a while.
+ * control: its path. */
+void say_open(const char *what, const char *control, int expected);
+
 #endif

@@ -494,19 +494,6 @@ static int again(char **argv)
     return 0;
 }
 
-/* The proxy's connections, once there are so many; else how many there are after a while. */
-static void say_open(const char *what, const char *control, int expected)
-{
-    int open = -1;
-
-    for (int i = 0; i < 200 && open != expected; i++) {
-        if (open >= 0)
-            poll(NULL, 0, 10);
-        open = net_tell(control, "open");
-    }
-    say(what, open);
-}
-
 /* argv: CONTROL ADDRESS.  How long control connections live on after close(). */
 static int lingering(char **argv)
 {
