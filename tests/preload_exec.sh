@@ -166,9 +166,10 @@ under env SOCKSIFY_BYPASS=allow sh -c "$work/static"
 if have busybox && ! readelf -l "$(command -v busybox)" | grep -q INTERP; then
     refused 'statically linked' sh -c "exec $(command -v busybox) true"
 fi
-if have gron; then
-    refused 'a Go program' sh -c "exec $(command -v gron) --version"
-fi
+# A dynamic one and a static one.
+for go in gron shfmt; do
+    ! have "$go" || refused 'a Go program' sh -c "exec $(command -v "$go") --version"
+done
 # What is started without an exec of ours to judge it judges itself.
 cat >go.c <<'END'
 #include <unistd.h>

@@ -99,7 +99,7 @@ calls()
     status=$?
     sed '1,/^getsid(/d; /^getsid(/,$d' "$work/trace" >"$work/between"
     [ "$(grep -c -e SO_COOKIE -e MSG_PEEK "$work/between")" -gt 9 ] || sed -i '/SO_COOKIE/d; /MSG_PEEK/d' "$work/between"
-    sed 's/(.*//' "$work/between" | sort | uniq -c | sed 's/^ *//' >"$out"
+    sed 's/(.*//; s/_time64$//' "$work/between" | sort | uniq -c | sed 's/^ *//' >"$out"
     result "the calls for $2 datagrams, $1" "$work/expected"
 }
 
