@@ -168,6 +168,6 @@ each "each fault" ""
 if [ "$FAULTS" = all ]; then
     each "each fault, byte by byte" dribble=1
     each "each fault, in two pieces" split=2
-    each "each fault, pipelined" "" SOCKSIFY_PIPELINE=yes
+    each "each fault, pipelined" "" SOCKSIFY_PIPELINE=on
 fi
 finish
