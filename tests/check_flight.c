@@ -116,6 +116,33 @@ START_TEST(anew_with_credentials_offers_both_methods_again)
 }
 END_TEST
 
+/* A second try would count as a second wrong password, at each connection. */
+START_TEST(trusted_asks_once_with_a_password_that_is_refused)
+{
+    strcpy(account.user, "me");
+    strcpy(account.password, "wrong");
+    traits_set(&traits, traits_key(&proxy, true), flight_hour(), TRAIT_FIT);
+    prepare(CONF_PIPELINE_AUTO);
+    ck_assert_int_eq(flight.mode, FLIGHT_TRUSTED);
+    FEED("\5\2\1\1");
+    ck_assert_int_eq(socks5_cause(&machine), SOCKS5_CAUSE_PASSWORD);
+    ck_assert(!flight_again(&flight, &machine, -EACCES));
+}
+END_TEST
+
+/* A blocking connect() that was interrupted goes on as a pending one: the clock runs from the first time. */
+START_TEST(handshake_that_is_left_and_taken_up_keeps_its_clock)
+{
+    int64_t then;
+
+    prepare(CONF_PIPELINE_AUTO);
+    be_silent(100);
+    then = flight.greeted;
+    flight_greet(&flight);
+    ck_assert_int_eq(flight.greeted, then);
+}
+END_TEST
+
 /* In order the answer takes as long: that is the target's doing. */
 START_TEST(slow_target_tells_nothing)
 {
@@ -238,6 +265,8 @@ Suite *make_suite(void)
     tcase_add_test(tc, trial_with_answer_makes_it_trusted);
     tcase_add_test(tc, trial_without_answer_is_made_anew_in_order_and_remembered);
     tcase_add_test(tc, anew_with_credentials_offers_both_methods_again);
+    tcase_add_test(tc, trusted_asks_once_with_a_password_that_is_refused);
+    tcase_add_test(tc, handshake_that_is_left_and_taken_up_keeps_its_clock);
     tcase_add_test(tc, slow_target_tells_nothing);
     tcase_add_test(tc, same_refusal_both_ways_makes_it_trusted);
     tcase_add_test(tc, trusted_that_drops_or_ends_is_made_anew);

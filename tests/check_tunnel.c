@@ -218,6 +218,34 @@ START_TEST(dial_ipv6_proxy_on_ipv4_socket_eafnosupport)
 }
 END_TEST
 
+/* The port stays, that the program may have asked for; the address of the way to the proxy goes with the way. */
+START_TEST(redial_leaves_the_socket_without_an_address)
+{
+    static const struct turn none;
+    struct server s = { .turns = &none, .hold = true };
+    struct sockaddr_in in = { .sin_family = AF_INET };
+    int fd = real.socket(AF_INET, SOCK_STREAM, 0), bound;
+    socklen_t len = sizeof in;
+    struct addr proxy;
+
+    server_start(&s);
+    proxy = loopback(s.port);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+    bound = in.sin_port;
+    ck_assert_int_eq(tunnel_dial(fd, AF_INET, &proxy, false), 0);
+    ck_assert_int_eq(tunnel_redial(fd, AF_INET, &proxy), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+    ck_assert_int_eq(in.sin_port, bound);
+    ck_assert_uint_eq(in.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    tunnel_reset(fd);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+    ck_assert_uint_eq(in.sin_addr.s_addr, htonl(INADDR_ANY));
+    real.close(fd);
+    server_stop(&s);
+}
+END_TEST
+
 START_TEST(connect_keeps_send_timeout_and_flags)
 {
     struct server s = { .turns = good, .count = 2, .hold = true };
@@ -358,6 +386,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tc, connect_bad_proxy_fails_and_socket_is_fresh, 0, sizeof failures / sizeof failures[0]);
     tcase_add_test(tc, connect_proxy_down_is_the_kernels_error);
     tcase_add_test(tc, dial_ipv6_proxy_on_ipv4_socket_eafnosupport);
+    tcase_add_test(tc, redial_leaves_the_socket_without_an_address);
     tcase_add_test(tc, connect_keeps_send_timeout_and_flags);
     tcase_add_test(tc, connect_send_timeout_runs_out_einprogress);
     tcase_add_test(tc, connect_eintr_eagain_short_counts_succeeds);

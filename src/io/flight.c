@@ -55,9 +55,10 @@ void flight_prepare(struct flight *f, struct socks5 *machine, const struct fligh
     socks5_init(machine, &options, command, target);
 }
 
+/* A second time when another thread, or a later call, goes on with a handshake that was left waiting. */
 void flight_greet(struct flight *f)
 {
-    if (f->mode != FLIGHT_ORDER)
+    if (f->mode != FLIGHT_ORDER && !f->greeted)
         f->greeted = clock_ms();
 }
 
@@ -89,12 +90,14 @@ uint32_t flight_patience(struct flight *f, const struct socks5 *machine, uint32_
 bool flight_again(struct flight *f, struct socks5 *machine, int error)
 {
     bool silent = error == -ETIMEDOUT && !socks5_error(machine);
-    bool replied = socks5_cause(machine) == SOCKS5_CAUSE_REPLY;
+    enum socks5_cause cause = socks5_cause(machine);
+    bool replied = cause == SOCKS5_CAUSE_REPLY;
 
     if (!error || !has_second_try(f) || !f->greeted || (!silent && !socks5_error(machine)))
         return false;
-    /* Of a trial's own making the error may be, too: a proxy may have read the messages as something else. */
-    if (replied && f->mode == FLIGHT_TRUSTED)
+    /* Of a trial's own making the error may be, too: a proxy may have read the messages as something else.  One that
+     * reads them well is asked once: refused passwords are counted. */
+    if ((replied || cause == SOCKS5_CAUSE_PASSWORD) && f->mode == FLIGHT_TRUSTED)
         return false;
     log_line(CONF_LOG_DEBUG, "no success with all messages in one flight: made anew, one by one");
     f->rep = replied ? socks5_rep(machine) : 0;

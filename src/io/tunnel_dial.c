@@ -77,17 +77,28 @@ void tunnel_reset(int fd)
     option_get(fd, SOL_SOCKET, SO_ERROR, &error, sizeof error);
 }
 
-/* The kernel lets go of a port of its own choice, which the program may have asked for since bind(). */
+/* The kernel lets go of a port of its own choice, which the program may have asked for since bind().  The address that
+ * the way to the proxy had is not bound: it must not stay when this comes to nothing, too, and the socket goes on. */
 OWN_FRAME int tunnel_redial(int fd, int domain, const struct addr *proxy)
 {
-    struct sockaddr_storage own;
-    socklen_t len = sizeof own;
-    bool named = real.getsockname(fd, (struct sockaddr *)&own, &len) == 0;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } before, own;
+    socklen_t len = sizeof before;
+    bool named = real.getsockname(fd, &before.any, &len) == 0;
     int error;
 
     tunnel_reset(fd);
-    if (named)
+    len = sizeof own;
+    if (named && real.getsockname(fd, &own.any, &len) == 0) {
+        if (domain == AF_INET6)
+            own.in6.sin6_port = before.in6.sin6_port;
+        else
+            own.in.sin_port = before.in.sin_port;
         real.syscall(SYS_bind, (long)fd, &own, (long)len);
+    }
     error = tunnel_dial(fd, domain, proxy, false);
     /* MPTCP cannot be reset by older kernels: "connected" is the last thing that the program may be told. */
     return error == -EISCONN ? -ECONNREFUSED : error;
