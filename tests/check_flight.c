@@ -219,6 +219,33 @@ START_TEST(other_errors_are_final)
 }
 END_TEST
 
+/* What goes with the SYN is answered a round trip later, of which the connection's own is a part. */
+START_TEST(trip_begins_with_the_syn_and_the_second_try_has_none)
+{
+    int64_t now;
+
+    prepare(CONF_PIPELINE_OFF);
+    ck_assert(!flight_opens(&flight));
+    prepare(CONF_PIPELINE_ON);
+    ck_assert(flight_opens(&flight));
+    prepare(CONF_PIPELINE_AUTO);
+    ck_assert(flight_opens(&flight));
+    flight.greeted = 0;
+    flight_opened(&flight);
+    flight.opened -= 100;
+    flight_greet(&flight);
+    ck_assert_int_eq(flight.greeted, flight.opened);
+    FEED(METHOD);
+    ck_assert_uint_ge(flight_patience(&flight, &machine, 10000), 400);
+    be_silent(600);
+    ck_assert(flight_again(&flight, &machine, -ETIMEDOUT));
+    ck_assert(!flight_opens(&flight));
+    now = clock_ms();
+    flight_greet(&flight);
+    ck_assert_int_ge(flight.greeted, now);
+}
+END_TEST
+
 START_TEST(patience_is_four_trips_and_at_least_so_long)
 {
     static const struct { enum trait trait; uint32_t trip, ms, low, high; } rows[] = {
@@ -272,6 +299,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, trusted_that_drops_or_ends_is_made_anew);
     tcase_add_test(tc, silence_both_ways_tells_nothing);
     tcase_add_test(tc, other_errors_are_final);
+    tcase_add_test(tc, trip_begins_with_the_syn_and_the_second_try_has_none);
     tcase_add_test(tc, patience_is_four_trips_and_at_least_so_long);
     tcase_add_test(tc, auto_without_a_place_to_keep_it_is_off);
     suite_add_tcase(suite, tc);

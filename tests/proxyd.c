@@ -126,6 +126,9 @@ int main(int argc, char **argv)
     int listener = target_listen(&options.listen, options.no_accept ? 0 : BACKLOG);
     if (listener < 0)
         return fail("listen", listener);
+    error = options.fastopen ? target_fastopen(listener) : 0;
+    if (error < 0)
+        return fail("--fastopen", error);
     error = control_open(options.control);
     if (error < 0)
         return fail(options.control, error);

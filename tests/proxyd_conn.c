@@ -212,6 +212,8 @@ void conn_begin(struct conn *c, struct options *o, int client, unsigned id)
     }
     addr_format(&peer, text, sizeof text);
     log_event(id, "accept %s", text);
+    if (o->fastopen && target_opened(client))
+        log_event(id, "opened");
 }
 
 static void poll_relay(const struct conn *c, struct pollfd *set)

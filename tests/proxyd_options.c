@@ -37,6 +37,7 @@ static const struct option options[] = {
     { "no-accept", FLAG, FIELD(no_accept), "", "listen with a full backlog, never accept" },
     { "on", ON, 0, "HOST[:PORT] ACTION", "misbehave for this target only; repeatable" },
     { "from", FROM, 0, "HOST[:PORT] ACTION", "misbehave for this client only, from the first message on; repeatable" },
+    { "fastopen", FLAG, FIELD(fastopen), "", "take data that comes with the SYN, where the kernel does" },
     { "help", HELP, 0, "", "this text" },
 };
 
@@ -54,9 +55,9 @@ static const char help_tail[] =
     "BND: ADDR:PORT, ipv4:ADDR:PORT, ipv6:ADDR:PORT, name:NAME:PORT, any, other-family, name, real; PORT * is the\n"
     "true one.  HOST: as the client sends it, IPv6 in brackets, * for every one.  What depends on the target takes\n"
     "effect from stage reply on.  The order is: glue waits for the target, then delay, then hold.\n"
-    "\nEvents: accept ADDR:PORT; greeting METHODS; method XX; auth USER ok|bad; request COMMAND ATYP HOST:PORT;\n"
-    "held STAGE; reply REP; reply2 REP; early BYTES (sent before the final reply); silent STAGE; peer ADDR:PORT;\n"
-    "udp out|in ADDR:PORT BYTES; udp drop REASON; bad WHAT; reset; close.\n"
+    "\nEvents: accept ADDR:PORT; opened (its SYN had data); greeting METHODS; method XX; auth USER ok|bad;\n"
+    "request COMMAND ATYP HOST:PORT; held STAGE; reply REP; reply2 REP; early BYTES (sent before the final reply);\n"
+    "silent STAGE; peer ADDR:PORT; udp out|in ADDR:PORT BYTES; udp drop REASON; bad WHAT; reset; close.\n"
     "\nControl commands, one a line, each answered by one line; `proxyd --tell PATH COMMAND` sends one:\n"
     "  count             the number of replies held now\n"
     "  wait N            the same, once at least N are held\n"

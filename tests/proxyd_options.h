@@ -20,7 +20,7 @@ struct options {
     const char *user, *password;    /* NULL: no method 02 */
     bool require_auth;
     int auth_failed;                /* status octet for wrong credentials */
-    bool resolve, no_accept, ids;
+    bool resolve, no_accept, fastopen, ids;
     const char *log, *control;      /* paths or NULL */
     int lifetime;                   /* seconds, 0: for ever */
     struct host host[OPTIONS_HOSTS];

@@ -103,6 +103,19 @@ int target_accept(int fd)
     return client;
 }
 
+int target_fastopen(int listener)
+{
+    int pending = 128;
+    return setsockopt(listener, IPPROTO_TCP, TCP_FASTOPEN, &pending, sizeof pending) == 0 ? 0 : -errno;
+}
+
+bool target_opened(int fd)
+{
+    struct tcp_info info = { .tcpi_options = 0 };
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0;
+}
+
 int target_datagram(int family, const struct addr *local)
 {
     int fd = make_socket(family, SOCK_DGRAM);

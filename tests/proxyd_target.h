@@ -25,6 +25,12 @@ int target_listen(const struct addr *local, int backlog);
 /* Take a connection.  Returns the socket or a negative errno; -EAGAIN when there is none. */
 int target_accept(int fd);
 
+/* Let connections bring data with their SYN, as far as net.ipv4.tcp_fastopen has it.  Returns 0 or a negative errno. */
+int target_fastopen(int listener);
+
+/* True if a connection that was taken did. */
+bool target_opened(int fd);
+
 /* Make a UDP socket at an address; local NULL: bound to nothing.  Returns the socket or a negative errno. */
 int target_datagram(int family, const struct addr *local);
 

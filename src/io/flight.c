@@ -55,11 +55,21 @@ void flight_prepare(struct flight *f, struct socks5 *machine, const struct fligh
     socks5_init(machine, &options, command, target);
 }
 
+bool flight_opens(const struct flight *f)
+{
+    return f->mode != FLIGHT_ORDER && f->mode != FLIGHT_AGAIN;
+}
+
+void flight_opened(struct flight *f)
+{
+    f->opened = clock_ms();
+}
+
 /* A second time when another thread, or a later call, goes on with a handshake that was left waiting. */
 void flight_greet(struct flight *f)
 {
     if (f->mode != FLIGHT_ORDER && !f->greeted)
-        f->greeted = clock_ms();
+        f->greeted = f->opened ? f->opened : clock_ms();
 }
 
 static bool has_second_try(const struct flight *f)
@@ -103,6 +113,7 @@ bool flight_again(struct flight *f, struct socks5 *machine, int error)
     f->rep = replied ? socks5_rep(machine) : 0;
     f->waited_ms = silent ? since_greeted(f) : UINT32_MAX;
     f->greeted = 0;
+    f->opened = 0;
     f->mode = FLIGHT_AGAIN;
     socks5_again(machine);
     return true;

@@ -30,7 +30,8 @@ enum flight_mode {
 struct flight {           /* all zero: FLIGHT_ORDER, of which nothing is learnt */
     struct traits *traits;
     uint64_t key;
-    int64_t greeted;      /* clock_ms() when the connection stood; 0: it does not yet */
+    int64_t opened;       /* clock_ms() when messages went out with the SYN; 0: none did */
+    int64_t greeted;      /* clock_ms() when the connection stood, or opened; 0: it does not yet */
     uint32_t trip_ms;     /* from there to the method reply, at least 1; 0: not known */
     uint32_t waited_ms;   /* FLIGHT_AGAIN: for how long the first try was silent; UINT32_MAX: it was not */
     uint8_t mode;         /* enum flight_mode */
@@ -48,6 +49,14 @@ struct flight_plan {
 /* Choose how the messages go, and prepare the machine for it.  target: as socks5_init(). */
 void flight_prepare(struct flight *f, struct socks5 *machine, const struct flight_plan *plan,
                     enum socks5_command command, const struct addr *target);
+
+/* True if the messages may go out with the SYN that opens the connection (TCP Fast Open).  A SYN, and its data with it,
+ * may come twice (RFC 7413): then the proxy connects twice, and one of the two ends unused.  Only who has asked for one
+ * flight gets that. */
+bool flight_opens(const struct flight *f);
+
+/* Some of them have: the round trip of the method reply began then. */
+void flight_opened(struct flight *f);
 
 /* The connection to the proxy stands: the messages go out now. */
 void flight_greet(struct flight *f);

@@ -65,6 +65,8 @@ static int start(struct pending *p, struct arena_slot *s, const struct pending_r
     atomic_fetch_add(&p->arena->count, 1);
     epollset_arm(&p->arena->set, p->pid, s->cookie, EPOLLOUT, arena_handle_of(p->arena, s));
     if (!q->dialled)
+        error = tunnel_dial_opening(q->fd, q->domain, q->proxy, &s->machine, &s->flight);
+    if (error == -EOPNOTSUPP)
         error = tunnel_dial(q->fd, q->domain, q->proxy, q->nonblocking);
     if (error && error != -EINPROGRESS) {
         handshake_drop(p, s, q->fd);

@@ -252,9 +252,11 @@ static int converse_again(struct attempt *a, int domain, const struct addr *prox
 static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
 {
     int64_t deadline = clock_ms() + a->limits->step_ms;
-    int error = tunnel_dial_within(a->fd, domain, proxy, &a->limit);
+    int error = tunnel_dial_opening(a->fd, domain, proxy, a->machine, a->flight);
     struct cleanup cleanup;
 
+    if (error == -EOPNOTSUPP)
+        error = tunnel_dial_within(a->fd, domain, proxy, &a->limit);
     *slow = error == -EINPROGRESS;
     if (error && !*slow)
         return error;

@@ -33,6 +33,13 @@ int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking);
 /* The same of a blocking socket whose SO_SNDTIMEO is known, which spares a system call. */
 int tunnel_dial_within(int fd, int domain, const struct addr *proxy, const struct timeval *send_timeout);
 
+/* Begin to connect fd with the machine's messages in the SYN, by TCP Fast Open, where they go in one flight and the
+ * kernel holds the proxy's cookie; without one the SYN asks for it.  Parameters as tunnel_dial(); machine: fresh; what
+ * went out is taken off it, and noted in flight.  Nothing is set on the socket: MSG_FASTOPEN does it all.
+ * Returns as tunnel_dial(), but never 0, and -EOPNOTSUPP when there is nothing to send in this way, or the kernel will
+ * not (net.ipv4.tcp_fastopen, a filter): then the socket is to be dialled.  Async-signal-safe. */
+int tunnel_dial_opening(int fd, int domain, const struct addr *proxy, struct socks5 *machine, struct flight *flight);
+
 /* Connect a socket anew whose connection to the proxy has come to nothing: it is reset, and dialled as tunnel_dial()
  * does, from the port it had if that is still free.  Options, numbers and registrations stay.  As tunnel_dial(). */
 int tunnel_redial(int fd, int domain, const struct addr *proxy);

@@ -7,6 +7,7 @@
 
 #include "../core/frame.h"
 #include "real.h"
+#include "report.h"
 #include "tunnel.h"
 
 static int option_get(int fd, int level, int option, void *value, socklen_t len)
@@ -66,6 +67,35 @@ int tunnel_dial(int fd, int domain, const struct addr *proxy, bool nonblocking)
 int tunnel_dial_within(int fd, int domain, const struct addr *proxy, const struct timeval *send_timeout)
 {
     return dial(fd, domain, proxy, false, send_timeout);
+}
+
+/* The kernel will not open in this way: by net.ipv4.tcp_fastopen, by a filter, or as MPTCP of old.  All else it would
+ * say of a connect(), and some of that only once. */
+static bool is_unwilling(int error)
+{
+    return error == EOPNOTSUPP || error == EPERM || error == ENOSYS || error == EPIPE || error == ENOTCONN;
+}
+
+int tunnel_dial_opening(int fd, int domain, const struct addr *proxy, struct socks5 *machine, struct flight *flight)
+{
+    struct sockaddr_storage sa;
+    size_t size;
+    const uint8_t *data = socks5_out(machine, &size);
+    socklen_t len;
+    long n;
+
+    if (!flight_opens(flight) || addr_to_sockaddr(proxy, domain, &sa, &len) != 0)
+        return -EOPNOTSUPP;
+    if (domain == AF_INET6)
+        open_to_mapped(fd, &sa);
+    n = real.syscall(SYS_sendto, (long)fd, data, (long)size, (long)(MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL), &sa,
+                     (long)len);
+    if (n <= 0)
+        return n < 0 && !is_unwilling(errno) ? -errno : -EOPNOTSUPP;
+    report_sent(fd, socks5_stage(machine), (size_t)n);
+    socks5_sent(machine, (size_t)n);
+    flight_opened(flight);
+    return -EINPROGRESS;
 }
 
 void tunnel_reset(int fd)
