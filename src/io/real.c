@@ -38,24 +38,30 @@ void real_init_dlsym(void)
     memcpy(&real.dlsym, &symbol, sizeof symbol);
 }
 
-/* A dlsym() that fails allocates a message, which would lock up an allocator that called a hook. */
-static void *find(const struct symbol_object *libc, const char *name)
+/* Nearly all are in libc.  A dlsym() that fails allocates a message, which would lock up an allocator that called a
+ * hook. */
+static void *find(const struct symbol_list *behind, const char *name)
 {
-    /* Nearly all are where dlsym() is, and the other objects may be many. */
-    if ((libc && symbol_in(libc, name)) || symbol_next(name))
-        return real.dlsym(RTLD_NEXT, name);
-    return NULL;
+    void *function;
+
+    switch (symbol_first(behind, name, &function)) {
+    case SYMBOL_FOUND:
+        return function;
+    case SYMBOL_NONE:
+        return NULL;
+    default:
+        return symbol_next(name) ? real.dlsym(RTLD_NEXT, name) : NULL;
+    }
 }
 
 void real_init(void)
 {
-    struct symbol_object libc;
-    bool opened;
+    struct symbol_list behind;
 
     real_init_dlsym();
-    opened = symbol_open((const void *)real.dlsym, &libc);
+    symbol_behind(&behind, (const void *)real.dlsym);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        void *symbol = find(opened ? &libc : NULL, table[i].name);
+        void *symbol = find(&behind, table[i].name);
 
         /* POSIX lets void * hold a function; ISO C offers no cast for it. */
         memcpy((char *)&real + table[i].offset, &symbol, sizeof symbol);

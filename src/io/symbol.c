@@ -57,6 +57,9 @@ static bool look(const struct dl_phdr_info *info, struct symbol_object *m)
         case DT_HASH:
             m->hash = place(info, d->d_un.d_ptr);
             break;
+        case DT_VERSYM:
+            m->versions = place(info, d->d_un.d_ptr);
+            break;
         }
     }
     m->base = info->dlpi_addr;
@@ -71,26 +74,59 @@ static bool is_function(const struct symbol_object *m, size_t i, const char *nam
     return s->st_shndx != SHN_UNDEF && (s->st_info & 15) == STT_FUNC && strcmp(m->strings + s->st_name, name) == 0;
 }
 
-/* Words: count of buckets, first symbol, size of the filter in addresses, its shift; filter, buckets, chains. */
-static size_t find_by_gnu_hash(const struct symbol_object *m, const char *name)
+static uint32_t gnu_hash_of(const char *name)
 {
-    const uint32_t *head = m->gnu_hash;
-    const uint32_t *buckets = head + 4 + head[2] * (sizeof(ElfW(Addr)) / sizeof *head), *chains = buckets + head[0];
-    uint32_t hash = 5381, i;
+    uint32_t hash = 5381;
 
     for (const char *p = name; *p; p++)
         hash = hash * 33 + (unsigned char)*p;
-    i = head[0] ? buckets[hash % head[0]] : 0;
-    if (i < head[1] || i == 0)
-        return 0;
+    return hash;
+}
+
+/* Most objects have no symbol with this hash, which one word of the filter tells. */
+static bool may_have(const uint32_t *head, uint32_t hash)
+{
+    enum { BITS = 8 * sizeof(ElfW(Addr)) };
+    const ElfW(Addr) *filter = (const void *)(head + 4);
+    ElfW(Addr) word = head[2] ? filter[hash / BITS & (head[2] - 1)] : 0;
+
+    return word >> hash % BITS & word >> (hash >> head[3]) % BITS & 1;
+}
+
+/* Words: count of buckets, first symbol, size of the filter in addresses, its shift; filter, buckets, chains.
+ * after: the symbol that was found before, or 0.  Returns the next one with this hash, or 0. */
+static size_t next_of_hash(const struct symbol_object *m, uint32_t hash, size_t after)
+{
+    const uint32_t *head = m->gnu_hash;
+    const uint32_t *buckets = head + 4 + head[2] * (sizeof(ElfW(Addr)) / sizeof *head), *chains = buckets + head[0];
+    size_t i = after;
+
+    if (after) {
+        if (chains[i++ - head[1]] & 1)
+            return 0;
+    } else {
+        i = head[0] && may_have(head, hash) ? buckets[hash % head[0]] : 0;
+        if (i < head[1] || i == 0)
+            return 0;
+    }
     for (;; i++) {
         uint32_t entry = chains[i - head[1]];
 
-        if ((entry | 1) == (hash | 1) && is_function(m, i, name))
+        if ((entry | 1) == (hash | 1))
             return i;
         if (entry & 1)
             return 0;
     }
+}
+
+static size_t find_by_gnu_hash(const struct symbol_object *m, const char *name)
+{
+    uint32_t hash = gnu_hash_of(name);
+    size_t i = next_of_hash(m, hash, 0);
+
+    while (i && !is_function(m, i, name))
+        i = next_of_hash(m, hash, i);
+    return i;
 }
 
 static size_t find_by_number(const struct symbol_object *m, const char *name)
@@ -102,7 +138,7 @@ static size_t find_by_number(const struct symbol_object *m, const char *name)
     return 0;
 }
 
-void *symbol_in(const struct symbol_object *m, const char *name)
+static void *symbol_in(const struct symbol_object *m, const char *name)
 {
     size_t i = 0;
 
@@ -144,24 +180,79 @@ static void *next(const char *name, const void *outside)
     return s.found ? s.found : s.before;
 }
 
-struct opening {
-    const void *address;
-    struct symbol_object *out;
+struct gathering {
+    struct symbol_list *list;
+    const void *dlsym;
+    bool passed;
 };
 
-static int open_one(struct dl_phdr_info *info, size_t size, void *context)
+static int gather(struct dl_phdr_info *info, size_t size, void *context)
 {
-    const struct opening *o = context;
+    struct gathering *g = context;
+    struct symbol_list *l = g->list;
+    struct symbol_object object;
 
     (void)size;
-    return holds(info, o->address) && look(info, o->out);
+    if (!g->passed) {
+        g->passed = holds(info, &in_our_object);
+        return 0;
+    }
+    if (!look(info, &object))
+        return 0;
+    l->whole = l->count < SYMBOL_OBJECTS && object.gnu_hash;
+    if (!l->whole)
+        return 1;
+    if (l->libc == SYMBOL_OBJECTS && holds(info, g->dlsym))
+        l->libc = l->count;
+    l->of[l->count++] = object;
+    return 0;
 }
 
-bool symbol_open(const void *address, struct symbol_object *out)
+void symbol_behind(struct symbol_list *l, const void *dlsym)
 {
-    struct opening o = { address, out };
+    struct gathering g = { .list = l, .dlsym = dlsym };
 
-    return dl_iterate_phdr(open_one, &o) != 0;
+    l->count = 0;
+    l->libc = SYMBOL_OBJECTS;
+    l->whole = true;
+    dl_iterate_phdr(gather, &g);
+    if (l->libc == SYMBOL_OBJECTS)
+        l->libc = l->count;
+}
+
+/* Of the default version, which is not hidden.  Returns an index of this name, 0 if there is none; *plain: it is one
+ * that the loader would take, and as it stands. */
+static size_t find_default(const struct symbol_object *m, const char *name, uint32_t hash, bool *plain)
+{
+    size_t named = 0;
+
+    for (size_t i = next_of_hash(m, hash, 0); i; i = next_of_hash(m, hash, i)) {
+        if (m->symbols[i].st_shndx == SHN_UNDEF || strcmp(m->strings + m->symbols[i].st_name, name) != 0)
+            continue;
+        named = i;
+        *plain = is_function(m, i, name) && !(m->versions && m->versions[i] & 0x8000);
+        if (*plain)
+            return i;
+    }
+    return named;
+}
+
+enum symbol_answer symbol_first(const struct symbol_list *l, const char *name, void **function)
+{
+    uint32_t hash = gnu_hash_of(name);
+
+    for (unsigned n = 0; n < l->count; n++) {
+        bool plain = false;
+        size_t i = find_default(&l->of[n], name, hash, &plain);
+
+        if (i && (n != l->libc || !plain))
+            return SYMBOL_ASK;
+        if (i) {
+            *function = (void *)(uintptr_t)(l->of[n].base + l->of[n].symbols[i].st_value);
+            return SYMBOL_FOUND;
+        }
+    }
+    return l->whole ? SYMBOL_NONE : SYMBOL_ASK;
 }
 
 void *symbol_next(const char *name)

@@ -16,14 +16,32 @@ struct symbol_object {
     const ElfW(Sym) *symbols;
     const char *strings;
     const uint32_t *gnu_hash, *hash;    /* either may be NULL */
+    const uint16_t *versions;           /* of each symbol; NULL: there are none */
     ElfW(Addr) base;
 };
 
-/* The object that holds this address.  Returns false when there is none, or when it has no symbols (*out undefined). */
-bool symbol_open(const void *address, struct symbol_object *out);
+enum { SYMBOL_OBJECTS = 48 };
 
-/* The function of this name in it, or NULL: what symbol_beside() finds, for many names.  Async-signal-safe. */
-void *symbol_in(const struct symbol_object *o, const char *name);
+/* The objects behind ours, in the order in which the loader searches them. */
+struct symbol_list {
+    unsigned count, libc;               /* libc: the index of the one that dlsym() is in; count: it is in none */
+    bool whole;                         /* there are no others */
+    struct symbol_object of[SYMBOL_OBJECTS];
+};
+
+enum symbol_answer {
+    SYMBOL_FOUND,
+    SYMBOL_NONE,                        /* in no object behind ours */
+    SYMBOL_ASK                          /* in another than libc, or in a form that the loader alone understands */
+};
+
+/* Gather the objects behind ours.  dlsym: libc's own. */
+void symbol_behind(struct symbol_list *l, const void *dlsym);
+
+/* What dlsym(RTLD_NEXT, name) would find, without it, which takes ten times as long.  *function: set with SYMBOL_FOUND
+ * alone, where libc has a function of the default version and no object before it has one of that name.
+ * Async-signal-safe. */
+enum symbol_answer symbol_first(const struct symbol_list *l, const char *name, void **function);
 
 /* The function of this name in the first object behind ours that has one, else in any other.  Returns NULL if there is
  * none. */
