@@ -111,6 +111,23 @@ static pid_t holder(void)
     return pid;
 }
 
+START_TEST(caller_may_bring_thread_id_and_blocked_signals)
+{
+    sigset_t now;
+
+    ck_assert_int_eq(lock_take_as(&shared->lock, SPACE, 4711, NULL), 0);
+    ck_assert_uint_eq(shared->lock.owner, 4711);
+    sigprocmask(SIG_SETMASK, NULL, &now);
+    ck_assert_int_eq(sigismember(&now, SIGUSR1), 0);
+    sigaddset(&now, SIGUSR1);
+    sigprocmask(SIG_SETMASK, &now, NULL);
+    lock_give(&shared->lock, NULL);
+    ck_assert_uint_eq(shared->lock.owner, 0);
+    sigprocmask(SIG_SETMASK, NULL, &now);
+    ck_assert_int_eq(sigismember(&now, SIGUSR1), 1);
+}
+END_TEST
+
 START_TEST(killed_owner_loses_it)
 {
     struct lock_hold hold;
@@ -171,6 +188,7 @@ Suite *make_suite(void)
     tcase_add_test(c, threads_exclude_each_other);
     tcase_add_test(c, processes_exclude_each_other);
     tcase_add_test(c, held_lock_blocks_signals_and_gives_them_back);
+    tcase_add_test(c, caller_may_bring_thread_id_and_blocked_signals);
     tcase_add_test(c, killed_owner_loses_it);
     tcase_add_test(c, killed_owner_in_another_space_is_not_robbed);
     tcase_add_test(c, living_owner_is_waited_for_beyond_a_second);

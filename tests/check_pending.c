@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +25,8 @@ static const char good[] = "\5\0\0\1\1\2\3\4\0\1", unreachable[] = "\5\4\0\1\0\0
 
 static struct pending p;
 static int listener, fd, far;
+static bool unwatched;
+static struct fdtab numbers;
 static struct addr proxy, target;
 static pending_handle handle;
 
@@ -35,6 +38,7 @@ static void set_up(void)
     states_setup();
     ck_assert_int_eq(open_state(&one, directory), 0);
     memset(&p, 0, sizeof p);
+    unwatched = false;
     ck_assert_int_eq(pending_open(&p, &one), 0);
     listener = real.socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&sa, sizeof sa), 0);
@@ -52,7 +56,7 @@ static int begin(uint32_t step_ms)
     struct socks5 machine;
     struct pending_request q = { .domain = AF_INET, .proxy = &proxy, .target = &target, .peer = &target,
                                  .machine = &machine, .flight = &in_order, .limits = { step_ms, step_ms },
-                                 .nonblocking = true };
+                                 .nonblocking = true, .unwatched = unwatched };
 
     socks5_init(&machine, &options, SOCKS5_CONNECT, &target);
     fd = q.fd = real.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -126,6 +130,75 @@ START_TEST(success_is_a_connection_and_a_peer)
     ck_assert(state_peer_get(&one, real_cookie(fd), &peer) && addr_equal(&peer, &target));
     ck_assert_int_eq(real.recv(fd, &c, 1, 0), 1);
     ck_assert_int_eq(c, 'x');
+}
+END_TEST
+
+/* Its close() then needs no lock; the word of another socket stays. */
+START_TEST(success_releases_the_number_that_had_the_handle)
+{
+    p.numbers = &numbers;
+    until_reply(STEP_MS);
+    fdtab_set(&numbers, fd, 2 | FDTAB_REGISTERED | handle << FDTAB_HANDLE_SHIFT);
+    give(good, 10);
+    ck_assert_int_eq(pending_poke(&p, fd, handle), 0);
+    is_over();
+    ck_assert_uint_eq(fdtab_get(&numbers, fd), 2);
+    real_close(fd);
+    until_reply(STEP_MS);
+    fdtab_set(&numbers, fd, 2 | FDTAB_REGISTERED | (handle + 1) << FDTAB_HANDLE_SHIFT);
+    give(good, 10);
+    ck_assert_int_eq(pending_poke(&p, fd, handle), 0);
+    ck_assert_uint_eq(fdtab_get(&numbers, fd), 2 | FDTAB_REGISTERED | (handle + 1) << FDTAB_HANDLE_SHIFT);
+}
+END_TEST
+
+static int tcp_option(int number, int option)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+
+    ck_assert_int_eq(real.getsockopt(number, IPPROTO_TCP, option, &value, &len), 0);
+    return value;
+}
+
+/* The kernel's own limit is for those who sleep since before, and for as long as it connects. */
+START_TEST(the_kernel_s_limit_is_set_where_somebody_may_sleep)
+{
+    for (int i = 0; i < 2; i++) {
+        unwatched = i;
+        ck_assert_int_eq(begin(STEP_MS), -EINPROGRESS);
+        ck_assert_int_eq(tcp_option(fd, TCP_USER_TIMEOUT), unwatched ? 0 : STEP_MS + 500);
+        ck_assert_int_eq(pending_poke(&p, fd, handle), -EAGAIN);
+        ck_assert_int_eq(tcp_option(fd, TCP_USER_TIMEOUT), 0);
+    }
+}
+END_TEST
+
+/* The registration is the program's again when the handshake is over; signals may be blocked already. */
+START_TEST(tokens_bring_it_to_its_end)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = 5 };
+    int set = epoll_create1(0);
+
+    ck_assert_int_eq(begin(STEP_MS), -EINPROGRESS);
+    ck_assert_int_eq(pending_control(&p, handle, set, EPOLL_CTL_ADD, fd, &event), 0);
+    ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
+    ck_assert_uint_eq(event.events, EPOLLOUT);
+    ck_assert(pending_token(&p, &event, false));
+    far = real.accept(listener, NULL, NULL);
+    take(3);
+    ck_assert_int_eq(pending_wants(&p, handle), POLLIN);
+    give("\5\0", 2);
+    ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
+    ck_assert(pending_token(&p, &event, true));
+    take(10);
+    give(good, 10);
+    ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
+    ck_assert(pending_token(&p, &event, true));
+    is_over();
+    give("x", 1);
+    ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
+    ck_assert(event.data.u64 == 5 && event.events == EPOLLIN && !pending_token(&p, &event, false));
 }
 END_TEST
 
@@ -282,7 +355,8 @@ START_TEST(without_an_arena_nothing_is_pending)
 {
     struct pending none = { .arena = NULL };
 
-    ck_assert(!pending_any(&none) && !pending_is_live(&none, 1) && !pending_token(&none, ~0ull));
+    ck_assert(!pending_any(&none) && !pending_is_live(&none, 1));
+    ck_assert(!pending_token(&none, &(struct epoll_event){ .data.u64 = ~0ull }, false));
     ck_assert_int_eq(pending_next_ms(&none), -1);
     ck_assert_int_eq(pending_poke(&none, 0, 1), 0);
     ck_assert_int_eq(pending_error(&none, 0, ECONNREFUSED), ECONNREFUSED);
@@ -299,6 +373,9 @@ Suite *make_suite(void)
     tcase_add_checked_fixture(c, set_up, states_teardown);
     tcase_set_timeout(c, 30);
     tcase_add_test(c, success_is_a_connection_and_a_peer);
+    tcase_add_test(c, success_releases_the_number_that_had_the_handle);
+    tcase_add_test(c, the_kernel_s_limit_is_set_where_somebody_may_sleep);
+    tcase_add_test(c, tokens_bring_it_to_its_end);
     tcase_add_test(c, failure_keeps_its_error_for_one_asking);
     tcase_add_test(c, error_of_a_blocking_socket_is_not_lost);
     tcase_add_test(c, deadline_ends_it_without_a_poke);

@@ -92,15 +92,16 @@ static int left_ms(const struct wait *w)
     return w->end == INT64_MAX && slice < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-/* Take the tokens out; the handshakes they stand for are stepped.  Returns how many events are left. */
-static int filter(struct epoll_event *events, int n)
+/* Take the tokens out; the handshakes they stand for are stepped.  quiet: signals are blocked.  Returns how many events
+ * are left. */
+static int filter(struct epoll_event *events, int n, bool quiet)
 {
     int kept = 0;
 
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == ASSOC_TOKEN)
             datagram_tend();
-        else if (!pending_token(&process.pending, events[i].data.u64))
+        else if (!pending_token(&process.pending, &events[i], quiet))
             events[kept++] = events[i];
     }
     return kept;
@@ -123,7 +124,7 @@ static int wait_filtered(const struct wait *w)
         pending_tidy(&process.pending);
         join(w->epfd);
         n = real.epoll_pwait(w->epfd, w->events, w->max, timeout, w->mask);
-        kept = n > 0 ? filter(w->events, n) : 0;
+        kept = n > 0 ? filter(w->events, n, true) : 0;
         if (n < 0 || kept > 0)
             return n < 0 ? n : kept;
         pending_tend(&process.pending, n == 0 && timeout > 0 ? PENDING_SHARED : PENDING_DUE);
@@ -162,7 +163,7 @@ static bool has_token(const struct epoll_event *events, int n)
  * every wait a look at the clock: its time begins anew. */
 static int wait_on(struct wait *w, int n)
 {
-    int kept = filter(w->events, n);
+    int kept = filter(w->events, n, false);
 
     return kept > 0 ? kept : wait_slowly(w);
 }

@@ -169,6 +169,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     q.flight = &flight;
     prepare(&flight, &machine, r, &proxy);
     q.nonblocking = flags >= 0 && flags & O_NONBLOCK;
+    q.unwatched = real_is_alone() && !atomic_load_explicit(&process.forked, memory_order_relaxed);
     /* A non-blocking connect() must not wait, and there is no memory to remember it in. */
     if (q.nonblocking && !process.pending.arena)
         return -ENOBUFS;

@@ -5,11 +5,20 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "real.h"
+
 enum { SLOT_BITS = 12, SLOT_MASK = (1 << SLOT_BITS) - 1, GENERATION_MASK = 0xfff };
 
 bool arena_enter(struct pending *p, struct lock_hold *hold)
 {
     return p->arena && lock_take(&p->arena->lock, p->space, hold) == 0;
+}
+
+bool arena_enter_own(struct pending *p, struct lock_hold *hold)
+{
+    unsigned tid = real_is_alone() ? (unsigned)p->pid : 0;
+
+    return p->arena && lock_take_as(&p->arena->lock, p->space, tid, hold) == 0;
 }
 
 void arena_leave(struct pending *p, const struct lock_hold *hold)

@@ -28,11 +28,12 @@ struct arena_slot {
     uint8_t step;                    /* for which the deadline was set, as tunnel_patience() names it */
     bool forked;                     /* other processes hold the socket too */
     bool binding;                    /* a listener's request (io/binding) */
+    bool unwatched;                  /* nobody can be asleep in a set that the socket is in */
     uint16_t next_free;              /* index + 1 */
     int32_t pid;                     /* who called connect() */
     int domain;
     int fd[ARENA_NUMBERS];           /* in that process; -1 for none */
-    int low_water;                   /* the program's SO_RCVLOWAT */
+    int low_water;                   /* the program's SO_RCVLOWAT; 0: it is still in force */
     int kernel_limit;                /* TCP_USER_TIMEOUT as we have set it; 0: the program has its own */
     uint64_t cookie;
     int64_t began, deadline;
@@ -63,8 +64,12 @@ struct pending_arena {
     struct arena_slot slot[ARENA_SLOTS];
 };
 
-/* Take the arena's lock.  False when there is no arena, or the lock could not be had: nothing is held then. */
+/* Take the arena's lock.  False when there is no arena, or the lock could not be had: nothing is held then.
+ * hold: as lock_take(). */
 bool arena_enter(struct pending *p, struct lock_hold *hold);
+
+/* The same in the process that p->pid is, as its caller knows: without another thread that is the thread id. */
+bool arena_enter_own(struct pending *p, struct lock_hold *hold);
 
 /* Give the lock back. */
 void arena_leave(struct pending *p, const struct lock_hold *hold);

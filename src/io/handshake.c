@@ -38,7 +38,7 @@ void handshake_limit(struct arena_slot *s, int fd)
     int value = (int)s->limits.step_ms + LATE_MS, kept = 1;
     socklen_t len = sizeof kept;
 
-    if (real.getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kept, &len) == 0 && kept == 0 &&
+    if (!s->unwatched && real.getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kept, &len) == 0 && kept == 0 &&
         real.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value) == 0)
         s->kernel_limit = value;
 }
@@ -100,6 +100,15 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
     handshake_drop(p, s, fd);
 }
 
+/* What the number was known for is over, which spares its close() the lock. */
+static void release_number(const struct pending *p, const struct arena_slot *s, int fd)
+{
+    uint32_t word = p->numbers ? fdtab_get(p->numbers, fd) : 0;
+
+    if (word && fdtab_handle(word) == arena_handle_of(p->arena, s))
+        fdtab_replace(p->numbers, fd, word, word & FDTAB_KIND);
+}
+
 static void succeed(struct pending *p, struct arena_slot *s, int fd)
 {
     tell(p, s, 0);
@@ -109,22 +118,34 @@ static void succeed(struct pending *p, struct arena_slot *s, int fd)
         return;
     }
     state_peer_set(p->state, s->cookie, &s->peer);
+    release_number(p, s, fd);
     handshake_drop(p, s, fd);
     /* A connected socket needs no followed registrations. */
     epollset_forget(&p->arena->set, s->cookie);
 }
 
 /* The step has not come to its end: -EAGAIN with the registrations armed for it, or the error of its deadline. */
-static int wait_on(struct pending *p, struct arena_slot *s)
+static int wait_on(struct pending *p, struct arena_slot *s, int fd)
 {
     short events = s->phase == ARENA_CONNECTING ? POLLOUT : tunnel_events(&s->machine);
 
+    if (events == POLLIN && !s->low_water)
+        s->low_water = tunnel_low_water_begin(fd);
     atomic_store_explicit(&s->wants, events == POLLOUT ? EPOLLOUT : EPOLLIN, memory_order_relaxed);
     handshake_deadline(p->arena, s);
     if (clock_ms() >= s->deadline)
         return tunnel_timeout(&s->machine);
     epollset_arm(&p->arena->set, p->pid, s->cookie, s->wants, arena_handle_of(p->arena, s));
     return -EAGAIN;
+}
+
+void handshake_connected(struct arena_slot *s, int fd)
+{
+    if (s->phase != ARENA_CONNECTING)
+        return;
+    atomic_store_explicit(&s->phase, ARENA_HANDSHAKE, memory_order_relaxed);
+    lift_limit(s, fd);
+    flight_greet(&s->flight);
 }
 
 /* While the kernel connects: 0 when it has, -EAGAIN while it does, 1 when it failed and holds the error. */
@@ -136,9 +157,7 @@ static int step_connecting(struct arena_slot *s, int fd)
         return 1;
     if (!(got & POLLOUT))
         return -EAGAIN;
-    atomic_store_explicit(&s->phase, ARENA_HANDSHAKE, memory_order_relaxed);
-    lift_limit(s, fd);
-    flight_greet(&s->flight);
+    handshake_connected(s, fd);
     return 0;
 }
 
@@ -151,7 +170,7 @@ static int begin_anew(struct pending *p, struct arena_slot *s, int fd)
     s->deadline = 0;
     handshake_limit(s, fd);
     error = tunnel_redial(fd, s->domain, &s->proxy);
-    return error && error != -EINPROGRESS ? error : wait_on(p, s);
+    return error && error != -EINPROGRESS ? error : wait_on(p, s, fd);
 }
 
 int handshake_step(struct pending *p, struct arena_slot *s, int fd)
@@ -166,7 +185,7 @@ int handshake_step(struct pending *p, struct arena_slot *s, int fd)
     if (!error)
         error = tunnel_step(fd, &s->machine);
     if (error == -EAGAIN)
-        error = wait_on(p, s);
+        error = wait_on(p, s, fd);
     if (flight_again(&s->flight, &s->machine, error))
         error = begin_anew(p, s, fd);
     if (error == -EAGAIN)

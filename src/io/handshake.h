@@ -8,6 +8,9 @@
 /* pending_start() with the lock held.  cookie: q->fd's. */
 int pending_begin(struct pending *p, const struct pending_request *q, uint64_t cookie, pending_handle *handle);
 
+/* The kernel has said, by EPOLLOUT alone, that the connection stands. */
+void handshake_connected(struct arena_slot *s, int fd);
+
 /* Step a handshake through a number of this process.  fd: its SO_COOKIE was compared.
  * Returns -EAGAIN while it lasts (registrations are armed anew); 0 when it is over (the slot is free). */
 int handshake_step(struct pending *p, struct arena_slot *s, int fd);
@@ -20,7 +23,7 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error);
 void handshake_drop(struct pending *p, struct arena_slot *s, int fd);
 
 /* Let the kernel itself give up to connect, a little after our deadline: for a thread that sleeps in epoll_wait() since
- * before connect(), which no deadline of ours wakes.  A time that the program has set stands. */
+ * before connect(), which no deadline of ours wakes, unless there is none.  A time that the program has set stands. */
 void handshake_limit(struct arena_slot *s, int fd);
 
 /* Set the deadline for the stage the machine is in. */

@@ -73,23 +73,37 @@ static int contend(struct lock *l, uint64_t space, unsigned tid)
     }
 }
 
-int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold)
+static void let_in(const struct lock_hold *hold)
 {
-    unsigned tid = own_tid();
+    if (hold)
+        sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+}
+
+int lock_take_as(struct lock *l, uint64_t space, unsigned tid, struct lock_hold *hold)
+{
     int saved_errno = errno;
     sigset_t all;
     int error = 0;
 
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &hold->signals);
+    if (!tid)
+        tid = own_tid();
+    if (hold) {
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &hold->signals);
+    }
     if (!try_take(l, 0, tid))
         error = contend(l, space, tid);
     if (error)
-        sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+        let_in(hold);
     else
         atomic_store_explicit(&l->space, space, memory_order_relaxed);
     errno = saved_errno;
     return error;
+}
+
+int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold)
+{
+    return lock_take_as(l, space, 0, hold);
 }
 
 void lock_give(struct lock *l, const struct lock_hold *hold)
@@ -100,6 +114,6 @@ void lock_give(struct lock *l, const struct lock_hold *hold)
     atomic_store_explicit(&l->space, 0, memory_order_relaxed);
     if (atomic_exchange_explicit(&l->owner, 0, memory_order_release) & WAITED)
         real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAKE, 1L, NULL, NULL, 0L);
-    sigprocmask(SIG_SETMASK, &hold->signals, NULL);
+    let_in(hold);
     errno = saved_errno;
 }

@@ -25,11 +25,14 @@ struct lock_hold {
 };
 
 /* Take the lock, with all signals blocked.
- * space: inode of this process' PID namespace.  hold: filled.
+ * space: inode of this process' PID namespace.  hold: filled; NULL: the caller has the signals blocked already.
  * Returns 0; -EDEADLK when one owner has kept it for too long (nothing is held then, signals are as before). */
 int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold);
 
-/* Give it back and unblock the signals. */
+/* The same for a caller that knows its thread id, which spares a system call.  tid: 0 when it does not. */
+int lock_take_as(struct lock *l, uint64_t space, unsigned tid, struct lock_hold *hold);
+
+/* Give it back and unblock the signals.  hold: as for lock_take(). */
 void lock_give(struct lock *l, const struct lock_hold *hold);
 
 #endif

@@ -40,6 +40,7 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
     s->pid = p->pid;
     s->domain = q->domain;
     s->binding = q->binding;
+    s->unwatched = q->unwatched;
     s->cookie = cookie;
     s->began = clock_ms();
     s->limits = q->limits;
@@ -51,7 +52,6 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
     s->fd[0] = q->fd;
     for (int i = 1; i < ARENA_NUMBERS; i++)
         s->fd[i] = -1;
-    s->low_water = tunnel_low_water_begin(q->fd);
     handshake_limit(s, q->fd);
 }
 
@@ -119,7 +119,7 @@ int pending_start(struct pending *p, const struct pending_request *q, pending_ha
 
     if (!q->cookie)
         return -ENOSYS;
-    if (!arena_enter(p, &hold))
+    if (!arena_enter_own(p, &hold))
         return -EDEADLK;
     error = pending_begin(p, q, q->cookie, handle);
     arena_leave(p, &hold);
@@ -274,21 +274,26 @@ void pending_tidy(struct pending *p)
     errno = saved_errno;
 }
 
-bool pending_token(struct pending *p, uint64_t data)
+bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet)
 {
+    uint64_t data = event->data.u64;
     struct epollset_entry *r;
     struct arena_slot *s;
     struct lock_hold hold;
 
     if (!p->arena || !epollset_is_token(&p->arena->set, data))
         return false;
-    if (!arena_enter(p, &hold))
+    if (!arena_enter(p, quiet ? NULL : &hold))
         return true;
     r = epollset_of_token(&p->arena->set, data);
     s = r ? arena_slot_of(p->arena, r->owner) : NULL;
-    if (s && s->cookie == r->cookie && real_cookie(r->fd) == s->cookie)
+    if (s && s->cookie == r->cookie && real_cookie(r->fd) == s->cookie) {
+        /* With other threads it may be of a connection before this one. */
+        if (event->events == EPOLLOUT && real_is_alone())
+            handshake_connected(s, r->fd);
         handshake_step(p, s, r->fd);
-    arena_leave(p, &hold);
+    }
+    arena_leave(p, quiet ? NULL : &hold);
     return true;
 }
 
@@ -317,7 +322,7 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
     uint64_t cookie;
     int error;
 
-    if (!arena_enter(p, &hold))
+    if (!arena_enter_own(p, &hold))
         return -EDEADLK;
     s = arena_slot_of(p->arena, handle);
     cookie = real_cookie(fd);

@@ -29,6 +29,7 @@
 #include <sys/types.h>
 
 #include "../core/socks5.h"
+#include "fdtab.h"
 #include "state.h"
 #include "tally.h"
 #include "tunnel.h"
@@ -40,6 +41,7 @@ struct pending {
     struct pending_arena *arena;       /* NULL: it could not be mapped; then nothing is ever pending, and a
                                           non-blocking connect() fails */
     struct state *state;
+    struct fdtab *numbers;             /* of this process; NULL: none is kept */
     struct tally *tally;               /* how handshakes end is counted there; NULL: nowhere */
     pid_t pid;                         /* of the process that may change things: a vfork child has another */
     uint64_t space;                    /* inode of the PID namespace */
@@ -61,6 +63,7 @@ struct pending_request {
     bool nonblocking;                  /* fd has O_NONBLOCK */
     bool dialled;                      /* connect() was done; false: pending_start() does it */
     bool binding;                      /* a listener's request: how it ends goes to io/binding */
+    bool unwatched;                    /* no other thread or process can be asleep in an epoll set that fd is in */
 };
 
 /* Map the arena.  Returns 0 or -ENOMEM (p->arena is NULL then, and p good for all calls). */
@@ -117,8 +120,9 @@ pending_handle pending_find(struct pending *p, int fd);
 /* Other processes may hold the socket of a handshake that has just begun. */
 void pending_share(struct pending *p, pending_handle handle);
 
-/* If the data of an epoll event is a token, step its handshake and return true: the event is not the program's. */
-bool pending_token(struct pending *p, uint64_t data);
+/* If the data of an epoll event is a token, step its handshake and return true: the event is not the program's.
+ * quiet: all signals are blocked. */
+bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet);
 
 /* epoll_ctl() for a descriptor whose registrations matter: one with a handle, or a TCP socket not connected yet.
  * handle: 0 for none.  Returns 0 or -errno. */
