@@ -134,6 +134,7 @@ START_TEST(memory_short_broken)
     ck_assert_uint_gt(conf_memory(&source), need);
     for (size = 0; size <= conf_memory(&source); size++) {
         memory = malloc(size ? size : 1);
+        memset(&conf, 0, sizeof conf);
         conf_read(&conf, &source, size ? memory : NULL, size);
         ck_assert_int_eq(conf.state, size < need ? CONF_BROKEN : CONF_READY);
         ck_assert_str_eq(conf.message, size < need ? "SOCKSIFY_BLOCK: no room for item \"a.test\"" : "");
@@ -142,6 +143,7 @@ START_TEST(memory_short_broken)
         free(memory);
     }
     w.lines = P "NO_PROXY=a.test";
+    memset(&conf, 0, sizeof conf);
     conf_read(&conf, &source, NULL, 0);
     ck_assert_str_eq(conf.message, "NO_PROXY: no room for its items");
     w.lines = P;

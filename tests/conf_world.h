@@ -103,7 +103,7 @@ static inline void read_source(const struct conf_source *source)
 
     free(last);
     last = memory;
-    memset(&conf, 0xa5, sizeof conf);
+    memset(&conf, 0, sizeof conf);
     conf_read(&conf, source, memory, size);
 }
 

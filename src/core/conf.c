@@ -279,7 +279,6 @@ static void set_defaults(struct conf *c, const struct conf_source *source, void 
 {
     size_t items, text, bytes;
 
-    memset(c, 0, sizeof *c);
     c->proxy_count = 1;
     c->step_ms = CONF_STEP_MS;
     c->reply_ms = CONF_REPLY_MS;

@@ -111,7 +111,8 @@ size_t conf_memory(const struct conf_source *source);
  * A timeout T sets reply_ms to T and step_ms to T, at most 10 s.  A user without a password or a password without a
  * user is a fault (RFC 1929 section 2: both have 1 to 255 bytes).  Without a proxy a variable of ours other than
  * SOCKSIFY_LOG, or a file, gives CONF_BROKEN, conventions alone CONF_NONE; log_level and log_path are read in each
- * state. */
+ * state.
+ * c: zero-filled; only what is not zero is written. */
 void conf_read(struct conf *c, const struct conf_source *source, void *memory, size_t size);
 
 /* The message where variables of ours are set, but no proxy is named and there is no file. */

@@ -46,7 +46,7 @@ void datagram_adopt(int fd)
 
 void datagram_adopt_inherited(void)
 {
-    if (!state_has_datagrams(&process.state))
+    if (!state_had_datagrams(&process.state))
         return;
     for (int fd = 0; fd < INHERITED; fd++)
         adopt(fd);

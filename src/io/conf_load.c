@@ -170,7 +170,7 @@ void conf_load(struct conf *c, char *(*lookup)(const char *name))
     memory = size ? map(size) : NULL;
     /* Without memory conf_read() finds no room for the rules, and says so. */
     conf_read(c, &source, memory, memory ? size : 0);
-    memcpy(c->file, path, sizeof path);
+    strcpy(c->file, path);
     if (source.text)
         munmap(source.text, FILE_MAX + 1);
     /* A password need not lie about on the stack; the barrier keeps the compiler from dropping the store. */

@@ -9,7 +9,8 @@
  * $XDG_CONFIG_HOME/socksify/socksify.conf ($HOME/.config without it) and socksify.conf in the system's directory.  One
  * that SOCKSIFY_CONF names must be readable; of the others one out of reach counts as absent, since it is another
  * user's.  At most 1 MiB.  A password file's first line is the password; everyone may not read it.
- * lookup: the value of a variable, or NULL, as getenv().  c: wholly set; its rules keep memory that is never freed.
+ * lookup: the value of a variable, or NULL, as getenv().  c: zero-filled, so that pages of it that hold nothing are
+ * never touched; its rules keep memory that is never freed.
  * Opens and closes descriptors, leaves none; async-signal-safe if lookup is. */
 void conf_load(struct conf *c, char *(*lookup)(const char *name));
 

@@ -85,8 +85,12 @@ bool state_relay_has(struct state *s, uint64_t cookie, const struct addr *relay)
 /* One of them.  Returns false when none is known (*relay untouched). */
 bool state_relay_get(struct state *s, uint64_t cookie, struct addr *relay);
 
-/* True if any process has ever noted a datagram socket: spares those that start a look at all their descriptors. */
-bool state_has_datagrams(struct state *s);
+/* True if any process has ever noted a datagram socket: spares others a look at a descriptor that comes to them. */
+bool state_has_datagrams(const struct state *s);
+
+/* The same as of when the state was opened, without touching its memory: spares those that start a look at all their
+ * descriptors. */
+bool state_had_datagrams(const struct state *s);
 
 /* Remember the peer of a tunnelled socket.  cookie: its SO_COOKIE.  peer: IPv4 or IPv6 as the program gave it. */
 void state_peer_set(struct state *s, uint64_t cookie, const struct addr *peer);

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -55,9 +56,9 @@ static uint32_t slots_of(uint64_t size)
 }
 
 /* The number of slots that the file claims to have, or 0 when that can only be damage. */
-static uint32_t slots_claimed(const struct state_file *f)
+static uint32_t slots_claimed(const struct state_page *page)
 {
-    uint32_t slots = atomic_load_explicit(&f->image->page.slots, memory_order_acquire);
+    uint32_t slots = atomic_load_explicit(&page->slots, memory_order_acquire);
 
     return slots <= NAMEMAP_SLOTS && slots % STATE_STEP == 0 ? slots : 0;
 }
@@ -87,16 +88,19 @@ static bool mark_read(const struct state_mark *in_file, const struct state_mark 
     return true;
 }
 
-static int image_check(struct state_file *f, const struct state_mark *want, uint64_t size)
+/* Read, not looked at where it is mapped: with one page of a mapping the kernel maps those around it. */
+static int file_check(struct state_file *f, int fd, const struct state_mark *want, uint64_t size)
 {
     uint32_t slots = slots_of(size);
+    struct state_page page;
 
-    if (slots == 0)
+    if (slots == 0 || real.syscall(SYS_read, (long)fd, &page, (long)sizeof page) != (long)sizeof page)
         return -ESTALE;
-    if (!mark_read(&f->image->page.mark, want, &f->numbers) && !mark_read(&f->image->page.mark2, want, &f->numbers))
+    if (!mark_read(&page.mark, want, &f->numbers) && !mark_read(&page.mark2, want, &f->numbers))
         return -ESTALE;
-    if (slots_claimed(f) > slots)       /* truncated */
+    if (slots_claimed(&page) > slots)       /* truncated */
         return -ESTALE;
+    f->had_datagrams = atomic_load_explicit(&page.datagrams, memory_order_relaxed);
     atomic_store_explicit(&f->slots, slots, memory_order_relaxed);
     return 0;
 }
@@ -130,17 +134,15 @@ static int file_adopt(struct state_file *f, const struct state_mark *want, uint3
     if (!error && (st.mode != (S_IFREG | 0600) || st.uid != uid || st.links != 1))
         error = -EPERM;
     if (!error)
-        error = image_map(f, fd);
+        error = file_check(f, fd, want, st.size);
     if (!error)
-        error = image_check(f, want, st.size);
+        error = image_map(f, fd);
     if (!error)
         state_note_use(fd, &st);
     if (fd >= 0)
         real_close(fd);
-    if (error) {
-        image_unmap(f);
+    if (error)
         return error;
-    }
     f->dev = st.device;
     f->ino = st.inode;
     return 0;
@@ -224,20 +226,6 @@ static int file_make(struct state_file *f, const struct state_mark *want, uint32
     return error;
 }
 
-static void path_set(struct state_file *f, uint64_t netns)
-{
-    uint32_t number = pools_number(&f->pools);
-
-    state_path_append(f->path, sizeof f->path, f->directory);
-    state_path_append(f->path, sizeof f->path, "/socksify-");
-    state_path_number(f->path, sizeof f->path, netns);
-    if (number) {
-        state_path_append(f->path, sizeof f->path, "-");
-        state_path_number(f->path, sizeof f->path, number);
-    }
-    state_path_append(f->path, sizeof f->path, ".state");
-}
-
 int state_file_open(struct state_file *f, const char *directory, const struct pools *pools, const char **warning)
 {
     struct state_mark want = { .netns = file_namespace("net"), .layout = LAYOUT, .pool4 = pools->ipv4,
@@ -258,7 +246,7 @@ int state_file_open(struct state_file *f, const char *directory, const struct po
         *warning = "the state directory is not an absolute path to a directory of this user with mode 0700";
         return error;
     }
-    path_set(f, want.netns);
+    state_path_file(f->path, sizeof f->path, f->directory, want.netns, pools_number(&f->pools));
     if (file_adopt(f, &want, uid) == 0)
         return 0;
     error = file_make(f, &want, uid);
@@ -270,7 +258,7 @@ int state_file_open(struct state_file *f, const char *directory, const struct po
 uint32_t state_file_slots(struct state_file *f)
 {
     uint32_t slots = atomic_load_explicit(&f->slots, memory_order_relaxed);
-    uint32_t claimed = slots_claimed(f);
+    uint32_t claimed = slots_claimed(&f->image->page);
 
     if (claimed <= slots)
         return slots;

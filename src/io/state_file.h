@@ -57,7 +57,8 @@ struct state_page {
     uint8_t gap2[1024 - 8 - sizeof(struct lock)];
     struct state_mark mark2;
     struct traits traits;
-    uint8_t gap3[2048 - sizeof(struct state_mark) - sizeof(struct traits)];
+    _Atomic uint32_t datagrams;     /* not 0: a peer or relay of a datagram socket was ever noted */
+    uint8_t gap3[2048 - 4 - sizeof(struct state_mark) - sizeof(struct traits)];
 };
 
 struct state_image {
@@ -72,6 +73,7 @@ struct state_file {
     struct pools pools;
     _Atomic uint32_t slots;         /* verified by this process: these may be touched */
     _Atomic bool hasty;             /* the lock was waited for in vain: do not wait again until it was had */
+    bool had_datagrams;             /* page.datagrams as it was when the file was opened */
     _Atomic int lock_fd;            /* descriptor of a writer plus 1, for the child of a fork; 0: none */
     uint64_t dev, ino;
     char directory[STATE_PATH_SIZE];        /* empty: none */

@@ -70,3 +70,15 @@ void state_path_number(char *to, size_t size, uint64_t value)
     while (value /= 10);
     state_path_append(to, size, digits + n);
 }
+
+void state_path_file(char *path, size_t size, const char *directory, uint64_t netns, uint32_t pools)
+{
+    state_path_append(path, size, directory);
+    state_path_append(path, size, "/socksify-");
+    state_path_number(path, size, netns);
+    if (pools) {
+        state_path_append(path, size, "-");
+        state_path_number(path, size, pools);
+    }
+    state_path_append(path, size, ".state");
+}

@@ -19,6 +19,10 @@ enum { STATE_PATH_SIZE = 4096 };
  * on error). */
 int state_path_choose(char *path, const char *given, uint32_t uid);
 
+/* The name of the state file.  path: an empty string of size bytes; netns: inode of the network namespace; pools: of
+ * pools_number(). */
+void state_path_file(char *path, size_t size, const char *directory, uint64_t netns, uint32_t pools);
+
 /* Append text, cut to fit.  to: NUL-terminated, of size bytes in all. */
 void state_path_append(char *to, size_t size, const char *text);
 

@@ -3,26 +3,36 @@
 #include "state.h"
 
 /* A socket's relays are peers of cookies that no socket has: the kernel counts from 1. */
-enum { RELAYS = 4, APART = 0x3331, MARK = RELAYS + 1 };
+enum { RELAYS = 4, APART = 0x3331 };
 
 static uint64_t key_of(uint64_t cookie, unsigned i)
 {
     return ((cookie + (uint64_t)(i + 1) * APART) & UINT64_MAX >> 4) | (uint64_t)(i + 1) << 60;
 }
 
-bool state_has_datagrams(struct state *s)
+static struct state_page *page_of(const struct state *s)
 {
-    struct addr any;
+    struct state_image *image = s->file.image ? s->file.image : s->own;
 
-    return state_peer_get(s, key_of(0, MARK), &any);
+    return image ? &image->page : NULL;
 }
 
-static void mark(struct state *s)
+bool state_had_datagrams(const struct state *s)
 {
-    static const struct addr any = { .kind = ADDR_IPV4, .port = 1 };
+    return s->file.had_datagrams;
+}
 
-    if (!state_has_datagrams(s))
-        state_peer_set(s, key_of(0, MARK), &any);
+bool state_has_datagrams(const struct state *s)
+{
+    struct state_page *page = page_of(s);
+
+    return page && atomic_load_explicit(&page->datagrams, memory_order_relaxed);
+}
+
+static void mark(const struct state *s)
+{
+    if (page_of(s) && !state_has_datagrams(s))
+        atomic_store_explicit(&page_of(s)->datagrams, 1, memory_order_relaxed);
 }
 
 void state_datagram_peer(struct state *s, uint64_t cookie, const struct addr *peer)

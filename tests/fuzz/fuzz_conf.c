@@ -165,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     source.file = source.text ? "/f" : NULL;
     need = conf_memory(&source);
     memory = need ? malloc(need) : NULL;
+    memset(&c, 0, sizeof c);
     conf_read(&c, &source, memory, need);
     check(&c);
     free(memory);
