@@ -44,9 +44,15 @@ OWN_FRAME static ssize_t late(int fd, void *data, size_t size, ssize_t result)
     return datagram_late(fd, &m, result);
 }
 
+OWN_FRAME static ssize_t received_datagram(int fd, void *data, size_t size, int flags, ssize_t result)
+{
+    return datagram_is_late(fd, result, flags) ? late(fd, data, size, result) : result;
+}
+
 static inline ssize_t received(int fd, void *data, size_t size, int flags, ssize_t result)
 {
-    return HOOK_LIKELY(!datagram_is_late(fd, result, flags)) ? result : late(fd, data, size, result);
+    return HOOK_LIKELY(result <= 0 || hook_idle(GATE_DATAGRAM)) ? result
+                                                                : received_datagram(fd, data, size, flags, result);
 }
 
 OWN_FRAME static ssize_t read_with_care(int fd, void *data, size_t size)
@@ -62,8 +68,18 @@ OWN_FRAME static ssize_t read_with_care(int fd, void *data, size_t size)
 
 ssize_t read(int fd, void *data, size_t size)
 {
-    return HOOK_LIKELY(is_plain()) ? received(fd, data, size, 0, real.read(fd, data, size))
-                                   : read_with_care(fd, data, size);
+    struct {
+        void *data;
+        size_t size;
+        int fd;
+    } call = { data, size, fd };
+    ssize_t n;
+
+    if (!HOOK_LIKELY(is_plain()))
+        return read_with_care(fd, data, size);
+    HOOK_KEEP(call);
+    n = real.read(fd, data, size);
+    return received(call.fd, call.data, call.size, 0, n);
 }
 
 OWN_FRAME static ssize_t recv_with_care(int fd, void *data, size_t size, int flags)
@@ -78,8 +94,18 @@ OWN_FRAME static ssize_t recv_with_care(int fd, void *data, size_t size, int fla
 
 ssize_t recv(int fd, void *data, size_t size, int flags)
 {
-    return HOOK_LIKELY(is_plain()) ? received(fd, data, size, flags, real.recv(fd, data, size, flags))
-                                   : recv_with_care(fd, data, size, flags);
+    struct {
+        void *data;
+        size_t size;
+        int fd, flags;
+    } call = { data, size, fd, flags };
+    ssize_t n;
+
+    if (!HOOK_LIKELY(is_plain()))
+        return recv_with_care(fd, data, size, flags);
+    HOOK_KEEP(call);
+    n = real.recv(fd, data, size, flags);
+    return received(call.fd, call.data, call.size, call.flags, n);
 }
 
 /* recvfrom() on a socket with an association. */

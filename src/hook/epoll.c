@@ -152,8 +152,8 @@ static int wait_slowly(struct wait *w)
 /* A wait that began with nothing pending may have been given tokens meanwhile. */
 static bool has_token(const struct epoll_event *events, int n)
 {
-    for (int i = 0; i < n; i++) {
-        if (epollset_may_be_token(events[i].data.u64))
+    while (n-- > 0) {
+        if (epollset_may_be_token(events++->data.u64))
             return true;
     }
     return false;
@@ -183,26 +183,35 @@ OWN_FRAME static int wait_ms(int epfd, struct epoll_event *events, int max, int 
 
 int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
 {
+    struct {
+        int epfd, max, timeout;
+    } call = { epfd, max, timeout };
     int n = 0;
 
+    HOOK_KEEP(call);
     if (guard_idle()) {
         n = real.epoll_wait(epfd, events, max, timeout);
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;
     }
-    return wait_ms(epfd, events, max, timeout, NULL, n);
+    return wait_ms(call.epfd, events, call.max, call.timeout, NULL, n);
 }
 
 int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
 {
+    struct {
+        const sigset_t *mask;
+        int epfd, max, timeout;
+    } call = { mask, epfd, max, timeout };
     int n = 0;
 
+    HOOK_KEEP(call);
     if (guard_idle()) {
         n = real.epoll_pwait(epfd, events, max, timeout, mask);
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;
     }
-    return wait_ms(epfd, events, max, timeout, mask, n);
+    return wait_ms(call.epfd, events, call.max, call.timeout, call.mask, n);
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)

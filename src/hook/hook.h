@@ -24,6 +24,10 @@
 #include "../io/real.h"
 #include "process.h"
 
+/* Have an object, which holds the arguments that only a rare way needs once more, lie in memory over libc's call:
+ * registers would cost a save and a restore of the caller's each time. */
+#define HOOK_KEEP(object) __asm__("" : "+m"(object))
+
 #define HOOK_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
 /* True when none of these gate bits is up and start-up has run. */
