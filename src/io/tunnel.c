@@ -24,6 +24,7 @@ struct attempt {
     const struct tunnel_limits *limits;
     uint64_t cookie;      /* of the socket; 0 where the kernel has none */
     bool interrupted;     /* a handler ran meanwhile */
+    short seen;           /* the events that the last wait ended with */
     int low_water;        /* the program's SO_RCVLOWAT; 0: not asked for, since nothing was waited for */
     struct timeval limit; /* the program's SO_SNDTIMEO */
     int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
@@ -161,6 +162,7 @@ static int await(struct attempt *a, short events, int64_t deadline)
             return -EINTR;
         if (!is_ours(a))
             return -EBADF;
+        a->seen = p.revents;
         if (n > 0)
             return 0;
     }
@@ -171,7 +173,7 @@ static int finish_dial(struct attempt *a, int64_t deadline)
     int pending = 0;
     int error = await(a, POLLOUT, deadline);
 
-    if (!error)
+    if (!error && a->seen != POLLOUT)
         error = option_get(a->fd, SOL_SOCKET, SO_ERROR, &pending, sizeof pending);
     return error ? error : -pending;
 }
