@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* check_assoc.c - relay addresses, moved payloads, sources mapped back, resolvers */
+/* check_assoc.c - relay addresses, moved payloads, sources mapped back, what the data path reads, resolvers */
 #include <check.h>
 #include <errno.h>
 #include <limits.h>
@@ -10,7 +10,7 @@
 
 #include "core/relay.h"
 #include "core/sources.h"
-#include "io/assoc.h"
+#include "io/assoc_path.h"
 #include "io/real.h"
 #include "io/resolvers.h"
 #include "io/vector.h"
@@ -333,6 +333,78 @@ START_TEST(look_at_another_socket_under_the_number_is_stale)
     ck_assert_int_eq(assoc_look(&t, assoc_of(&t, handle), fd, 5000), 0);
     ck_assert_int_eq(assoc_look(&t, assoc_of(&t, handle), other, 5999), 0);
     ck_assert_int_eq(assoc_look(&t, assoc_of(&t, handle), other, 6000), -ESTALE);
+    ck_assert_int_eq(assoc_look(&t, assoc_of(&t, handle), other, 6001), -ESTALE);
+    close(fd);
+    close(other);
+}
+END_TEST
+
+/* What a reader of a part has, beside what it must not look at. */
+START_TEST(facts_read_in_parts_are_those_that_were_written)
+{
+    static struct assoc_table t;
+    struct addr peer = at("192.0.2.1", 1000 + _i), relay = at("192.0.2.9", 2000 + _i);
+    struct addr name = { .kind = ADDR_NAME, .port = 7 };
+    struct assoc_facts f;
+    assoc_handle handle;
+    struct assoc *a;
+    int fd = socket_of(SOCK_DGRAM);
+
+    real_init();
+    ck_assert_int_eq(assoc_attach(&t, fd, AF_INET, &handle), 0);
+    a = assoc_of(&t, handle);
+    memset(name.name, 'n', (size_t)_i);
+    ck_assert_int_eq(assoc_peer(&t, a, _i ? &name : &peer, &peer, 3), 0);
+    assoc_adopt(&t, a, &relay);
+    for (enum assoc_part part = ASSOC_RELAY; part <= ASSOC_AND_PEER; part++) {
+        struct assoc_address expected;
+
+        memset(&f, 0xee, sizeof f);
+        ck_assert(assoc_read(a, part, &f));
+        ck_assert(assoc_address_set(&expected, AF_INET, &relay));
+        ck_assert(assoc_address_equal(&f.relay, (struct sockaddr *)&expected.sa, expected.len));
+        ck_assert_uint_eq(f.domain, AF_INET);
+        ck_assert_uint_eq(f.proxy, 3);
+        ck_assert_uint_eq(f.by_name, _i != 0);
+        ck_assert_uint_eq(f.header_len, _i ? (size_t)_i + 7 : UDP_HEADER_IPV4);
+        ck_assert(assoc_address_set(&expected, AF_INET, &peer));
+        ck_assert_int_eq(assoc_address_equal(&f.peer, (struct sockaddr *)&expected.sa, expected.len),
+                         part == ASSOC_AND_PEER);
+        if (part == ASSOC_AND_HEADER) {
+            uint8_t header[UDP_HEADER_MAX];
+
+            ck_assert_uint_eq(udp_header_put(_i ? &name : &peer, header), f.header_len);
+            ck_assert_mem_eq(f.header, header, f.header_len);
+        }
+    }
+    close(fd);
+}
+END_TEST
+
+START_TEST(judged_destinations_are_known_until_the_socket_ends)
+{
+    static struct assoc_table t;
+    assoc_handle handle, next;
+    struct assoc *a;
+    int fd = socket_of(SOCK_DGRAM), other = socket_of(SOCK_DGRAM);
+
+    real_init();
+    ck_assert_int_eq(assoc_attach(&t, fd, AF_INET, &handle), 0);
+    a = assoc_of(&t, handle);
+    for (uint32_t i = 1; i < 1000; i++) {
+        uint64_t key = assoc_key(i * 0x1010101u, (uint16_t)i);
+
+        ck_assert(!assoc_judged(a, key));
+        assoc_judged_set(a, key);
+        ck_assert(assoc_judged(a, key));
+        ck_assert(!assoc_judged(a, assoc_key(i * 0x1010101u, (uint16_t)(i + 1))));
+        ck_assert(!assoc_judged(a, assoc_key(i * 0x1010101u + 1, (uint16_t)i)));
+    }
+    assoc_drop(&t, handle);
+    ck_assert_int_eq(assoc_attach(&t, other, AF_INET, &next), 0);
+    ck_assert_ptr_eq(assoc_of(&t, next), a);
+    for (uint32_t i = 1; i < 1000; i++)
+        ck_assert(!assoc_judged(a, assoc_key(i * 0x1010101u, (uint16_t)i)));
     close(fd);
     close(other);
 }
@@ -387,6 +459,8 @@ Suite *make_suite(void)
     tcase_add_test(t, place_counts_its_numbers_and_is_freed_with_the_last);
     tcase_add_test(t, branches_are_one_for_each_proxy_and_end_with_the_socket);
     tcase_add_test(t, look_at_another_socket_under_the_number_is_stale);
+    tcase_add_loop_test(t, facts_read_in_parts_are_those_that_were_written, 0, ADDR_NAME_SIZE);
+    tcase_add_test(t, judged_destinations_are_known_until_the_socket_ends);
     tcase_add_test(t, resolvers_of_a_file_are_those_of_its_lines);
     suite_add_tcase(s, t);
     return s;

@@ -21,41 +21,30 @@ enum {
     INDEX_BITS = 14,
     GENERATIONS = 1 << 10,
     READ_TRIES = 10000,
-    LOOK_MS = 1000,
     PORT_DOMAIN = 53
 };
 
 _Static_assert(sizeof(struct assoc_facts) % 8 == 0 && offsetof(struct assoc_facts, header) % 8 == 0,
                "facts are copied by words");
+_Static_assert(offsetof(struct assoc_facts, relay) % 8 == 0, "relay and header are read apart from the peer");
 _Static_assert(ASSOC_PLACES == 1 << INDEX_BITS, "a handle holds the index of every place");
-
-struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle)
-{
-    struct assoc *place = atomic_load_explicit(&t->place, memory_order_acquire);
-    struct assoc *a = place ? &place[handle % ASSOC_PLACES] : NULL;
-
-    return a && handle && atomic_load_explicit(&a->handle, memory_order_acquire) == handle ? a : NULL;
-}
 
 bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out)
 {
-    uint64_t word[ASSOC_WORDS];
+    typedef uint64_t __attribute__((may_alias)) fact;
+    fact *word = (fact *)out;
 
     for (int i = 0; i < READ_TRIES; i++) {
         uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_acquire);
-        size_t count = ASSOC_HEAD_WORDS;
+        size_t count = ASSOC_HEADER_WORD;
 
         for (size_t w = 0; w < count; w++) {
             word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
-            if (header && w + 1 == ASSOC_HEAD_WORDS) {
-                memcpy(out, word, sizeof *word * ASSOC_HEAD_WORDS);
-                count += out->header_len <= UDP_HEADER_MAX ? (out->header_len + 7u) / 8 : 0;
-            }
+            if (header && w + 1 == ASSOC_HEADER_WORD && out->header_len <= UDP_HEADER_MAX)
+                count += (out->header_len + 7u) / 8;
         }
-        if (sequence % 2 == 0 && atomic_load_explicit(&a->sequence, memory_order_relaxed) == sequence) {
-            memcpy(out, word, sizeof *word * count);
+        if (sequence % 2 == 0 && atomic_load_explicit(&a->sequence, memory_order_relaxed) == sequence)
             return true;
-        }
         sched_yield();
     }
     return false;
@@ -132,6 +121,8 @@ static assoc_handle prepare(struct assoc_table *t, unsigned index, int fd, int d
     atomic_store(&a->asks, false);
     atomic_store(&a->self, 0);
     memset(&a->sources, 0, sizeof a->sources);
+    for (int i = 0; i < ASSOC_JUDGED; i++)
+        atomic_store_explicit(&a->judged[i], 0, memory_order_relaxed);
     atomic_store(&a->questions, false);
     if (real.getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &len) == 0)
         atomic_store(&a->corked, cork != 0);
@@ -287,14 +278,16 @@ static void lost(struct assoc_table *t, struct assoc *a)
     lock_give(&t->lock, &hold);
 }
 
-int assoc_look(struct assoc_table *t, struct assoc *a, int fd, int64_t now)
+int assoc_look_now(struct assoc_table *t, struct assoc *a, int fd, int64_t now)
 {
     int64_t looked = atomic_load_explicit(&a->looked, memory_order_relaxed);
     int saved_errno = errno;
 
-    if (now - looked < LOOK_MS || !atomic_compare_exchange_strong(&a->looked, &looked, now))
+    if (!atomic_compare_exchange_strong(&a->looked, &looked, now))
         return 0;
     if (real_cookie(fd) != atomic_load(&a->cookie)) {
+        /* Whoever is told goes another way, and may ask again there. */
+        assoc_doubt(a);
         errno = saved_errno;
         return -ESTALE;
     }

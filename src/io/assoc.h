@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../core/sources.h"
 #include "../core/udp_header.h"
@@ -27,7 +28,7 @@
 #include "tally.h"
 #include "tunnel.h"
 
-enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2, ASSOC_NO_PROXY = -1 };
+enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2, ASSOC_NO_PROXY = -1, ASSOC_LOOK_MS = 1000, ASSOC_JUDGED = 8 };
 
 /* The data of our event in the program's epoll sets: a token (io/epollset.h) that no registration has. */
 #define ASSOC_TOKEN ((uint64_t)EPOLLSET_MARK << 48)
@@ -43,9 +44,9 @@ struct assoc_address {
     struct sockaddr_in6 sa;             /* or a sockaddr_in at its beginning */
 };
 
-struct assoc_facts {
+struct assoc_facts {                    /* read and written by words, some of them together: see assoc_part */
+    _Alignas(uint64_t) struct assoc_address peer;    /* whom connect() named */
     struct assoc_address relay;
-    struct assoc_address peer;          /* whom connect() named */
     uint16_t header_len;
     uint8_t alive;                      /* the control connection stood when it was last looked at */
     uint8_t by_name;                    /* the peer's address stands for a name */
@@ -56,7 +57,8 @@ struct assoc_facts {
 
 enum {
     ASSOC_WORDS = sizeof(struct assoc_facts) / 8,
-    ASSOC_HEAD_WORDS = offsetof(struct assoc_facts, header) / 8
+    ASSOC_RELAY_WORD = offsetof(struct assoc_facts, relay) / 8,
+    ASSOC_HEADER_WORD = offsetof(struct assoc_facts, header) / 8
 };
 
 /* A socket whose datagrams go through several proxies has a place for each: the trunk, to which its numbers lead and
@@ -72,6 +74,7 @@ struct assoc {
     _Atomic int failed;                 /* negative errno that the program has yet to see, else 0 */
     _Atomic uint32_t sequence;          /* odd while word[] is written */
     _Atomic uint64_t word[ASSOC_WORDS]; /* struct assoc_facts */
+    _Atomic uint64_t judged[ASSOC_JUDGED];  /* keys of assoc_key(); 0: none */
     _Atomic uint64_t cookie;            /* of the socket */
     _Atomic int64_t looked;             /* when cookie and control connection were looked at */
     _Atomic int control;                /* descriptor of the control connection, or -1 */
@@ -126,7 +129,13 @@ struct assoc_request {
 };
 
 /* The place of a handle, or NULL when it is none (any more). */
-struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle);
+static inline struct assoc *assoc_of(const struct assoc_table *t, assoc_handle handle)
+{
+    struct assoc *place = atomic_load_explicit(&t->place, memory_order_acquire);
+    struct assoc *a = place ? &place[handle % ASSOC_PLACES] : NULL;
+
+    return a && handle && atomic_load_explicit(&a->handle, memory_order_acquire) == handle ? a : NULL;
+}
 
 /* Reserve the memory of the table, which a program may forbid later (seccomp); where it cannot be had now, the first
  * association tries again.  space: inode of the PID namespace; s: where relays are noted for other processes. */
@@ -259,9 +268,17 @@ void assoc_watch_forget(struct assoc_table *t, int fd);
  * signals come. */
 void assoc_drain(struct assoc_table *t);
 
-/* Look at the association, if that was not done for a second.  fd: a number that leads here; now: clock_ms().
+/* Look at the association.  fd: a number that leads here; now: clock_ms().
  * Returns 0, or -ESTALE when fd is another socket by now. */
-int assoc_look(struct assoc_table *t, struct assoc *a, int fd, int64_t now);
+int assoc_look_now(struct assoc_table *t, struct assoc *a, int fd, int64_t now);
+
+/* The same, if it was not done for a second.  now: clock_coarse_ms() will do. */
+static inline int assoc_look(struct assoc_table *t, struct assoc *a, int fd, int64_t now)
+{
+    int64_t looked = atomic_load_explicit(&a->looked, memory_order_relaxed);
+
+    return __builtin_expect(now - looked < ASSOC_LOOK_MS, 1) ? 0 : assoc_look_now(t, a, fd, now);
+}
 
 /* Let the next assoc_look() look, since an error came up. */
 void assoc_doubt(struct assoc *a);
@@ -293,52 +310,16 @@ void assoc_fork_child(struct assoc_table *t, const struct lock_hold *hold);
 bool assoc_address_set(struct assoc_address *out, int domain, const struct addr *a);
 
 /* True if both are the same host and port. */
-bool assoc_address_equal(const struct assoc_address *a, const struct sockaddr *sa, uint32_t len);
+static inline bool assoc_address_equal(const struct assoc_address *a, const struct sockaddr *sa, uint32_t len)
+{
+    const char *p = (const char *)&a->sa, *q = (const char *)sa;
 
-/* ---- between assoc.c and its parts */
-
-/* Change what is published; the lock is held. */
-void assoc_publish(struct assoc *a, const struct assoc_facts *f);
-
-/* A free place, with what a new one holds; or NULL.  fd: the socket, or -1; trunk: NULL for one that is a trunk.  The
- * lock is held. */
-struct assoc *assoc_occupy(struct assoc_table *t, int fd, int domain, uint64_t cookie, struct assoc *trunk);
-
-/* No number leads to the place any more.  The lock is held. */
-void assoc_retire(struct assoc_table *t, struct assoc *a);
-
-/* The same for a socket: its associations that are being made are given up.  a: the trunk. */
-void assoc_retire_all(struct assoc_table *t, struct assoc *a);
-
-/* Begin a control connection and prepare its handshake.  a->control is its descriptor, set as soon as there is one.
- * Returns 0 or -errno.  The lock is held. */
-int assoc_control_begin(struct assoc_table *t, struct assoc_making *m);
-
-/* What an error of the handshake means for the program; said. */
-int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error);
-
-/* Say that datagrams are refused. */
-void assoc_control_refuse(const struct addr *proxy);
-
-/* The relay that the handshake has brought, in the form of the socket, which is opened to it.  Returns 0 or -errno. */
-int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay);
-
-/* True while the control connection stands. */
-bool assoc_control_stands(const struct assoc *a);
-
-/* Bring on the associations of a socket for some time, if datagrams wait for them: the last number that leads there is
- * about to go.  a: the trunk.  The lock is not held. */
-void assoc_drain_one(struct assoc_table *t, struct assoc *a);
-
-/* Close the control connection of a place, unless its number is another socket's by now.  linger: not at once.  The
- * lock is held. */
-void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
-
-/* How long the process should live on for the sake of what it has sent at last and nobody has answered:
- * milliseconds. */
-int assoc_control_last_ms(const struct assoc_table *t);
-
-/* Close what has lingered for long enough.  The lock is held. */
-void assoc_control_tidy(struct assoc_table *t, int64_t now);
+    if (a->len == 0 || a->len != len)
+        return false;
+    if (len == sizeof(struct sockaddr_in))
+        return memcmp(p, q, offsetof(struct sockaddr_in, sin_zero)) == 0;
+    return memcmp(p, q, offsetof(struct sockaddr_in6, sin6_flowinfo)) == 0 &&
+           memcmp(&a->sa.sin6_addr, q + offsetof(struct sockaddr_in6, sin6_addr), 16) == 0;
+}
 
 #endif

@@ -122,4 +122,50 @@ void assoc_watch_update(struct assoc_table *t, struct assoc_making *m, short eve
 /* A number beside those that programs count on: fd duplicated there, or -errno. */
 int assoc_number_high(int fd);
 
+/* ---- between assoc.c and its parts */
+
+/* Change what is published; the lock is held. */
+void assoc_publish(struct assoc *a, const struct assoc_facts *f);
+
+/* A free place, with what a new one holds; or NULL.  fd: the socket, or -1; trunk: NULL for one that is a trunk.  The
+ * lock is held. */
+struct assoc *assoc_occupy(struct assoc_table *t, int fd, int domain, uint64_t cookie, struct assoc *trunk);
+
+/* No number leads to the place any more.  The lock is held. */
+void assoc_retire(struct assoc_table *t, struct assoc *a);
+
+/* The same for a socket: its associations that are being made are given up.  a: the trunk. */
+void assoc_retire_all(struct assoc_table *t, struct assoc *a);
+
+/* Begin a control connection and prepare its handshake.  a->control is its descriptor, set as soon as there is one.
+ * Returns 0 or -errno.  The lock is held. */
+int assoc_control_begin(struct assoc_table *t, struct assoc_making *m);
+
+/* What an error of the handshake means for the program; said. */
+int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error);
+
+/* Say that datagrams are refused. */
+void assoc_control_refuse(const struct addr *proxy);
+
+/* The relay that the handshake has brought, in the form of the socket, which is opened to it.  Returns 0 or -errno. */
+int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay);
+
+/* True while the control connection stands. */
+bool assoc_control_stands(const struct assoc *a);
+
+/* Bring on the associations of a socket for some time, if datagrams wait for them: the last number that leads there is
+ * about to go.  a: the trunk.  The lock is not held. */
+void assoc_drain_one(struct assoc_table *t, struct assoc *a);
+
+/* Close the control connection of a place, unless its number is another socket's by now.  linger: not at once.  The
+ * lock is held. */
+void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
+
+/* How long the process should live on for the sake of what it has sent at last and nobody has answered:
+ * milliseconds. */
+int assoc_control_last_ms(const struct assoc_table *t);
+
+/* Close what has lingered for long enough.  The lock is held. */
+void assoc_control_tidy(struct assoc_table *t, int64_t now);
+
 #endif

@@ -9,11 +9,6 @@ static bool inside(int fd)
     return fd >= 0 && fd < FDTAB_SIZE;
 }
 
-uint32_t fdtab_get(const struct fdtab *t, int fd)
-{
-    return inside(fd) ? atomic_load_explicit(&t->word[fd], memory_order_relaxed) : 0;
-}
-
 static void reach(struct fdtab *t, int fd)
 {
     unsigned top = atomic_load_explicit(&t->top, memory_order_relaxed);

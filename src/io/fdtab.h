@@ -46,7 +46,10 @@ static inline bool fdtab_is_set(uint32_t word)
 }
 
 /* What is known of fd; 0 for any number that is not in the table. */
-uint32_t fdtab_get(const struct fdtab *t, int fd);
+static inline uint32_t fdtab_get(const struct fdtab *t, int fd)
+{
+    return (unsigned)fd < FDTAB_SIZE ? atomic_load_explicit(&t->word[fd], memory_order_relaxed) : 0;
+}
 
 /* Remember a fact.  word: not 0.  Nothing happens for a number that is not in the table. */
 void fdtab_set(struct fdtab *t, int fd, uint32_t word);

@@ -71,13 +71,17 @@ void learned_add_message(struct learned *l, const uint8_t *message, size_t len)
 
 bool learned_find(const struct learned *l, const struct addr *address, struct addr *out)
 {
-    const struct learned_entry *e = &l->entry[place(address)];
-    unsigned version = atomic_load_explicit(&e->version, memory_order_acquire);
+    const struct learned_entry *e;
     char name[ADDR_NAME_SIZE];
     struct addr found;
+    unsigned version;
     bool same;
 
-    if (!atomic_load_explicit(&l->used, memory_order_relaxed) || ip_len(address) == 0 || version & 1)
+    if (!atomic_load_explicit(&l->used, memory_order_relaxed) || ip_len(address) == 0)
+        return false;
+    e = &l->entry[place(address)];
+    version = atomic_load_explicit(&e->version, memory_order_acquire);
+    if (version & 1)
         return false;
     same = e->kind == address->kind && memcmp(e->ip, address->ip, ip_len(address)) == 0;
     memcpy(name, e->name, sizeof name);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "../core/frame.h"
 #include "real.h"
 
 #ifndef SYS_futex
@@ -48,14 +49,23 @@ static bool probe_writing(void *p)
     return good;
 }
 
+static uintptr_t key_of(uintptr_t at, bool writing)
+{
+    return at / GRAIN << 2 | 2 | writing;
+}
+
+/* Mixed, since a program's few pages must not meet in one place: each call would ask anew. */
+static uintptr_t *place_of(uintptr_t key)
+{
+    return &known[(uint32_t)key * 2654435761u >> (32 - KNOWN_BITS)];
+}
+
 static bool is_good(uintptr_t at, bool writing)
 {
-    uintptr_t page = at / GRAIN, key = page << 2 | 2 | writing;
-    /* Mixed, since a program's few pages must not meet in one place: each call would ask anew. */
-    uintptr_t *place = &known[(uint32_t)(page << 1 | writing) * 2654435761u >> (32 - KNOWN_BITS)];
+    uintptr_t key = key_of(at, writing), *place = place_of(key);
     void *word = (void *)(at & ~(uintptr_t)(WORD - 1));
 
-    if (__builtin_expect(*place == key, 1))
+    if (*place == key)
         return true;
     if (!(writing ? probe_writing(word) : memory_probe(word)))
         return false;
@@ -63,7 +73,8 @@ static bool is_good(uintptr_t at, bool writing)
     return true;
 }
 
-static bool are_good(uintptr_t at, size_t len, bool writing)
+/* Kept apart, so that what is often costs no registers. */
+OWN_FRAME static bool ask(uintptr_t at, size_t len, bool writing)
 {
     if (len == 0)
         return true;
@@ -76,6 +87,14 @@ static bool are_good(uintptr_t at, size_t len, bool writing)
     return is_good(at, writing);
 }
 
+/* Nearly always it is within one page that is known. */
+static inline bool are_good(uintptr_t at, size_t len, bool writing)
+{
+    uintptr_t key = key_of(at, writing);
+
+    return __builtin_expect(len - 1 < GRAIN - at % GRAIN && *place_of(key) == key, 1) || ask(at, len, writing);
+}
+
 bool memory_readable(const void *p, size_t len)
 {
     return are_good((uintptr_t)p, len, false);
@@ -84,14 +103,6 @@ bool memory_readable(const void *p, size_t len)
 bool memory_writable(void *p, size_t len)
 {
     return are_good((uintptr_t)p, len, true);
-}
-
-bool memory_take(void *own, const void *p, size_t len)
-{
-    if (!memory_readable(p, len))
-        return false;
-    memcpy(own, p, len);
-    return true;
 }
 
 const struct sockaddr *memory_address(const struct sockaddr *sa, socklen_t len, struct sockaddr_storage *own)

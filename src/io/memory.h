@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* A pointer to which every kernel says EFAULT: handed on in the place of one that led nowhere a moment ago, since
@@ -28,7 +29,13 @@ bool memory_readable(const void *p, size_t len);
 bool memory_writable(void *p, size_t len);
 
 /* Copy len bytes from p to own, once.  Returns false when they cannot be read (own is undefined then). */
-bool memory_take(void *own, const void *p, size_t len);
+static inline bool memory_take(void *own, const void *p, size_t len)
+{
+    if (!memory_readable(p, len))
+        return false;
+    memcpy(own, p, len);
+    return true;
+}
 
 /* Take an address that a call names: what is judged and what the kernel gets must be the same, whatever other threads
  * do to it.  sa: any value, may be NULL; len: as given; own: gets the copy.
