@@ -92,6 +92,12 @@ under udp-counted "127.0.0.1:$udp" 40 mmsg
 summed 'of datagrams, many in a call' <<EOT
 datagrams    81 out, 81 in
 EOT
+# A destination that was judged before is judged anew once a rule on a name may concern it.
+at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet "SOCKSIFY_DIRECT=localhost:$udp,!127.0.0.0/8"
+under udp-learned "127.0.0.1:$udp" localhost
+summed 'of datagrams until a rule makes them direct' <<EOT
+datagrams    4 out, 4 in
+EOT
 start_proxy --udp-frag
 at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet
 under udp-repeat "127.0.0.1:$udp" 5

@@ -2,6 +2,7 @@
 /* probe_udp_batch.c - sendmmsg() and recvmmsg() with many messages */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,11 +218,39 @@ static int mtu(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS NAME.  Four datagrams there and back, some in a call, to an address that a rule makes direct by the
+ * name, before and after the program asks for that. */
+static int learned(char **argv)
+{
+    struct target to = net_target(argv[0]);
+    struct addrinfo *list = NULL;
+    int fd = udp_socket(&to);
+
+    for (int round = 0; round < 2; round++) {
+        if (round)
+            say("getaddrinfo", getaddrinfo(argv[1], NULL, NULL, &list));
+        udp_exchange(fd, &to);
+        udp_exchange(fd, &to);
+        for (int i = 0; i < 2; i++) {
+            pieces[i][0] = (struct iovec){ udp_outgoing, 9 };
+            messages[i].msg_hdr = (struct msghdr){ .msg_name = &to.sa, .msg_namelen = to.len, .msg_iov = pieces[i],
+                                                   .msg_iovlen = 1 };
+        }
+        say("sendmmsg", sendmmsg(fd, messages, 2, 0));
+        udp_receive(fd, UDP_RECVFROM, ROOM, 0, 1);
+        udp_receive(fd, UDP_RECVFROM, ROOM, 0, 1);
+    }
+    freeaddrinfo(list);
+    close(fd);
+    return 0;
+}
+
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
     { "udp-counted", 3, counted, "ADDRESS COUNT WAY: datagrams whose system calls are counted" },
     { "udp-bound", 3, bound, "ADDRESS OWN ABSENT: bind() to an address and any port" },
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
+    { "udp-learned", 2, learned, "ADDRESS NAME: datagrams before and after NAME is asked for" },
     { NULL, 0, NULL, NULL }
 };

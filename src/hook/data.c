@@ -14,7 +14,7 @@
 
 #include "../core/frame.h"
 #include "../io/memory.h"
-#include "datagram.h"
+#include "datagram_quick.h"
 #include "guard.h"
 #include "inbound.h"
 
@@ -23,17 +23,28 @@ static bool is_plain(void)
     return hook_idle(GATE_PENDING | GATE_DATAGRAM);
 }
 
-/* A datagram from the relay, or the like, if that is what fd receives. */
-static bool receives(int fd, void *data, size_t size, int flags, ssize_t *result)
+/* result: DATAGRAM_SLOW or a negative errno. */
+OWN_FRAME static bool receives_slowly(int fd, void *data, size_t size, int flags, ssize_t *result)
 {
-    int entry_errno = errno;
     struct iovec piece = { data, size < SSIZE_MAX / 2 ? size : SSIZE_MAX / 2 };
     struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+    int entry_errno = errno;
 
-    if (!datagram_handle(fd) || !datagram_receive(fd, &m, flags, result))
+    if (*result == DATAGRAM_SLOW && !datagram_receive(fd, &m, flags, result))
         return false;
     *result = hook_return(entry_errno, *result);
     return true;
+}
+
+/* A datagram from the relay, or the like, if that is what fd receives. */
+static inline bool receives(int fd, void *data, size_t size, int flags, ssize_t *result)
+{
+    struct assoc *a = datagram_of(fd);
+
+    if (!a)
+        return false;
+    *result = datagram_quick_receive(a, fd, data, size, flags, NULL, NULL);
+    return HOOK_LIKELY(*result >= 0) || receives_slowly(fd, data, size, flags, result);
 }
 
 OWN_FRAME static ssize_t late(int fd, void *data, size_t size, ssize_t result)
@@ -108,74 +119,105 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
     return received(call.fd, call.data, call.size, call.flags, n);
 }
 
-/* recvfrom() on a socket with an association. */
-static bool receives_from(int fd, struct msghdr *m, int flags, socklen_t *len, ssize_t *result)
+/* result: as in receives_slowly(). */
+OWN_FRAME static bool receives_from_slowly(int fd, void *data, size_t size, int flags, struct sockaddr *sa,
+                                           socklen_t *len, ssize_t *result)
 {
-    int entry_errno = errno;
-    bool lost;
-
-    if (!datagram_handle(fd))
-        return false;
+    struct iovec piece = { data, size < SSIZE_MAX / 2 ? size : SSIZE_MAX / 2 };
     /* As the kernel, which looks there when the datagram is received. */
-    lost = m->msg_name && !memory_writable(len, sizeof *len);
-    if (lost)
-        m->msg_name = NULL;
-    if (m->msg_name)
-        m->msg_namelen = *len;
-    if (!datagram_receive(fd, m, flags, result))
-        return false;
-    if (*result >= 0 && m->msg_name)
-        *len = m->msg_namelen;
-    if (*result >= 0 && lost)
-        *result = -EFAULT;
+    bool lost = *result == DATAGRAM_SLOW && sa && !memory_writable(len, sizeof *len);
+    struct msghdr m = { .msg_name = lost ? NULL : sa, .msg_iov = &piece, .msg_iovlen = 1 };
+    int entry_errno = errno;
+
+    if (*result == DATAGRAM_SLOW) {
+        if (m.msg_name)
+            m.msg_namelen = *len;
+        if (!datagram_receive(fd, &m, flags, result))
+            return false;
+        if (*result >= 0 && m.msg_name)
+            *len = m.msg_namelen;
+        if (*result >= 0 && lost)
+            *result = -EFAULT;
+    }
     *result = hook_return(entry_errno, *result);
     return true;
 }
 
-/* room: what *len was before the call. */
-static ssize_t received_from(int fd, struct msghdr *m, int flags, socklen_t room, const socklen_t *len, ssize_t result)
+/* recvfrom() on a socket with an association. */
+static inline bool receives_from(int fd, void *data, size_t size, int flags, struct sockaddr *sa, socklen_t *len,
+                                 ssize_t *result)
 {
+    struct assoc *a = datagram_of(fd);
+
+    if (!a)
+        return false;
+    *result = datagram_quick_receive(a, fd, data, size, flags, sa, len);
+    return HOOK_LIKELY(*result >= 0) || receives_from_slowly(fd, data, size, flags, sa, len, result);
+}
+
+/* room: what *len was before the call. */
+static ssize_t received_from(int fd, void *data, size_t size, int flags, struct sockaddr *sa, socklen_t room,
+                             const socklen_t *len, ssize_t result)
+{
+    struct iovec piece = { data, size };
+    struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
+
     if (HOOK_LIKELY(!datagram_is_late(fd, result, flags)))
         return result;
-    m->msg_namelen = !m->msg_name ? 0 : *len < room ? *len : room;
-    return datagram_late(fd, m, result);
+    m.msg_namelen = !sa ? 0 : *len < room ? *len : room;
+    return datagram_late(fd, &m, result);
+}
+
+static socklen_t room_for_name(const struct sockaddr *sa, const socklen_t *len)
+{
+    return sa && memory_readable(len, sizeof *len) ? *len : 0;
 }
 
 ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa, socklen_t *len)
 {
-    struct iovec piece = { data, size < SSIZE_MAX / 2 ? size : SSIZE_MAX / 2 };
-    struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
-    socklen_t room = sa && memory_readable(len, sizeof *len) ? *len : 0;
+    socklen_t room;
     ssize_t n;
 
-    if (is_plain())
-        return received_from(fd, &m, flags, room, len, real.recvfrom(fd, data, size, flags, sa, len));
-    if (receives_from(fd, &m, flags, len, &n))
-        return n;
-    if (guard_stops(fd, POLLIN, flags))
-        return -1;
+    if (!is_plain()) {
+        if (receives_from(fd, data, size, flags, sa, len, &n))
+            return n;
+        if (guard_stops(fd, POLLIN, flags))
+            return -1;
+    }
+    room = room_for_name(sa, len);
     n = guard_result(fd, real.recvfrom(fd, data, size, flags, sa, len));
-    return received_from(fd, &m, flags, room, len, n);
+    return received_from(fd, data, size, flags, sa, room, len, n);
 }
 
-/* A datagram to the peer, if fd has one that the kernel does not know. */
-static bool sends(int fd, const struct iovec *vector, size_t count, int flags, ssize_t *result)
+/* result: as in receives_slowly(). */
+OWN_FRAME static bool sends_slowly(int fd, const void *data, size_t size, int flags, ssize_t *result)
 {
-    const struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = count };
+    struct iovec piece = { (void *)data, size };
+    const struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
     int entry_errno = errno;
 
-    if (!datagram_handle(fd) || !datagram_send(fd, &m, flags, NULL, result))
+    if (*result == DATAGRAM_SLOW && !datagram_send(fd, &m, flags, NULL, result))
         return false;
     *result = hook_return(entry_errno, *result);
     return true;
 }
 
+/* A datagram to the peer, if fd has one that the kernel does not know. */
+static inline bool sends(int fd, const void *data, size_t size, int flags, ssize_t *result)
+{
+    struct assoc *a = datagram_of(fd);
+
+    if (!a)
+        return false;
+    *result = datagram_quick_send(a, fd, data, size, flags, NULL, 0);
+    return HOOK_LIKELY(*result >= 0) || sends_slowly(fd, data, size, flags, result);
+}
+
 OWN_FRAME static ssize_t write_with_care(int fd, const void *data, size_t size)
 {
-    struct iovec piece = { (void *)data, size };
     ssize_t n;
 
-    if (sends(fd, &piece, 1, 0, &n))
+    if (sends(fd, data, size, 0, &n))
         return n;
     return guard_stops(fd, POLLOUT, 0) ? -1 : guard_result(fd, real.write(fd, data, size));
 }
@@ -187,10 +229,9 @@ ssize_t write(int fd, const void *data, size_t size)
 
 OWN_FRAME static ssize_t send_with_care(int fd, const void *data, size_t size, int flags)
 {
-    struct iovec piece = { (void *)data, size };
     ssize_t n;
 
-    if (sends(fd, &piece, 1, flags, &n))
+    if (sends(fd, data, size, flags, &n))
         return n;
     return guard_stops(fd, POLLOUT, flags) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
 }
@@ -263,18 +304,17 @@ ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags)
 
 ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, struct sockaddr *sa, socklen_t *len)
 {
-    struct iovec piece = { data, size };
-    struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
-    socklen_t name_room = sa && memory_readable(len, sizeof *len) ? *len : 0;
+    socklen_t name_room;
     ssize_t n;
 
-    if (size <= room && receives_from(fd, &m, flags, len, &n))
+    if (size <= room && receives_from(fd, data, size, flags, sa, len, &n))
         return n;
     if (guard_stops(fd, POLLIN, flags))
         return -1;
+    name_room = room_for_name(sa, len);
     n = guard_result(fd, HOOK_HAVE(__recvfrom_chk) ? real.__recvfrom_chk(fd, data, size, room, flags, sa, len)
                                                    : real.recvfrom(fd, data, size, flags, sa, len));
-    return received_from(fd, &m, flags, name_room, len, n);
+    return received_from(fd, data, size, flags, sa, name_room, len, n);
 }
 
 /* What counts bytes of a connection, which a listener has none of. */

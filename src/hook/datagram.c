@@ -24,7 +24,8 @@ static int judge_proxied(int fd, const struct route *r, const struct sockaddr *s
     to->family = sa->sa_family;
     addr_from_sockaddr(sa, len, &to->shown);
     /* Whoever answers there has another address. */
-    if (addr_is_any(&to->shown))
+    to->any = addr_is_any(&to->shown);
+    if (to->any)
         to->shown = r->target;
     question_target(&to->target);
     return DATAGRAM_PROXIED;
@@ -212,7 +213,7 @@ int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t le
 
     if (way == DATAGRAM_PROXIED)
         return record(fd, domain, &to);
-    a = way == DATAGRAM_NOT_OURS ? assoc_of(&process.assoc, datagram_handle(fd)) : NULL;
+    a = way == DATAGRAM_NOT_OURS ? datagram_of(fd) : NULL;
     if (!a || process_is_guest())
         return way;
     /* As the kernel: a failure leaves the peer as it was. */
@@ -222,7 +223,7 @@ int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t le
 
 int datagram_disconnect(int fd)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc *a = datagram_of(fd);
     struct assoc_facts f;
 
     if (!a || process_is_guest() || !assoc_facts(a, false, &f) || !f.peer.len)
@@ -246,7 +247,7 @@ int datagram_option(int fd, int level, int option, const void *value, socklen_t 
         return -ENOPROTOOPT;
     errno = saved_errno;
     a = level == LEVEL_UDP && option == OPTION_CORK && len >= sizeof(int) && value
-            ? assoc_of(&process.assoc, datagram_handle(fd)) : NULL;
+            ? datagram_of(fd) : NULL;
     if (a) {
         int on;
 

@@ -19,6 +19,7 @@ struct datagram_to {
     struct addr target;         /* what the proxy is told */
     struct addr shown;          /* the address the program used */
     sa_family_t family;         /* of the address as it was given */
+    bool any;                   /* that was the any-address */
     uint16_t proxy;             /* the number of the one that carries it */
 };
 
@@ -31,6 +32,12 @@ static inline assoc_handle datagram_handle(int fd)
         return 0;
     word = fdtab_get(&process.fdtab, fd);
     return (word & FDTAB_KIND) == KIND_DATAGRAM ? fdtab_handle(word) : 0;
+}
+
+/* The place of fd's association, its trunk, or NULL. */
+static inline struct assoc *datagram_of(int fd)
+{
+    return assoc_of(&process.assoc, datagram_handle(fd));
 }
 
 /* Judge the destination of a socket that is not TCP.

@@ -14,6 +14,7 @@
 #include "../io/message.h"
 #include "../io/vector.h"
 #include "datagram_place.h"
+#include "datagram_quick.h"
 #include "datagram_source.h"
 
 enum {
@@ -24,13 +25,13 @@ enum {
 /* The association of fd, standing, if nothing is out of the ordinary with it. */
 static struct assoc *ordinary(int fd, struct assoc_facts *f)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc *a = datagram_of(fd);
 
     if (!a || !hook_idle(GATE_DEVICE) || assoc_unsettled(a) ||
         atomic_load_explicit(&a->failed, memory_order_relaxed) ||
         atomic_load_explicit(&a->more, memory_order_relaxed) ||
         atomic_load_explicit(&a->corked, memory_order_relaxed) ||
-        assoc_look(&process.assoc, a, fd, clock_ms()) != 0 || !assoc_facts(a, true, f) || !f->relay.len)
+        assoc_look(&process.assoc, a, fd, clock_coarse_ms()) != 0 || !assoc_facts(a, true, f) || !f->relay.len)
         return NULL;
     return a;
 }
@@ -52,6 +53,7 @@ static bool is_trunks(const struct datagram_batch *b, unsigned proxy)
 OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct sockaddr *sa, socklen_t len,
                                   uint8_t *header)
 {
+    struct addr shown;
     struct route r;
     size_t size;
 
@@ -62,9 +64,24 @@ OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct s
         resolvers_has(&process.resolvers, &r.target))
         return 0;
     size = udp_header_put(&r.target, header);
-    addr_from_sockaddr(sa, len, &r.target);
-    assoc_sent(b->a, &r.target, false);
+    addr_from_sockaddr(sa, len, &shown);
+    assoc_sent(b->a, &shown, false);
+    datagram_quick_learn(b->a, &r.target, &shown);
     return size;
+}
+
+/* The same, for a destination in the program's memory. */
+static size_t header_of(const struct datagram_batch *b, const struct msghdr *m, uint8_t *header)
+{
+    struct sockaddr_in6 own;
+
+    if (HOOK_LIKELY(!atomic_load_explicit(&b->a->named, memory_order_relaxed) &&
+                    datagram_quick_header(b->a, &b->facts, m->msg_name, m->msg_namelen, header)))
+        return UDP_HEADER_IPV4;
+    if (m->msg_namelen < sizeof(struct sockaddr_in) || m->msg_namelen > sizeof own ||
+        !memory_take(&own, m->msg_name, m->msg_namelen))
+        return 0;
+    return header_to(b, (struct sockaddr *)&own, m->msg_namelen, header);
 }
 
 OWN_FRAME static size_t header_to_peer(const struct datagram_batch *b)
@@ -82,11 +99,8 @@ OWN_FRAME static size_t header_to_peer(const struct datagram_batch *b)
 bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
 {
     struct iovec *piece = b->piece[b->count];
-    struct sockaddr_in6 own;
-    struct msghdr m;
+    struct msghdr m = *message;
 
-    if (b->count == DATAGRAM_BATCH || !memory_take(&m, message, sizeof m))
-        return false;
     message_trim(&m);
     if (m.msg_iovlen > 1 || (m.msg_control && m.msg_controllen) ||
         (m.msg_iovlen && !memory_take(&piece[1], m.msg_iov, sizeof piece[1])))
@@ -96,10 +110,7 @@ bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
         piece[0].iov_len = header_to_peer(b);
     } else {
         piece[0].iov_base = b->header[b->count];
-        piece[0].iov_len = 0;
-        if (m.msg_namelen >= sizeof(struct sockaddr_in) && m.msg_namelen <= sizeof own &&
-            memory_take(&own, m.msg_name, m.msg_namelen))
-            piece[0].iov_len = header_to(b, (struct sockaddr *)&own, m.msg_namelen, piece[0].iov_base);
+        piece[0].iov_len = header_of(b, &m, piece[0].iov_base);
     }
     if (!piece[0].iov_len)
         return false;
@@ -147,11 +158,11 @@ static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned c
 {
     unsigned good = 0;
 
+    if (!memory_writable(messages, count * sizeof *messages))
+        return 0;
     for (; good < count; good++) {
         struct msghdr *m = &messages[good].msg_hdr;
 
-        if (!memory_writable(&messages[good], sizeof messages[good]))
-            break;
         message_trim(m);
         if (m->msg_iovlen != 1 || (m->msg_name && (int)m->msg_namelen < 0) ||
             !memory_readable(m->msg_iov, sizeof *m->msg_iov) ||
@@ -175,6 +186,27 @@ static int end_of(struct mmsghdr *to, const struct msghdr *k)
 
     to->msg_len = 0;
     return datagram_fill(&to->msg_hdr, k, &nobody, false);
+}
+
+/* hand_over() of the usual message, in its place.  Returns false for any other. */
+static bool hand_over_quickly(struct assoc *a, const struct assoc_facts *f, struct arrivals *v, unsigned i,
+                              struct mmsghdr *to, int flags)
+{
+    const struct msghdr *k = &v->message[i].msg_hdr;
+    size_t size = v->message[i].msg_len - UDP_HEADER_IPV4, room = v->piece[i][1].iov_len;
+    struct assoc_address shown;
+    struct datagram_ipv4 from;
+
+    if (v->message[i].msg_len < UDP_HEADER_IPV4 ||
+        !datagram_quick_source(a, f, (struct sockaddr *)&v->from[i], k->msg_namelen, v->head[i], &from))
+        return false;
+    datagram_show(&shown, f->domain, from);
+    if (datagram_fill(&to->msg_hdr, k, &shown, size > room) != 0)
+        return false;
+    to->msg_len = (unsigned)(size > room && !(flags & MSG_TRUNC) ? room : size);
+    if (process.assoc.tally)
+        tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
+    return true;
 }
 
 /* What came with the message i goes to the program's message to, which is i unless some before it were dropped.
@@ -220,8 +252,13 @@ static long sort_out(struct assoc *a, const struct assoc_facts *f, struct arriva
     long kept = 0;
 
     for (long i = 0; i < got; i++) {
-        int error = hand_over(a, f, v, (unsigned)i, &messages[kept], kept != i, flags);
+        int error;
 
+        if (HOOK_LIKELY(kept == i && hand_over_quickly(a, f, v, (unsigned)i, &messages[i], flags))) {
+            kept++;
+            continue;
+        }
+        error = hand_over(a, f, v, (unsigned)i, &messages[kept], kept != i, flags);
         if (error == -EFAULT)
             return kept ? kept : error;
         if (error == 0)

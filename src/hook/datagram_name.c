@@ -23,7 +23,7 @@ bool datagram_kernel_name(int fd, struct addr *own, struct assoc_address *as)
 
 int datagram_peer_name(int fd, struct assoc_address *out)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc *a = datagram_of(fd);
     struct assoc_facts f;
 
     /* No data path: the socket itself is looked at each time. */
@@ -69,7 +69,7 @@ static bool address_towards(unsigned number, int domain, struct addr *own)
 
 int datagram_own_name(int fd, struct assoc_address *out)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc *a = datagram_of(fd);
     struct assoc_address peer, as;
     struct assoc_facts f;
     struct addr own, shown;
@@ -143,7 +143,7 @@ int datagram_bind(int fd, const struct sockaddr *sa, socklen_t len)
 
 int datagram_mtu(int fd, int level, int option, int *value)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc *a = datagram_of(fd);
     struct assoc_facts f;
     socklen_t len = sizeof *value;
     int towards, error;

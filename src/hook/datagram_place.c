@@ -36,7 +36,10 @@ int datagram_fill(struct msghdr *m, const struct msghdr *k, const struct assoc_a
         return 0;
     if (!memory_writable(m->msg_name, room))
         return -EFAULT;
-    memcpy(m->msg_name, &shown->sa, room);
+    if (HOOK_LIKELY(room == sizeof(struct sockaddr_in)))
+        memcpy(m->msg_name, &shown->sa, sizeof(struct sockaddr_in));
+    else
+        memcpy(m->msg_name, &shown->sa, room);
     m->msg_namelen = shown->len;
     return 0;
 }

@@ -39,7 +39,8 @@ struct datagram_batch {
 /* Begin one for a socket.  Returns false when its messages must go one by one. */
 bool datagram_batch_begin(struct datagram_batch *b, int fd, int flags);
 
-/* Add a message of the program's.  Returns false when it must go by itself, or not at all. */
+/* Add a message of the program's, which can be read; there must be room.  Returns false when it must go by itself, or
+ * not at all. */
 bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message);
 
 /* Send them; message[].msg_len is then what the program is to see.  Returns their number or a negative errno.  A

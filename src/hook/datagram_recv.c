@@ -15,13 +15,15 @@
 #include "../io/vector.h"
 #include "datagram.h"
 #include "datagram_place.h"
+#include "datagram_quick.h"
 #include "datagram_source.h"
 #include "question.h"
 
 enum {
     PIECES = 64,                /* of the program's; more go through a copy */
     PIECES_MAX = 1024,          /* UIO_MAXIOV */
-    ROOM_MAX = 65536            /* more than any datagram holds */
+    ROOM_MAX = 65536,           /* more than any datagram holds */
+    TICK_MS = 10                /* what clock_coarse_ms() may be behind */
 };
 
 /* One call under way. */
@@ -34,7 +36,7 @@ struct receipt {
     int64_t began;
     size_t had;                                 /* bytes that the last datagram has put into the vector */
     struct iovec piece[1 + PIECES + 1];
-    struct sockaddr_storage from;
+    struct sockaddr_in6 from;
     uint8_t head[UDP_HEADER_IPV4], spare[UDP_HEADER_MAX - UDP_HEADER_IPV4];
 };
 
@@ -95,42 +97,52 @@ static ssize_t take(struct receipt *r, struct msghdr *k)
     return n;
 }
 
-/* Returns the length for the program, or a negative errno; -ENOMSG for a datagram that was dropped, -ENODATA for our
- * own word that an association has failed. */
-static ssize_t receive_one(struct receipt *r)
+/* n: of take().  Returns the length for the program, or a negative errno; -ENOMSG for a datagram that was dropped,
+ * -ENODATA for our own word that an association has failed. */
+static ssize_t hand_over(struct receipt *r, const struct msghdr *k, ssize_t n)
 {
     uint8_t head[UDP_HEADER_MAX];
     struct assoc_address shown = { .len = 0 };
     struct assoc_facts f;
-    struct msghdr k;
     size_t had, kept, whole;
-    ssize_t n = take(r, &k);
     int skip;
 
     if (n < 0)
         return n;
     /* After shutdown(): the end, and not a datagram. */
-    if (n == 0 && k.msg_namelen == 0)
-        return datagram_fill(r->m, &k, &shown, false);
+    if (n == 0 && k->msg_namelen == 0)
+        return datagram_fill(r->m, k, &shown, false);
     had = r->had = (size_t)n < r->room + UDP_HEADER_MAX ? (size_t)n : r->room + UDP_HEADER_MAX;
-    if (!assoc_facts(r->a, false, &f))
+    if (!assoc_read(r->a, ASSOC_AND_PEER, &f))
         return -ENOMSG;
-    skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k.msg_namelen, head,
+    skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k->msg_namelen, head,
                            datagram_look(r->piece, r->m->msg_iovlen, had, head), &shown);
     if (skip < 0)
         return skip == -ENODATA ? skip : -ENOMSG;
     whole = (size_t)n - (size_t)skip;
     kept = datagram_place(r->piece, r->m->msg_iovlen, r->room, had, (size_t)skip);
-    if (datagram_fill(r->m, &k, &shown, whole > r->room) != 0)
+    if (datagram_fill(r->m, k, &shown, whole > r->room) != 0)
         return -EFAULT;
     if (skip > 0 && !(r->flags & MSG_PEEK))
-        datagram_count(r->a, (struct sockaddr *)&r->from, k.msg_namelen);
+        datagram_count(r->a, (struct sockaddr *)&r->from, k->msg_namelen);
     return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
+}
+
+/* From what take() has brought on, until there is something for the program. */
+static ssize_t receive_on(struct receipt *r, struct msghdr *k, ssize_t n)
+{
+    while ((n = hand_over(r, k, n)) == -ENOMSG || n == -ENODATA) {
+        go_on(r, n == -ENOMSG);
+        if (n == -ENODATA && (n = assoc_failure(r->a)) < 0)
+            break;
+        n = take(r, k);
+    }
+    return n;
 }
 
 static ssize_t receive(struct receipt *r)
 {
-    ssize_t n;
+    struct msghdr k;
 
     r->room = vector_size(r->m->msg_iov, r->m->msg_iovlen);
     if (r->room > SSIZE_MAX - UDP_HEADER_MAX || (r->m->msg_name && (int)r->m->msg_namelen < 0))
@@ -139,12 +151,7 @@ static ssize_t receive(struct receipt *r)
     if (r->m->msg_iovlen)
         memcpy(r->piece + 1, r->m->msg_iov, r->m->msg_iovlen * sizeof *r->piece);
     r->piece[1 + r->m->msg_iovlen] = (struct iovec){ r->spare, sizeof r->spare };
-    while ((n = receive_one(r)) == -ENOMSG || n == -ENODATA) {
-        go_on(r, n == -ENOMSG);
-        if (n == -ENODATA && (n = assoc_failure(r->a)) < 0)
-            break;
-    }
-    return n;
+    return receive_on(r, &k, take(r, &k));
 }
 
 static ssize_t receive_copied(struct receipt *r)
@@ -199,11 +206,23 @@ static ssize_t receive_settled(struct receipt *r)
     return r->m->msg_iovlen <= PIECES ? receive(r) : receive_copied(r);
 }
 
+/* What the socket's later calls need to know of this one.  Returns false when libc's own call is to be made. */
+static bool ends(int fd, struct assoc *a, ssize_t result)
+{
+    if (result == -ENOTSOCK) {
+        datagram_forget(fd);
+        return false;
+    }
+    if (result < 0 && result != -EAGAIN && result != -EINTR)
+        assoc_doubt(a);
+    return true;
+}
+
 bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
 {
     struct receipt r;
 
-    r.a = assoc_of(&process.assoc, datagram_handle(fd));
+    r.a = datagram_of(fd);
     if (!r.a || flags & MSG_ERRQUEUE)
         return false;
     message_trim(m);
@@ -211,7 +230,7 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
     r.flags = flags;
     r.m = m;
     r.limit = 0;
-    r.began = clock_ms();
+    r.began = clock_coarse_ms() + TICK_MS;
     if (assoc_look(&process.assoc, r.a, fd, r.began) == -ESTALE) {
         datagram_forget(fd);
         return false;
@@ -220,56 +239,74 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
         *result = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EFAULT;
     else
         *result = receive_settled(&r);
-    if (*result == -ENOTSOCK) {
-        datagram_forget(fd);
-        return false;
-    }
-    if (*result < 0 && *result != -EAGAIN && *result != -EINTR)
-        assoc_doubt(r.a);
-    return true;
+    return ends(fd, r.a, *result);
 }
 
-static int late_failure(struct assoc *a)
+/* Something else than datagram_quick_receive() has hoped for: an error, or a datagram that is to be looked at. */
+OWN_FRAME static ssize_t receive_other(struct receipt *r, struct msghdr *k, ssize_t n, struct sockaddr *name,
+                                       socklen_t *len, int entry_errno)
 {
-    int error = assoc_failure(a);
+    struct msghdr m = { .msg_name = name, .msg_namelen = name ? *len : 0, .msg_iov = r->piece + 1, .msg_iovlen = 1 };
 
-    /* Somebody else was told; this thread has nothing to receive. */
-    return error ? error : -EINTR;
+    r->m = &m;
+    n = receive_on(r, k, n < 0 ? -errno : n);
+    errno = entry_errno;
+    if (n >= 0 && name)
+        *len = m.msg_namelen;
+    return ends(r->fd, r->a, n) ? n : DATAGRAM_SLOW;
 }
 
-ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
+static bool has_room(struct sockaddr *name, socklen_t *len)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
-    size_t room = vector_size(m->msg_iov, m->msg_iovlen);
-    size_t had = (size_t)result < room ? (size_t)result : room;
-    uint8_t head[UDP_HEADER_MAX];
-    struct assoc_address shown;
+    return memory_writable(len, sizeof *len) && (int)*len >= 0 &&
+           memory_writable(name, *len < sizeof(struct sockaddr_in6) ? *len : sizeof(struct sockaddr_in6));
+}
+
+static void tell_name(struct sockaddr *name, socklen_t *len, const struct assoc_address *shown)
+{
+    if (HOOK_LIKELY(*len >= sizeof(struct sockaddr_in) && shown->len == sizeof(struct sockaddr_in)))
+        memcpy(name, &shown->sa, sizeof(struct sockaddr_in));
+    else
+        memcpy(name, &shown->sa, *len < shown->len ? *len : shown->len);
+    *len = shown->len;
+}
+
+ssize_t datagram_quick_receive(struct assoc *a, int fd, void *data, size_t size, int flags, struct sockaddr *name,
+                               socklen_t *len)
+{
+    int entry_errno = errno;
+    struct receipt r;
+    struct msghdr k = { .msg_name = &r.from, .msg_namelen = sizeof r.from, .msg_iov = r.piece, .msg_iovlen = 3 };
+    struct datagram_ipv4 from;
     struct assoc_facts f;
-    size_t significant;
-    int skip;
+    ssize_t n;
 
-    if (result <= 0 || !a || !assoc_facts(a, false, &f))
-        return result;
-    vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
-    if (assoc_is_wake(head, had, atomic_load(&a->cookie)))
-        return hook_return(errno, late_failure(a));
-    if (!f.relay.len && !atomic_load(&a->branch) && !atomic_load_explicit(&a->self, memory_order_relaxed))
-        return result;
-    if (m->msg_name && !datagram_from_relay(a, &f, m->msg_name, m->msg_namelen) &&
-        !question_is_own(a, m->msg_name, m->msg_namelen))
-        return result;
-    significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
-                                      : offsetof(struct sockaddr_in6, sin6_scope_id);
-    skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
-    if (skip <= 0)
-        return result;
-    vector_move(m->msg_iov, 0, (size_t)skip, had - (size_t)skip);
-    vector_clear(m->msg_iov, m->msg_iovlen, had - (size_t)skip, (size_t)skip);
-    /* No more than was compared; what is behind it is zero in both. */
-    if (m->msg_name)
-        memcpy(m->msg_name, &shown.sa, m->msg_namelen < significant ? m->msg_namelen : significant);
-    tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
-    return result - skip;
+    r.began = clock_coarse_ms() + TICK_MS;
+    if (flags & ~MSG_DONTWAIT || !assoc_is_plain(a) || size > SSIZE_MAX - UDP_HEADER_MAX ||
+        assoc_look(&process.assoc, a, fd, r.began) != 0 || (name && !has_room(name, len)))
+        return DATAGRAM_SLOW;
+    r.a = a;
+    r.fd = fd;
+    r.flags = flags;
+    r.room = size;
+    r.limit = 0;
+    r.piece[0] = (struct iovec){ r.head, sizeof r.head };
+    r.piece[1] = (struct iovec){ data, size };
+    r.piece[2] = (struct iovec){ r.spare, sizeof r.spare };
+    n = real.recvmsg(fd, &k, flags);
+    if (n < UDP_HEADER_IPV4 || !assoc_read(a, ASSOC_AND_PEER, &f) ||
+        !datagram_quick_source(a, &f, (struct sockaddr *)&r.from, k.msg_namelen, r.head, &from))
+        return receive_other(&r, &k, n, name, len, entry_errno);
+    if (name) {
+        struct assoc_address shown;
+
+        datagram_show(&shown, f.domain, from);
+        tell_name(name, len, &shown);
+    }
+    if (process.assoc.tally)
+        tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
+    n -= UDP_HEADER_IPV4;
+    return (size_t)n < size ? n : (ssize_t)size;
 }
 
 bool datagram_waiting(int fd, int *value)
@@ -279,7 +316,7 @@ bool datagram_waiting(int fd, int *value)
     ssize_t n;
     int cancellable;
 
-    r.a = assoc_of(&process.assoc, datagram_handle(fd));
+    r.a = datagram_of(fd);
     if (!r.a || assoc_look(&process.assoc, r.a, fd, clock_ms()) != 0)
         return false;
     /* The datagram that wakes whoever waits is no news, and its failure is for a call that can tell it. */

@@ -9,7 +9,7 @@
 #include "../io/memory.h"
 #include "../io/message.h"
 #include "../io/vector.h"
-#include "datagram.h"
+#include "datagram_quick.h"
 #include "question.h"
 #include "stray.h"
 
@@ -217,6 +217,8 @@ static ssize_t send_or_queue(int fd, struct assoc *a, struct assoc *b, const str
     /* What follows MSG_MORE belongs to a datagram that has its header. */
     if (!atomic_load_explicit(&a->more, memory_order_relaxed))
         head.iov_len = to ? udp_header_put(&to->target, header) : f->header_len;
+    if (to && !to->any && a == b)
+        datagram_quick_learn(a, &to->target, &to->shown);
     /* Before it goes: the answer may be here before this thread is. */
     note_destination(a, b, f, to);
     n = way == DATAGRAM_QUEUED ? datagram_queue(fd, b, m, flags, &head) : send_on(fd, m, flags, f, &head);

@@ -81,7 +81,7 @@ bool question_concerns(int fd, const struct datagram_to *to)
 
     if (to)
         return to->shown.port == PORT_DOMAIN && is_resolver(&to->shown);
-    a = assoc_of(&process.assoc, datagram_handle(fd));
+    a = datagram_of(fd);
     return a && atomic_load_explicit(&a->asks, memory_order_relaxed) && peer_is_resolver(a);
 }
 

@@ -124,7 +124,7 @@ static void forget_all_passed(struct mmsghdr *messages, int count)
 /* The word that wakes sleepers came behind datagrams: the next call tells of the failure, as the kernel's would. */
 static void tell_later(int fd, int error)
 {
-    struct assoc *a = assoc_of(&process.assoc, datagram_handle(fd));
+    struct assoc *a = datagram_of(fd);
 
     if (a && error != EINTR)
         atomic_store(&a->failed, -error);

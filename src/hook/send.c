@@ -9,6 +9,7 @@
 #include "../io/memory.h"
 #include "../io/message.h"
 #include "datagram_place.h"
+#include "datagram_quick.h"
 #include "guard.h"
 #include "stray.h"
 #include "stream.h"
@@ -95,7 +96,8 @@ static bool proxied(int fd, const struct msghdr *m, int flags, int way, const st
     return datagram_send(fd, m, flags, to_peer ? NULL : to, result);
 }
 
-ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa, socklen_t len)
+OWN_FRAME static ssize_t send_slowly(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa,
+                                     socklen_t len)
 {
     struct iovec piece = { (void *)data, size };
     const struct msghdr m = { .msg_name = (void *)sa, .msg_namelen = sa ? sizeof *sa : 0, .msg_iov = &piece,
@@ -117,6 +119,16 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
         return -1;
     return guard_result(fd, way == SEND_CONNECTED ? real.send(fd, data, size, flags & ~MSG_FASTOPEN)
                                                   : real.sendto(fd, data, size, flags, sa, len));
+}
+
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa, socklen_t len)
+{
+    struct assoc *a = datagram_of(fd);
+    ssize_t n = a ? datagram_quick_send(a, fd, data, size, flags, sa, len) : DATAGRAM_SLOW;
+
+    if (HOOK_LIKELY(n >= 0))
+        return n;
+    return n == DATAGRAM_SLOW ? send_slowly(fd, data, size, flags, sa, len) : hook_return(errno, n);
 }
 
 /* Who gets a socket in the middle of its handshake has nobody to go on with it. */
@@ -174,7 +186,7 @@ static int judge_message(int fd, const struct msghdr *message, int flags, struct
     return error ? error : judge(fd, taken->msg_name, taken->msg_namelen, flags, to);
 }
 
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+OWN_FRAME static ssize_t send_message_slowly(int fd, const struct msghdr *message, int flags)
 {
     int entry_errno = errno;
     struct sockaddr_storage name;
@@ -197,6 +209,16 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return guard_result(fd, real.sendmsg(fd, &taken, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
 }
 
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct assoc *a = datagram_of(fd);
+    ssize_t n = a ? datagram_quick_message(a, fd, message, flags) : DATAGRAM_SLOW;
+
+    if (HOOK_LIKELY(n >= 0))
+        return n;
+    return n == DATAGRAM_SLOW ? send_message_slowly(fd, message, flags) : hook_return(errno, n);
+}
+
 /* Take and judge the messages of a batch as far as they are the kernel's alone.
  * way, to: of the first that is not.  Returns the number of those before it. */
 static unsigned judge_batch(int fd, struct mmsghdr *messages, unsigned count, int flags, struct batch *b, int *way,
@@ -217,8 +239,10 @@ static unsigned judge_batch(int fd, struct mmsghdr *messages, unsigned count, in
 /* Returns the number of messages whose length the program was told, or -EFAULT. */
 static long tell_lengths(struct mmsghdr *messages, const struct mmsghdr *sent, long count)
 {
+    bool good = memory_writable(messages, (size_t)count * sizeof *messages);
+
     for (long i = 0; i < count; i++) {
-        if (!memory_writable(&messages[i].msg_len, sizeof messages[i].msg_len))
+        if (!good && !memory_writable(&messages[i].msg_len, sizeof messages[i].msg_len))
             return i ? i : -EFAULT;
         messages[i].msg_len = sent[i].msg_len;
     }
@@ -253,7 +277,9 @@ OWN_FRAME static long send_batch(int fd, struct mmsghdr *messages, unsigned coun
     struct datagram_batch b;
     long sent;
 
-    if (!datagram_batch_begin(&b, fd, flags))
+    if (count > DATAGRAM_BATCH)
+        count = DATAGRAM_BATCH;
+    if (!memory_readable(messages, count * sizeof *messages) || !datagram_batch_begin(&b, fd, flags))
         return 0;
     while (b.count < count && datagram_batch_add(&b, &messages[b.count].msg_hdr))
         ;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* datagram_late.c - what came to a thread that slept in libc's own call since before the association was made */
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../io/vector.h"
+#include "datagram.h"
+#include "datagram_source.h"
+#include "question.h"
+
+static int late_failure(struct assoc *a)
+{
+    int error = assoc_failure(a);
+
+    /* Somebody else was told; this thread has nothing to receive. */
+    return error ? error : -EINTR;
+}
+
+ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
+{
+    struct assoc *a = datagram_of(fd);
+    size_t room = vector_size(m->msg_iov, m->msg_iovlen);
+    size_t had = (size_t)result < room ? (size_t)result : room;
+    uint8_t head[UDP_HEADER_MAX];
+    struct assoc_address shown;
+    struct assoc_facts f;
+    size_t significant;
+    int skip;
+
+    if (result <= 0 || !a || !assoc_facts(a, false, &f))
+        return result;
+    vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
+    if (assoc_is_wake(head, had, atomic_load(&a->cookie)))
+        return hook_return(errno, late_failure(a));
+    if (!f.relay.len && !atomic_load(&a->branch) && !atomic_load_explicit(&a->self, memory_order_relaxed))
+        return result;
+    if (m->msg_name && !datagram_from_relay(a, &f, m->msg_name, m->msg_namelen) &&
+        !question_is_own(a, m->msg_name, m->msg_namelen))
+        return result;
+    significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
+                                      : offsetof(struct sockaddr_in6, sin6_scope_id);
+    skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
+    if (skip <= 0)
+        return result;
+    vector_move(m->msg_iov, 0, (size_t)skip, had - (size_t)skip);
+    vector_clear(m->msg_iov, m->msg_iovlen, had - (size_t)skip, (size_t)skip);
+    /* No more than was compared; what is behind it is zero in both. */
+    if (m->msg_name)
+        memcpy(m->msg_name, &shown.sa, m->msg_namelen < significant ? m->msg_namelen : significant);
+    tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
+    return result - skip;
+}
