@@ -50,14 +50,21 @@ static int inherited(char **argv)
     return 0;
 }
 
-static void leave_to_program(const char *address, const struct target *t)
+/* number: the one that the socket gets, or -1. */
+static void leave_to_program(const char *address, const struct target *t, int number)
 {
     char fd[16], gate[16];
-    int pipes[2];
+    int pipes[2], left;
 
     if (pipe(pipes) != 0)
         net_die("pipe");
-    snprintf(fd, sizeof fd, "%d", leave_answer(t));
+    left = leave_answer(t);
+    if (number >= 0) {
+        say("dup2", dup2(left, number));
+        close(left);
+        left = number;
+    }
+    snprintf(fd, sizeof fd, "%d", left);
     snprintf(gate, sizeof gate, "%d", pipes[0]);
     fflush(stdout);
     if (fork() == 0) {
@@ -68,7 +75,7 @@ static void leave_to_program(const char *address, const struct target *t)
     _exit(0);
 }
 
-/* argv: ADDRESS.  A process sends, leaves the socket to a program, and is gone. */
+/* argv: ADDRESS [NUMBER].  A process sends, leaves the socket to a program, and is gone. */
 static int leave(char **argv)
 {
     struct target t = net_target(argv[0]);
@@ -78,7 +85,7 @@ static int leave(char **argv)
     if (pipe(done) != 0)
         net_die("pipe");
     if (fork() == 0)
-        leave_to_program(argv[0], &t);
+        leave_to_program(argv[0], &t, argv[1] ? atoi(argv[1]) : -1);
     close(done[1]);
     /* Until the last of them has ended. */
     return read(done[0], &c, 1) != 0;
@@ -136,7 +143,7 @@ static int by_message(char **argv)
 
 const struct command udp_pass_commands[] = {
     { "udp-inherited", 3, inherited, "FD ADDRESS GATE: what udp-leave executes" },
-    { "udp-leave", 1, leave, "ADDRESS: a socket with a peer is left to a program" },
+    { "udp-leave", 1, leave, "ADDRESS [NUMBER]: a socket with a peer is left to a program" },
     { "udp-message", 1, by_message, "ADDRESS: a socket with a peer goes to another process" },
     { NULL, 0, NULL, NULL }
 };

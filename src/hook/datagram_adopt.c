@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* datagram_adopt.c - datagram sockets that another process has made ours to use, with their peers and relays */
 #include "../core/frame.h"
+#include "../io/fdinfo.h"
 #include "datagram.h"
 
-enum { INHERITED = 256 };    /* numbers that are looked at when a program starts */
+enum { INHERITED = 256 };    /* descriptors that are looked at when a program starts */
 
 OWN_FRAME static void adopt_peer(int fd, struct assoc *a, int domain, const struct addr *shown)
 {
@@ -46,8 +47,12 @@ void datagram_adopt(int fd)
 
 void datagram_adopt_inherited(void)
 {
+    int open[INHERITED], count;
+
     if (!state_had_datagrams(&process.state))
         return;
-    for (int fd = 0; fd < INHERITED; fd++)
-        adopt(fd);
+    count = fdinfo_list(open, INHERITED);
+    /* Without /proc every number might be one. */
+    for (int i = 0; i < (count < 0 ? INHERITED : count); i++)
+        adopt(count < 0 ? i : open[i]);
 }

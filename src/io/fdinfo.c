@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* fdinfo.c - what /proc/self/fdinfo tells of an epoll set
+/* fdinfo.c - what /proc/self tells of this process' descriptors
  *
- * One line for each registration: "tfd:        5 events: 4000001c data:                5  pos:0 ino:9 sdev:8".
+ * Of an epoll set there is one line for each registration:
+ * "tfd:        5 events: 4000001c data:                5  pos:0 ino:9 sdev:8".
  */
 #include "fdinfo.h"
 
@@ -12,10 +13,20 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "../core/text.h"
 #include "file.h"
 #include "real.h"
 
-enum { TAKE = 1024 };
+enum { TAKE = 1024, LIST_SIZE = 1024 };
+
+/* As getdents64() writes it. */
+struct entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t len;
+    uint8_t type;
+    char name[];
+};
 
 static void make_path(char *path, int fd)
 {
@@ -127,4 +138,32 @@ int fdinfo_epoll(int epfd, int fd, uint32_t *events, uint64_t *data)
     *events = s.events;
     *data = s.data;
     return 0;
+}
+
+int fdinfo_list(int *out, size_t room)
+{
+    union {
+        struct entry first;
+        char bytes[LIST_SIZE];
+    } list;
+    int directory = file_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
+    size_t count = 0;
+    long n = -1;
+
+    if (directory < 0)
+        return directory;
+    while (count < room &&
+           (n = real.syscall(SYS_getdents64, (long)directory, &list, (long)sizeof list)) > 0) {
+        const struct entry *e;
+
+        for (long at = 0; at < n && count < room; at += e->len) {
+            uint32_t fd;
+
+            e = (const struct entry *)(const void *)(list.bytes + at);
+            if (text_decimal(e->name, strlen(e->name), INT32_MAX, &fd) == 0 && fd != (uint32_t)directory)
+                out[count++] = (int)fd;
+        }
+    }
+    real_close(directory);
+    return n < 0 ? -EIO : (int)count;
 }
