@@ -178,12 +178,10 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa
     socklen_t room;
     ssize_t n;
 
-    if (!is_plain()) {
-        if (receives_from(fd, data, size, flags, sa, len, &n))
-            return n;
-        if (guard_stops(fd, POLLIN, flags))
-            return -1;
-    }
+    if (receives_from(fd, data, size, flags, sa, len, &n))
+        return n;
+    if (guard_stops(fd, POLLIN, flags))
+        return -1;
     room = room_for_name(sa, len);
     n = guard_result(fd, real.recvfrom(fd, data, size, flags, sa, len));
     return received_from(fd, data, size, flags, sa, room, len, n);

@@ -283,7 +283,7 @@ bool datagram_receive_batch(int fd, struct mmsghdr *messages, unsigned count, in
         return false;
     n = real.recvmmsg(fd, v.message, good, flags, timeout);
     *got = n < 0 ? -errno : 0;
-    if (n > 0 && assoc_facts(a, false, &f))
+    if (n > 0 && assoc_facts(a, true, &f))
         *got = sort_out(a, &f, &v, n, messages, flags);
     *more = n == (long)good || *got < n;
     return true;

@@ -25,14 +25,16 @@ static const uint8_t mapped[IPV4_IN_IPV6] = { [10] = 0xff, [11] = 0xff };
 static inline bool take_ipv4(const struct sockaddr *sa, socklen_t len, unsigned domain, uint32_t *ip, uint16_t *port)
 {
     struct sockaddr_in6 in6;
-    struct sockaddr_in in;
 
-    if (HOOK_LIKELY(len == sizeof in)) {
-        if (!memory_take(&in, sa, sizeof in) || in.sin_family != AF_INET)
+    if (HOOK_LIKELY(len == sizeof(struct sockaddr_in))) {
+        uint16_t begin[4];      /* family, port, address: taken once, whatever other threads do to it */
+
+        if (!memory_readable(sa, len))
             return false;
-        *ip = in.sin_addr.s_addr;
-        *port = in.sin_port;
-        return true;
+        memcpy(begin, sa, sizeof begin);
+        memcpy(ip, begin + 2, sizeof *ip);
+        *port = begin[1];
+        return begin[0] == AF_INET;
     }
     if (len != sizeof in6 || domain != AF_INET6 || !memory_take(&in6, sa, sizeof in6) || in6.sin6_family != AF_INET6 ||
         memcmp(&in6.sin6_addr, mapped, sizeof mapped) != 0)
@@ -134,12 +136,13 @@ ssize_t datagram_quick_send(struct assoc *a, int fd, const void *data, size_t si
         assoc_look(&process.assoc, a, fd, clock_coarse_ms()) != 0 ||
         !assoc_read(a, sa ? ASSOC_RELAY : ASSOC_AND_HEADER, &f) || !f.relay.len || !f.alive)
         return DATAGRAM_SLOW;
-    if (!sa)
+    if (!sa) {
         piece[0] = (struct iovec){ f.header, peer_header(a, &f) };
-    else if (!datagram_quick_header(a, &f, sa, len, header))
+        if (!piece[0].iov_len)
+            return DATAGRAM_SLOW;
+    } else if (!datagram_quick_header(a, &f, sa, len, header)) {
         return DATAGRAM_SLOW;
-    if (!piece[0].iov_len)
-        return DATAGRAM_SLOW;
+    }
     if (atomic_load_explicit(&a->named, memory_order_relaxed) || (!sa && f.by_name))
         note_destination(a, &f, sa ? header : NULL);
     if (!atomic_load_explicit(&a->owed, memory_order_relaxed))

@@ -43,16 +43,6 @@ bool datagram_quick_header(const struct assoc *a, const struct assoc_facts *f, c
  * the address the program used.  It must go through the trunk's proxy. */
 void datagram_quick_learn(struct assoc *a, const struct addr *target, const struct addr *shown);
 
-/* The form that an IPv4 address has on a socket of IPv6. */
-static inline struct sockaddr_in6 datagram_mapped(struct datagram_ipv4 from)
-{
-    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = from.port };
-
-    memset(&in6.sin6_addr.s6_addr[10], 0xff, 2);
-    memcpy(&in6.sin6_addr.s6_addr[12], &from.ip, sizeof from.ip);
-    return in6;
-}
-
 /* An address as a socket of this domain has it. */
 static inline void datagram_show(struct assoc_address *shown, unsigned domain, struct datagram_ipv4 from)
 {
@@ -62,27 +52,15 @@ static inline void datagram_show(struct assoc_address *shown, unsigned domain, s
         memcpy(&shown->sa, &in, sizeof in);
         shown->len = sizeof in;
     } else {
-        shown->sa = datagram_mapped(from);
+        shown->sa = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = from.port };
+        memset(&shown->sa.sin6_addr.s6_addr[10], 0xff, 2);
+        memcpy(&shown->sa.sin6_addr.s6_addr[12], &from.ip, sizeof from.ip);
         shown->len = sizeof shown->sa;
     }
 }
 
-/* True if datagram_show() would show the peer. */
-static inline bool datagram_is_peer(const struct assoc_facts *f, struct datagram_ipv4 from)
-{
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-
-    if (HOOK_LIKELY(f->domain == AF_INET)) {
-        memcpy(&in, &f->peer.sa, sizeof in);
-        return in.sin_addr.s_addr == from.ip && in.sin_port == from.port;
-    }
-    in6 = datagram_mapped(from);
-    return f->peer.sa.sin6_port == from.port && memcmp(&f->peer.sa.sin6_addr, &in6.sin6_addr, 16) == 0;
-}
-
 /* datagram_source() of what comes from the relay, with the header of an IPv4 address, to a socket that never sent to a
- * name or a resolver.  f: of ASSOC_AND_PEER; head: UDP_HEADER_IPV4 bytes.
+ * name or a resolver.  f: of ASSOC_AND_HEADER; head: UDP_HEADER_IPV4 bytes.
  * Returns the header's length with *from, or 0 when datagram_source() is to be asked. */
 static inline int datagram_quick_source(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa,
                                         socklen_t len, const uint8_t *head, struct datagram_ipv4 *from)
@@ -94,10 +72,13 @@ static inline int datagram_quick_source(struct assoc *a, const struct assoc_fact
         atomic_load_explicit(&a->questions, memory_order_acquire) ||
         atomic_load_explicit(&a->self, memory_order_relaxed) || !assoc_address_equal(&f->relay, sa, len))
         return 0;
+    /* What the peer sends begins as what it is sent does. */
+    if (f->header_len && (f->header_len != UDP_HEADER_IPV4 || memcmp(head + 4, f->header + 4, 4) != 0 ||
+                          memcmp(head + 8, f->header + 8, 2) != 0 ||
+                          atomic_load_explicit(&a->asks, memory_order_relaxed)))
+        return 0;
     memcpy(&from->ip, head + 4, sizeof from->ip);
     memcpy(&from->port, head + 8, sizeof from->port);
-    if (f->peer.len && !datagram_is_peer(f, *from))
-        return 0;
     if (atomic_load_explicit(&a->owed, memory_order_relaxed))
         atomic_store_explicit(&a->owed, false, memory_order_relaxed);
     return UDP_HEADER_IPV4;

@@ -285,18 +285,19 @@ ssize_t datagram_quick_receive(struct assoc *a, int fd, void *data, size_t size,
     if (flags & ~MSG_DONTWAIT || !assoc_is_plain(a) || size > SSIZE_MAX - UDP_HEADER_MAX ||
         assoc_look(&process.assoc, a, fd, r.began) != 0 || (name && !has_room(name, len)))
         return DATAGRAM_SLOW;
-    r.a = a;
-    r.fd = fd;
-    r.flags = flags;
-    r.room = size;
-    r.limit = 0;
     r.piece[0] = (struct iovec){ r.head, sizeof r.head };
     r.piece[1] = (struct iovec){ data, size };
     r.piece[2] = (struct iovec){ r.spare, sizeof r.spare };
     n = real.recvmsg(fd, &k, flags);
-    if (n < UDP_HEADER_IPV4 || !assoc_read(a, ASSOC_AND_PEER, &f) ||
-        !datagram_quick_source(a, &f, (struct sockaddr *)&r.from, k.msg_namelen, r.head, &from))
+    if (n < UDP_HEADER_IPV4 || !assoc_read(a, ASSOC_AND_HEADER, &f) ||
+        !datagram_quick_source(a, &f, (struct sockaddr *)&r.from, k.msg_namelen, r.head, &from)) {
+        r.a = a;
+        r.fd = fd;
+        r.flags = flags;
+        r.room = size;
+        r.limit = 0;
         return receive_other(&r, &k, n, name, len, entry_errno);
+    }
     if (name) {
         struct assoc_address shown;
 

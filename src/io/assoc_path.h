@@ -22,17 +22,20 @@ static inline bool assoc_read(const struct assoc *a, enum assoc_part part, struc
     typedef uint64_t __attribute__((may_alias)) fact;
     uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_acquire);
     fact *word = (fact *)out;
-    size_t end = ASSOC_HEADER_WORD;
-
+    size_t len;
 #pragma GCC unroll 8
     for (size_t w = 0; part == ASSOC_AND_PEER && w < ASSOC_RELAY_WORD; w++)
         word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
 #pragma GCC unroll 8
     for (size_t w = ASSOC_RELAY_WORD; w < ASSOC_HEADER_WORD; w++)
         word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
-    if (part == ASSOC_AND_HEADER && out->header_len <= UDP_HEADER_MAX)
-        end += (out->header_len + 7u) / 8;
-    for (size_t w = ASSOC_HEADER_WORD; w < end; w++)
+    len = part == ASSOC_AND_HEADER ? out->header_len : 0;
+    /* That of an IPv4 address is in the first two words. */
+    if (len) {
+        word[ASSOC_HEADER_WORD] = atomic_load_explicit(&a->word[ASSOC_HEADER_WORD], memory_order_acquire);
+        word[ASSOC_HEADER_WORD + 1] = atomic_load_explicit(&a->word[ASSOC_HEADER_WORD + 1], memory_order_acquire);
+    }
+    for (size_t w = ASSOC_HEADER_WORD + 2; len > 16 && w < ASSOC_WORDS; w++)
         word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
     return __builtin_expect(sequence % 2 == 0 &&
                             atomic_load_explicit(&a->sequence, memory_order_relaxed) == sequence, 1) ||

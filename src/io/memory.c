@@ -17,11 +17,11 @@
 enum {
     GRAIN = 4096,       /* no page is smaller */
     WORD = 4,           /* what a futex is */
-    KNOWN_BITS = 5,     /* half of them for reading: what a batch of messages, names and pieces lies on */
+    KNOWN_BITS = 6,     /* several times what a batch of messages, names and pieces lies on: few meet */
     KNOWN = 1 << KNOWN_BITS
 };
 
-/* Pages with an answer that was yes, for reading and for writing: page * 4 + 2, and 1 for writing. */
+/* Pages with an answer that was yes, for reading and for writing: page * 2 + 1, and 1 more for writing. */
 static _Thread_local uintptr_t known[KNOWN];
 
 /* A comparison, whatever its outcome: nobody is woken, nobody is moved.  Not a call with an argument that is wrong on
@@ -51,7 +51,7 @@ static bool probe_writing(void *p)
 
 static uintptr_t key_of(uintptr_t at, bool writing)
 {
-    return at / GRAIN << 2 | 2 | writing;
+    return (at / GRAIN << 1 | writing) + 1;
 }
 
 /* Mixed, since a program's few pages must not meet in one place: each call would ask anew. */
