@@ -35,6 +35,7 @@ extern const struct command process_commands[];
 extern const struct command jail_commands[];
 extern const struct command udp_fault_commands[];
 extern const struct command udp_batch_commands[];
+extern const struct command udp_early_commands[];
 extern const struct command udp_pass_commands[];
 extern const struct command bind_commands[];
 extern const struct command bind_wait_commands[];

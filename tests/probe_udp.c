@@ -324,89 +324,6 @@ static int threads(char **argv)
     return 0;
 }
 
-static atomic_int listener;
-
-static int listener_fd, listener_way;
-
-enum { LATE = 3 };
-
-/* Several by one call, which waits for all of them. */
-static void listen_for_many(int fd)
-{
-    static char room[LATE][100];
-    struct sockaddr_storage names[LATE];
-    struct iovec pieces[LATE];
-    struct mmsghdr m[LATE];
-    char text[TEXT_SIZE];
-    int n;
-
-    memset(m, 0, sizeof m);
-    for (int i = 0; i < LATE; i++) {
-        pieces[i] = (struct iovec){ room[i], sizeof room[i] };
-        m[i].msg_hdr = (struct msghdr){ .msg_name = &names[i], .msg_namelen = sizeof names[i],
-                                        .msg_iov = &pieces[i], .msg_iovlen = 1 };
-    }
-    n = recvmmsg(fd, m, LATE, 0, NULL);
-    say("recvmmsg", n);
-    for (int i = 0; i < n; i++)
-        printf(" %u from %s: %.*s\n", m[i].msg_len, text_sockaddr(&names[i], m[i].msg_hdr.msg_namelen, text),
-               (int)m[i].msg_len, room[i]);
-}
-
-static void *listen_first(void *argument)
-{
-    atomic_store(&listener, (int)syscall(SYS_gettid));
-    if (listener_way == UDP_RECEIVES)
-        listen_for_many(listener_fd);
-    else
-        udp_receive(listener_fd, listener_way, 100, 0, 1);
-    return argument;
-}
-
-/* A thread that waits since before the first datagram went out. */
-static void early_by(int way, const struct target *t)
-{
-    int fd = udp_socket(t);
-    struct sockaddr_in6 any = { .sin6_family = t->sa.ss_family };
-    pthread_t thread;
-    char state = 0;
-
-    listener_way = way;
-    listener_fd = fd;
-    atomic_store(&listener, 0);
-    say("bind", bind(fd, (struct sockaddr *)&any, t->len));
-    pthread_create(&thread, NULL, listen_first, NULL);
-    /* Until it sleeps in the kernel. */
-    while (state != 'S') {
-        char path[64];
-        FILE *f;
-
-        snprintf(path, sizeof path, "/proc/self/task/%d/stat", atomic_load(&listener));
-        f = fopen(path, "r");
-        if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-            net_die(path);
-        if (f)
-            fclose(f);
-    }
-    /* The answer may be there before this line is: it waits for its turn. */
-    flockfile(stdout);
-    for (int i = 0; i < (way == UDP_RECEIVES ? LATE : 1); i++)
-        udp_send(fd, UDP_SENDTO, t, 20 + (size_t)i, 0, 1);
-    funlockfile(stdout);
-    pthread_join(thread, NULL);
-    close(fd);
-}
-
-/* argv: ADDRESS.  By every way to receive, and by one that waits for several datagrams. */
-static int early(char **argv)
-{
-    struct target t = net_target(argv[0]);
-
-    for (int way = 0; way <= UDP_RECEIVES; way++)
-        early_by(way, &t);
-    return 0;
-}
-
 static struct target resolve(const char *name, const char *port, int family)
 {
     struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_DGRAM }, *list;
@@ -523,7 +440,6 @@ const struct command udp_commands[] = {
     { "udp-corked", 1, corked, "ADDRESS" },
     { "udp-numbers", 1, numbers, "ADDRESS" },
     { "udp-threads", 1, threads, "ADDRESS" },
-    { "udp-early", 1, early, "ADDRESS" },
     { "udp-name", 2, by_name, "NAME PORT" },
     { "udp-mixed", 3, mixed, "NAME PORT ADDRESS..." },
     { "udp-repeat", 2, repeat, "ADDRESS COUNT" },

@@ -17,6 +17,19 @@ static int late_failure(struct assoc *a)
     return error ? error : -EINTR;
 }
 
+/* True if what came has a header.  Where there is less of a name than an address the header tells, as it does without a
+ * name, unless what there is cannot be the relay's. */
+static bool is_ours(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)
+{
+    bool ipv4 = f->domain == AF_INET;
+    size_t begin = ipv4 ? offsetof(struct sockaddr_in, sin_zero) : offsetof(struct sockaddr_in6, sin6_flowinfo);
+
+    if (len >= (ipv4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)))
+        return datagram_from_relay(a, f, sa, len) || question_is_own(a, sa, len);
+    return atomic_load(&a->branch) || atomic_load_explicit(&a->self, memory_order_relaxed) ||
+           memcmp(sa, &f->relay.sa, len < begin ? len : begin) == 0;
+}
+
 ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
 {
     struct assoc *a = datagram_of(fd);
@@ -35,8 +48,7 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
         return hook_return(errno, late_failure(a));
     if (!f.relay.len && !atomic_load(&a->branch) && !atomic_load_explicit(&a->self, memory_order_relaxed))
         return result;
-    if (m->msg_name && !datagram_from_relay(a, &f, m->msg_name, m->msg_namelen) &&
-        !question_is_own(a, m->msg_name, m->msg_namelen))
+    if (m->msg_name && !is_ours(a, &f, m->msg_name, m->msg_namelen))
         return result;
     significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
                                       : offsetof(struct sockaddr_in6, sin6_scope_id);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/memory.h"
 #include "../io/message.h"
@@ -13,7 +14,10 @@
 #include "number.h"
 #include "wait.h"
 
-enum { MESSAGES_MAX = 1024 };    /* UIO_MAXIOV */
+enum {
+    MESSAGES_MAX = 1024,    /* UIO_MAXIOV */
+    ROOMS = 64              /* more names than that are taken to have room for an address */
+};
 
 /* The numbers that came with SCM_RIGHTS were made anew: what was known of them is over. */
 static void forget_passed(struct msghdr *message)
@@ -130,19 +134,40 @@ static void tell_later(int fd, int error)
         atomic_store(&a->failed, -error);
 }
 
-/* What came to a thread that slept here since before the socket's first datagram: see datagram_late().  Only as much of
- * a name is written as was found to be the relay's, since nobody knows how much room there was. */
-static int receive_late(int fd, struct mmsghdr *messages, int count, int flags)
+/* Room that messages have for names, which the kernel's call overwrites. */
+struct rooms {
+    unsigned count;
+    socklen_t len[ROOMS];
+};
+
+static void note_rooms(int fd, const struct mmsghdr *messages, unsigned count, struct rooms *r)
+{
+    r->count = count < ROOMS ? count : ROOMS;
+    if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) != KIND_DATAGRAM ||
+        !memory_readable(messages, r->count * sizeof *messages))
+        r->count = 0;
+    for (unsigned i = 0; i < r->count; i++)
+        r->len[i] = messages[i].msg_hdr.msg_namelen;
+}
+
+/* What came to a thread that slept here since before the socket's first datagram: see datagram_late().  Where nobody
+ * knows how much room a name had, only as much of it is written as was found to be the relay's. */
+static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, const struct rooms *r)
 {
     int entry_errno = errno;
 
     for (int i = 0; i < count; i++) {
         struct msghdr *m = &messages[i].msg_hdr;
+        socklen_t len = m->msg_namelen;
         ssize_t n = messages[i].msg_len;
 
-        if (!datagram_is_late(fd, n, flags) || (m->msg_name && !memory_readable(m->msg_name, m->msg_namelen)))
+        if (!datagram_is_late(fd, n, flags))
             continue;
-        n = datagram_late(fd, m, n);
+        if ((unsigned)i < r->count && r->len[i] < len)
+            m->msg_namelen = r->len[i];
+        if (!m->msg_name || memory_readable(m->msg_name, m->msg_namelen))
+            n = datagram_late(fd, m, n);
+        m->msg_namelen = len;
         if (n < 0 && i == 0)
             return -1;
         if (n < 0) {
@@ -161,6 +186,18 @@ static bool is_relayed(int fd, const struct mmsghdr *messages, int flags)
     return datagram_handle(fd) && messages && !(flags & MSG_ERRQUEUE);
 }
 
+OWN_FRAME static int receive_all(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    struct rooms rooms;
+    int result;
+
+    note_rooms(fd, messages, count, &rooms);
+    result = (int)guard_result(fd, real.recvmmsg(fd, messages, count, (mmsg_flags)flags, timeout));
+    result = receive_late(fd, messages, result, flags, &rooms);
+    forget_all_passed(messages, result);
+    return result;
+}
+
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags, struct timespec *timeout)
 {
     int entry_errno = errno, result;
@@ -176,8 +213,17 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags,
     }
     if (guard_stops(fd, POLLIN, flags))
         return -1;
-    result = (int)guard_result(fd, real.recvmmsg(fd, messages, count, flags, timeout));
-    result = receive_late(fd, messages, result, flags);
+    return receive_all(fd, messages, count, flags, timeout);
+}
+
+OWN_FRAME static int receive_all64(int fd, struct mmsghdr *messages, unsigned count, int flags, struct time64 *timeout)
+{
+    struct rooms rooms;
+    int result;
+
+    note_rooms(fd, messages, count, &rooms);
+    result = (int)guard_result(fd, real.__recvmmsg64(fd, messages, count, flags, timeout));
+    result = receive_late(fd, messages, result, flags, &rooms);
     forget_all_passed(messages, result);
     return result;
 }
@@ -202,8 +248,5 @@ int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, st
         return -1;
     if (!HOOK_HAVE(__recvmmsg64))
         return (int)hook_return(entry_errno, -ENOSYS);
-    result = (int)guard_result(fd, real.__recvmmsg64(fd, messages, count, flags, timeout));
-    result = receive_late(fd, messages, result, flags);
-    forget_all_passed(messages, result);
-    return result;
+    return receive_all64(fd, messages, count, flags, timeout);
 }
