@@ -114,6 +114,14 @@ done <<EOT
 EOT
 unseen "a relay that is none"
 
+# Nobody at the relay's port, though the control connection stands: the kernel says of it what it says of a target, but
+# that the error queue has what went out, with its header, and where it went.
+start_proxy --udp-bnd 127.0.0.1:9
+bare fault-unreachable 127.0.0.2:9 |
+    sed 's/^MSG_ERRQUEUE: 3$/MSG_ERRQUEUE: 13/; s/ header 0, \(.*\) about the target$/ header 1, \1 about another/' >"$work/expected"
+under fault-unreachable 127.0.0.2:9
+result "ICMP from the relay" "$work/expected"
+
 # All datagrams go where the first went.
 start_proxy --udp-first-only
 gives "first destination only" fault-turns "$four" "127.0.0.1:$other" <<EOT

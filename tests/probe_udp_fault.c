@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_udp_fault.c - datagrams through a relay that does not do as it should */
 #include <errno.h>
+#include <time.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,11 +145,67 @@ static int turns(char **argv)
     return 0;
 }
 
+/* Take an error out of the queue: its kind, the payload that it is about, and whose address stands with it. */
+static void say_queued(int fd, const struct target *t)
+{
+    union {
+        struct cmsghdr header;
+        char room[512];
+    } control;
+    struct target about = { .len = 0 };
+    char buf[64];
+    struct iovec piece = { buf, sizeof buf };
+    struct msghdr m = { .msg_name = &about.sa, .msg_namelen = sizeof about.sa, .msg_iov = &piece, .msg_iovlen = 1,
+                        .msg_control = &control, .msg_controllen = sizeof control };
+    ssize_t n = say("MSG_ERRQUEUE", recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT));
+
+    if (n < 0)
+        return;
+    printf(" header %d, payload %.3s, flags %x, about %s\n", n > 3, n >= 3 ? buf + n - 3 : "", m.msg_flags,
+           memcmp(&about.sa, &t->sa, sizeof(struct sockaddr_in)) == 0 ? "the target" : "another");
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        struct sock_extended_err e;
+
+        if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR)
+            continue;
+        memcpy(&e, CMSG_DATA(c), sizeof e);
+        printf(" %s, origin %u, type %u, code %u\n", text_errno((int)e.ee_errno), e.ee_origin, e.ee_type, e.ee_code);
+    }
+}
+
+/* argv: ADDRESS.  Datagrams that nobody is there for, first without a wish to know, then with it, then to a peer. */
+static int unreachable(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    int fd = udp_socket(&t), on = 1;
+    struct pollfd p = { .fd = fd };
+
+    for (int i = 0; i < 2; i++)
+        say("sendto", sendto(fd, "abc", 3, 0, (struct sockaddr *)&t.sa, t.len));
+    say("recv", recv(fd, &on, sizeof on, MSG_DONTWAIT));
+    on = 1;
+    say("IP_RECVERR", setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on));
+    say("sendto", sendto(fd, "def", 3, 0, (struct sockaddr *)&t.sa, t.len));
+    say("poll", poll(&p, 1, UDP_PATIENCE_S * 1000));
+    printf(" events %x\n", (unsigned)p.revents);
+    say("recv", recv(fd, &on, sizeof on, MSG_DONTWAIT));
+    say_queued(fd, &t);
+    say("recv", recv(fd, &on, sizeof on, MSG_DONTWAIT));
+    say("connect", net_connect(fd, &t));
+    say("send", send(fd, "ghi", 3, 0));
+    say("poll", poll(&p, 1, UDP_PATIENCE_S * 1000));
+    say("send", send(fd, "jkl", 3, 0));
+    say_queued(fd, &t);
+    close(fd);
+    return 0;
+}
+
 const struct command udp_fault_commands[] = {
     { "fault-heard", 2, heard, "ADDRESS COUNT" },
     { "fault-peer", 2, peer_only, "ADDRESS COUNT" },
     { "fault-silence", 1, silence, "ADDRESS" },
     { "fault-sources", 2, sources, "ADDRESS COUNT" },
     { "fault-turns", 2, turns, "ONE OTHER" },
+    { "fault-unreachable", 1, unreachable, "ADDRESS" },
     { NULL, 0, NULL, NULL },
 };
