@@ -72,7 +72,7 @@ ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flag
     /* Whoever asks for its name, or is to be woken, must find one. */
     if (assoc_facts(a, false, &f))
         datagram_give_port(fd, (int)f.domain);
-    if (!assoc_queue(&process.assoc, a, header->iov_base, header->iov_len, &taken, flags,
+    if (!assoc_queue(&process.assoc, a, fd, header, &taken, flags,
                      flags & MSG_MORE || atomic_load_explicit(&a->trunk->corked, memory_order_relaxed)))
         return -EINPROGRESS;
     datagram_watch();

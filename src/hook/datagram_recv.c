@@ -30,7 +30,8 @@ enum {
 struct receipt {
     int fd, flags;
     struct msghdr *m;                           /* the program's */
-    size_t room;                                /* of its vector */
+    size_t pieces;                              /* of its vector, as the call found it: others may write to it */
+    size_t room;                                /* of that */
     struct assoc *a;
     int64_t limit;                              /* when SO_RCVTIMEO runs out; 0: not asked yet, or none */
     int64_t began;
@@ -61,7 +62,7 @@ static void go_on(struct receipt *r, bool counted)
         assoc_dropped(&process.assoc, r->a);
     /* Nothing of it is left in the program's hands. */
     if (r->had > UDP_HEADER_IPV4)
-        vector_clear(r->piece + 1, r->m->msg_iovlen, 0, r->had - UDP_HEADER_IPV4);
+        vector_clear(r->piece + 1, r->pieces, 0, r->had - UDP_HEADER_IPV4);
     /* It was only looked at, and would be in the way for ever. */
     if (r->flags & MSG_PEEK)
         real_recv(r->fd, NULL, 0, MSG_DONTWAIT);
@@ -86,7 +87,7 @@ static ssize_t take(struct receipt *r, struct msghdr *k)
     ssize_t n;
 
     *k = (struct msghdr){ .msg_name = &r->from, .msg_namelen = sizeof r->from, .msg_iov = r->piece,
-                          .msg_iovlen = r->m->msg_iovlen + 2, .msg_control = r->m->msg_control,
+                          .msg_iovlen = r->pieces + 2, .msg_control = r->m->msg_control,
                           .msg_controllen = r->m->msg_controllen };
     while ((n = real.recvmsg(r->fd, k, r->limit ? r->flags | MSG_DONTWAIT : r->flags)) < 0) {
         int error = errno == EAGAIN && r->limit ? await(r) : -errno;
@@ -116,11 +117,11 @@ static ssize_t hand_over(struct receipt *r, const struct msghdr *k, ssize_t n)
     if (!assoc_read(r->a, ASSOC_AND_PEER, &f))
         return -ENOMSG;
     skip = datagram_source(r->a, &f, (struct sockaddr *)&r->from, k->msg_namelen, head,
-                           datagram_look(r->piece, r->m->msg_iovlen, had, head), &shown);
+                           datagram_look(r->piece, r->pieces, had, head), &shown);
     if (skip < 0)
         return skip == -ENODATA ? skip : -ENOMSG;
     whole = (size_t)n - (size_t)skip;
-    kept = datagram_place(r->piece, r->m->msg_iovlen, r->room, had, (size_t)skip);
+    kept = datagram_place(r->piece, r->pieces, r->room, had, (size_t)skip);
     if (datagram_fill(r->m, k, &shown, whole > r->room) != 0)
         return -EFAULT;
     if (skip > 0 && !(r->flags & MSG_PEEK))
@@ -144,13 +145,13 @@ static ssize_t receive(struct receipt *r)
 {
     struct msghdr k;
 
-    r->room = vector_size(r->m->msg_iov, r->m->msg_iovlen);
+    if (r->pieces)
+        memcpy(r->piece + 1, r->m->msg_iov, r->pieces * sizeof *r->piece);
+    r->room = vector_size(r->piece + 1, r->pieces);
     if (r->room > SSIZE_MAX - UDP_HEADER_MAX || (r->m->msg_name && (int)r->m->msg_namelen < 0))
         return -EINVAL;
     r->piece[0] = (struct iovec){ r->head, sizeof r->head };
-    if (r->m->msg_iovlen)
-        memcpy(r->piece + 1, r->m->msg_iov, r->m->msg_iovlen * sizeof *r->piece);
-    r->piece[1 + r->m->msg_iovlen] = (struct iovec){ r->spare, sizeof r->spare };
+    r->piece[1 + r->pieces] = (struct iovec){ r->spare, sizeof r->spare };
     return receive_on(r, &k, take(r, &k));
 }
 
@@ -169,6 +170,7 @@ static ssize_t receive_copied(struct receipt *r)
     one.msg_iov = &piece;
     one.msg_iovlen = 1;
     r->m = &one;
+    r->pieces = 1;
     n = receive(r);
     if (n >= 0) {
         vector_scatter(own->msg_iov, own->msg_iovlen, piece.iov_base, (size_t)n < room ? (size_t)n : room);
@@ -203,7 +205,7 @@ static ssize_t receive_settled(struct receipt *r)
         error = unsettled(r);
     if (error)
         return error;
-    return r->m->msg_iovlen <= PIECES ? receive(r) : receive_copied(r);
+    return r->pieces <= PIECES ? receive(r) : receive_copied(r);
 }
 
 /* What the socket's later calls need to know of this one.  Returns false when libc's own call is to be made. */
@@ -229,14 +231,15 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
     r.fd = fd;
     r.flags = flags;
     r.m = m;
+    r.pieces = m->msg_iovlen;
     r.limit = 0;
     r.began = clock_coarse_ms() + TICK_MS;
     if (assoc_look(&process.assoc, r.a, fd, r.began) == -ESTALE) {
         datagram_forget(fd);
         return false;
     }
-    if (m->msg_iovlen > PIECES_MAX || !memory_readable(m->msg_iov, m->msg_iovlen * sizeof *m->msg_iov))
-        *result = m->msg_iovlen > PIECES_MAX ? -EMSGSIZE : -EFAULT;
+    if (r.pieces > PIECES_MAX || !memory_readable(m->msg_iov, r.pieces * sizeof *m->msg_iov))
+        *result = r.pieces > PIECES_MAX ? -EMSGSIZE : -EFAULT;
     else
         *result = receive_settled(&r);
     return ends(fd, r.a, *result);
@@ -249,6 +252,7 @@ OWN_FRAME static ssize_t receive_other(struct receipt *r, struct msghdr *k, ssiz
     struct msghdr m = { .msg_name = name, .msg_namelen = name ? *len : 0, .msg_iov = r->piece + 1, .msg_iovlen = 1 };
 
     r->m = &m;
+    r->pieces = 1;
     n = receive_on(r, k, n < 0 ? -errno : n);
     errno = entry_errno;
     if (n >= 0 && name)
@@ -328,6 +332,9 @@ bool datagram_waiting(int fd, int *value)
     cancellable = hook_uncancellable();
     n = receive(&r);
     hook_cancellable(cancellable);
+    /* One that came in between. */
+    if (n < 0 && n != -EAGAIN && n != -EINTR)
+        atomic_store_explicit(&r.a->failed, (int)n, memory_order_relaxed);
     *value = n > 0 ? (int)n : 0;
     return true;
 }

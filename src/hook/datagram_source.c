@@ -88,7 +88,7 @@ int datagram_source(struct assoc *a, const struct assoc_facts *f, const struct s
         shown->len = len;
         memcpy(&shown->sa, sa, len);
         /* A direct name's addresses are direct as well; those that the head has room for will do. */
-        if (question_is_answer(a, sa, len))
+        if (question_is_answer(a, sa, len) && head_len > 2 && assoc_id_is(a, head))
             learned_add_message(&process.state.direct, head, head_len);
     } else {
         skip = -EPERM;

@@ -173,6 +173,7 @@ static int ask_directly(int fd, int flags, struct question *q)
     struct msghdr k = { .msg_name = &sa, .msg_iov = &piece, .msg_iovlen = 1 };
     int error = addr_to_sockaddr(&q->resolver, q->domain, &sa, &k.msg_namelen);
 
+    assoc_id_add(q->a, q->query);
     if (!error && real.sendmsg(fd, &k, flags) < 0)
         error = -errno;
     return error;

@@ -90,6 +90,15 @@ static int64_t end_of(const struct timespec *t)
     return clock_ms() + (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
 }
 
+/* An error, or the word that wakes sleepers, came behind datagrams: the next call tells of it, as the kernel's. */
+static void tell_later(int fd, int error)
+{
+    struct assoc *a = datagram_of(fd);
+
+    if (a && error != EINTR && error != EAGAIN)
+        atomic_store(&a->failed, -error);
+}
+
 /* timeout: looked at after each datagram, as the kernel does; gets what is left of it. */
 static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
@@ -112,6 +121,8 @@ static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int f
         done += (unsigned)got;
         more = more && clock_ms() < limit;
     }
+    if (done && got < 0)
+        tell_later(fd, (int)-got);
     left = limit == INT64_MAX ? INT64_MAX : limit - clock_ms();
     if (left != INT64_MAX)
         *timeout = (struct timespec){ left > 0 ? left / 1000 : 0, left > 0 ? left % 1000 * 1000000 : 0 };
@@ -123,15 +134,6 @@ static void forget_all_passed(struct mmsghdr *messages, int count)
     for (int i = 0; i < count; i++)
         if (messages[i].msg_hdr.msg_controllen)
             forget_passed(&messages[i].msg_hdr);
-}
-
-/* The word that wakes sleepers came behind datagrams: the next call tells of the failure, as the kernel's would. */
-static void tell_later(int fd, int error)
-{
-    struct assoc *a = datagram_of(fd);
-
-    if (a && error != EINTR)
-        atomic_store(&a->failed, -error);
 }
 
 /* Room that messages have for names, which the kernel's call overwrites. */

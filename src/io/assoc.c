@@ -124,6 +124,7 @@ static assoc_handle prepare(struct assoc_table *t, unsigned index, int fd, int d
     for (int i = 0; i < ASSOC_JUDGED; i++)
         atomic_store_explicit(&a->judged[i], 0, memory_order_relaxed);
     atomic_store(&a->questions, false);
+    a->ids = 0;
     if (real.getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &len) == 0)
         atomic_store(&a->corked, cork != 0);
     assoc_publish(a, &f);

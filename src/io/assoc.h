@@ -28,7 +28,8 @@
 #include "tally.h"
 #include "tunnel.h"
 
-enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2, ASSOC_NO_PROXY = -1, ASSOC_LOOK_MS = 1000, ASSOC_JUDGED = 8 };
+enum { ASSOC_PLACES = 1 << 14, ASSOC_LINGERING = 2, ASSOC_NO_PROXY = -1, ASSOC_LOOK_MS = 1000, ASSOC_JUDGED = 8,
+       ASSOC_IDS = 16 };
 
 /* The data of our event in the program's epoll sets: a token (io/epollset.h) that no registration has. */
 #define ASSOC_TOKEN ((uint64_t)EPOLLSET_MARK << 48)
@@ -93,6 +94,8 @@ struct assoc {
     atomic_bool busy;                   /* somebody reads or writes what follows */
     struct sources sources;
     struct addr asked;                  /* the resolver that was asked last */
+    uint8_t id[ASSOC_IDS][2];           /* of the last questions that it was asked itself, the newest first */
+    uint8_t ids;                        /* how many there are */
     struct addr self_address;           /* where the socket sent that answer */
 };
 
@@ -192,11 +195,12 @@ int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit);
 void assoc_uncork(struct assoc_table *t, struct assoc *a);
 
 /* Queue a datagram for when the association stands.
- * header: of header_len bytes, none for what continues a datagram; m: the program's, its payload can be read; flags: as
- * it was called; more: what comes next belongs to the same datagram, which is noted in the trunk's more.
- * Returns true when it was taken, or dropped since the queue is full; false when the association is not being made
- * (any more). */
-bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, size_t header_len, const struct msghdr *m,
+ * fd: the number that the program sends to; header: empty for what continues a datagram; m: the program's, its payload
+ * can be read; flags: as it was called; more: what comes next belongs to the same datagram, which is noted in the
+ * trunk's more.
+ * Returns true when it was taken, or dropped since the queue is full, with what it continues; false when the
+ * association is not being made (any more), or the place is not fd's (any more). */
+bool assoc_queue(struct assoc_table *t, struct assoc *a, int fd, const struct iovec *header, const struct msghdr *m,
                  int flags, bool more);
 
 /* True while the association of a place is being made. */
@@ -295,6 +299,12 @@ void assoc_source_name(struct assoc *a, const struct addr alias[2], uint16_t por
 /* Note which resolver of this system a question went to, as the program knows it; and tell it, or false if none did. */
 void assoc_asked_set(struct assoc *a, const struct addr *resolver);
 bool assoc_asked(struct assoc *a, struct addr *out);
+
+/* Note the id of a DNS question that goes to a resolver of this system itself; and tell whether one of the last
+ * ASSOC_IDS had that of this answer: what is learnt from it makes addresses direct, and anybody near can send one that
+ * nobody asked for.  message: at least its first two bytes. */
+void assoc_id_add(struct assoc *a, const uint8_t *message);
+bool assoc_id_is(struct assoc *a, const uint8_t *message);
 
 /* Note the address by which the socket sends to itself; and tell whether a source is that. */
 void assoc_self_set(struct assoc *a, const struct addr *self);

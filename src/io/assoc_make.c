@@ -294,6 +294,9 @@ int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_reque
         error = begin(t, a, q, &m);
     if (!error && m)
         error = assoc_making_step(t, m);
+    /* In this very step it has become a stream, which takes questions alone. */
+    if (error == -EAGAIN && m && m->stream && !q->asks)
+        error = -EACCES;
     lock_give(&t->lock, &hold);
     return error == -EAGAIN ? -EINPROGRESS : error;
 }

@@ -41,29 +41,41 @@ static struct assoc_queued *place(struct assoc_making *m, const struct msghdr *h
     return q;
 }
 
-static void put(struct assoc_making *m, const void *header, size_t header_len, const struct msghdr *h, int flags,
-                bool more)
+/* The beginning of a datagram whose continuation is lost is lost with it: the next one would be put behind it. */
+static void drop_open(struct assoc_making *m)
+{
+    struct assoc_queued *q = m->count ? &m->queued[m->count - 1] : NULL;
+
+    if (!q || !q->open)
+        return;
+    m->used -= q->size + assoc_queue_round(q->control);
+    m->count--;
+}
+
+static void put(struct assoc_making *m, const struct iovec *header, const struct msghdr *h, int flags, bool more)
 {
     size_t size = vector_size(h->msg_iov, h->msg_iovlen);
-    struct assoc_queued *q = place(m, h, header_len + size, header_len != 0);
+    /* Sizes were looked at before, but the program may have written to them since. */
+    struct assoc_queued *q = size <= QUEUE_BYTES ? place(m, h, header->iov_len + size, header->iov_len != 0) : NULL;
 
     m->accepted = true;
     /* A beginning that is lost has no continuation: what comes next has a header of its own. */
     atomic_store(&m->a->trunk->more, more && q);
     if (!q) {
+        drop_open(m);
         assoc_queue_lost(m, 1);
         return;
     }
-    if (header_len)
-        memcpy(m->room + m->used, header, header_len);
-    vector_gather(h->msg_iov, h->msg_iovlen, m->room + m->used + header_len, size);
-    m->used += (uint32_t)(header_len + size);
-    q->size += (uint32_t)(header_len + size);
+    if (header->iov_len)
+        memcpy(m->room + m->used, header->iov_base, header->iov_len);
+    vector_gather(h->msg_iov, h->msg_iovlen, m->room + m->used + header->iov_len, size);
+    m->used += (uint32_t)(header->iov_len + size);
+    q->size += (uint32_t)(header->iov_len + size);
     q->flags = flags & (MSG_CONFIRM | MSG_DONTROUTE);
     q->open = more;
 }
 
-bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, size_t header_len, const struct msghdr *m,
+bool assoc_queue(struct assoc_table *t, struct assoc *a, int fd, const struct iovec *header, const struct msghdr *m,
                  int flags, bool more)
 {
     struct assoc_making *making;
@@ -72,8 +84,11 @@ bool assoc_queue(struct assoc_table *t, struct assoc *a, const void *header, siz
     if (lock_take(&t->lock, t->space, &hold) != 0)
         return false;
     making = assoc_making_of(a);
+    /* The socket may have been closed since the place was looked up, which is then another's. */
+    if (making && real_cookie(fd) != atomic_load(&a->cookie))
+        making = NULL;
     if (making)
-        put(making, header, header_len, m, flags, more);
+        put(making, header, m, flags, more);
     if (making && making->stream)
         assoc_making_step(t, making);
     lock_give(&t->lock, &hold);
@@ -171,7 +186,9 @@ bool assoc_tell_self(const struct assoc_making *m, const struct addr *own, const
     struct msghdr h = { .msg_name = &sa, .msg_iov = (struct iovec *)piece, .msg_iovlen = count };
     struct assoc_facts f;
 
-    return assoc_facts(m->a, false, &f) && addr_to_sockaddr(own, (int)f.domain, &sa, &h.msg_namelen) == 0 &&
+    /* With a device of its own the socket would look for itself on that device's wire. */
+    return !detour_has_device(m->socket, false) && assoc_facts(m->a, false, &f) &&
+           addr_to_sockaddr(own, (int)f.domain, &sa, &h.msg_namelen) == 0 &&
            real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)(MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0;
 }
 

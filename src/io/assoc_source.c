@@ -5,6 +5,7 @@
  * it soon (its holder may be this very thread, below a signal handler) goes without: a source is then shown as it is.
  */
 #include <sched.h>
+#include <string.h>
 
 #include "assoc.h"
 
@@ -76,6 +77,28 @@ bool assoc_asked(struct assoc *a, struct addr *out)
     *out = a->asked;
     leave(a);
     return true;
+}
+
+void assoc_id_add(struct assoc *a, const uint8_t *message)
+{
+    if (!enter(a))
+        return;
+    memmove(a->id + 1, a->id, sizeof a->id - sizeof a->id[0]);
+    memcpy(a->id[0], message, sizeof a->id[0]);
+    a->ids += a->ids < ASSOC_IDS;
+    leave(a);
+}
+
+bool assoc_id_is(struct assoc *a, const uint8_t *message)
+{
+    bool found = false;
+
+    if (!enter(a))
+        return false;
+    for (unsigned i = 0; i < a->ids; i++)
+        found = found || memcmp(a->id[i], message, sizeof a->id[i]) == 0;
+    leave(a);
+    return found;
 }
 
 void assoc_self_set(struct assoc *a, const struct addr *self)
