@@ -172,6 +172,7 @@ static ssize_t receive_copied(struct receipt *r)
     r->m = &one;
     r->pieces = 1;
     n = receive(r);
+    r->m = own;
     if (n >= 0) {
         vector_scatter(own->msg_iov, own->msg_iovlen, piece.iov_base, (size_t)n < room ? (size_t)n : room);
         own->msg_flags = one.msg_flags;

@@ -138,13 +138,15 @@ static int wait_filtered(const struct wait *w)
 
 static int wait_slowly(struct wait *w)
 {
+    const sigset_t *asked = w->mask;
     struct quiet quiet;
     int result;
 
     quiet_begin(&quiet);
-    if (!w->mask)
+    if (!asked)
         w->mask = &quiet.kept;
     result = wait_filtered(w);
+    w->mask = asked;
     quiet_end(&quiet);
     return result;
 }

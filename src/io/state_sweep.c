@@ -108,7 +108,7 @@ void state_sweep(const char *directory, int directory_fd, const char *keep, uint
     long n;
 
     while ((n = real.syscall(SYS_getdents64, (long)directory_fd, &list, (long)sizeof list)) > 0) {
-        const struct entry *e = &list.first;
+        const struct entry *e;
 
         for (long at = 0; at < n; at += e->len) {
             e = (const struct entry *)(const void *)(list.bytes + at);
