@@ -56,6 +56,43 @@ START_TEST(line_formats_numbers_and_strings)
 }
 END_TEST
 
+START_TEST(line_columns_are_as_wide_as_told)
+{
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "%5u|%5s|%3s|%1d|%2s", 42u, "abc", "longer", -7, "\x01");
+    ck_assert_str_eq(logged(), "   42|  abc|longer|-7|\\x01\n");
+}
+END_TEST
+
+/* Beyond the end of a line nothing is moved. */
+START_TEST(line_columns_end_with_the_line)
+{
+    static char longer[990];
+
+    memset(longer, 'x', sizeof longer - 1);
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "%s%40s%40s", longer, "y", "z");
+    logged();
+    ck_assert_uint_eq(strlen(text), 1000);
+    ck_assert_int_eq(text[999], '\n');
+    log_line(CONF_LOG_INFO, "%2000s", "w");
+    logged();
+    ck_assert_uint_eq(strlen(text), 2000);
+    ck_assert_int_eq(text[1998], 'w');
+}
+END_TEST
+
+START_TEST(terminal_is_no_file)
+{
+    log_init(CONF_LOG_INFO, path);
+    errno = ENOENT;
+    ck_assert(!log_terminal());
+    log_init(CONF_LOG_INFO, "/nonexistent/log");
+    ck_assert(!log_terminal());
+    ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
 START_TEST(line_control_characters_are_escaped)
 {
     log_init(CONF_LOG_INFO, path);
@@ -179,6 +216,9 @@ Suite *make_suite(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, line_formats_numbers_and_strings);
+    tcase_add_test(tc, line_columns_are_as_wide_as_told);
+    tcase_add_test(tc, line_columns_end_with_the_line);
+    tcase_add_test(tc, terminal_is_no_file);
     tcase_add_test(tc, line_control_characters_are_escaped);
     tcase_add_test(tc, line_null_string_is_a_dash);
     tcase_add_test(tc, line_too_long_is_cut_and_ended);

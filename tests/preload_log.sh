@@ -114,4 +114,38 @@ at_proxy "$proxy" SOCKSIFY_LOG=quiet
 under echo "127.0.0.1:$echo"
 summed 'not asked for' <<EOT
 EOT
+
+# On a terminal it is a table; the probe's own lines go elsewhere.
+table()
+{
+    what=$1
+    shift
+    cat >"$work/expected"
+    # shellcheck disable=SC2086
+    env $environment PROBE="$PROBE" OUT="$out" PRELOAD="$preload" script -qec \
+        "env \"\$PRELOAD\" \"\$PROBE\" $* >\"\$OUT\"" /dev/null >"$err" 2>&1 </dev/null
+    tr -d '\r' <"$err" | sed 's/^socksify\[[0-9]*\]: //; s/^\(connections .* \)  *[0-9][0-9]*$/\1N/; s/  *N$/ N/' \
+        >"$work/lines"
+    if cmp -s "$work/expected" "$work/lines"; then
+        ok "$what"
+    else
+        bad "$what"
+        diff "$work/expected" "$work/lines"
+    fi
+}
+
+start_proxy --on 192.0.2.1 refuse=4
+at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet
+table 'a table of connections' small-stack "127.0.0.1:$echo" 192.0.2.1:1 "127.0.0.1:$echo" <<EOT
+                   done    failed   dropped  handshake ms
+connections           2         1         - N
+EOT
+start_proxy --udp-frag
+at_proxy "$proxy" SOCKSIFY_STATS=on SOCKSIFY_LOG=quiet
+table 'a table of datagrams' udp-repeat "127.0.0.1:$udp" 5 <<EOT
+                   done    failed   dropped  handshake ms
+datagrams out         5         -         0             -
+datagrams in          5         -         5             -
+dropped      5 in: not from the relay, malformed or in fragments
+EOT
 finish

@@ -154,6 +154,10 @@ for way in blocking epoll; do
     asks "nothing in time" '2:27 2:27' odd.test mute.test mute.test
     environment=$plain
 done
+environment="$plain SOCKSIFY_STATS=on"
+asks "counted" '2:28 0:5 0:5' none.test,odd.test,odd.test plain.test plain.test plain.test
+said "counted" 2 'questions    2 by TCP, failed 1$'
+environment=$plain
 names=$(seq -f 'plain.%g' 250)
 # shellcheck disable=SC2086
 object python3 "$work/ask.py" epoll odd.test $names

@@ -118,6 +118,7 @@ static void tell(struct assoc_making *m, const struct item *it, size_t len)
 
 static void fail_item(struct assoc_making *m, const struct item *it)
 {
+    tally_add(m->tally, TALLY_UNANSWERED, 1);
     if (dns_read(it->message, it->len, &m->question) == 0)
         tell(m, it, dns_answer(&m->question, DNS_SERVFAIL, NULL, m->answer));
 }
@@ -224,6 +225,7 @@ static void take_answer(struct assoc_table *t, struct assoc_making *m, size_t le
             tell(m, &it, dns_answer_cut(m->answer, len, &m->question));
         }
         drop(m, i);
+        tally_add(m->tally, TALLY_ANSWERED, 1);
         m->progress = true;
         assoc_making_limit(t, m, m->limits.step_ms);
         return;

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,13 +75,30 @@ static void put_signed(struct line *l, int value)
     put_number(l, value < 0 ? 0u - (unsigned)value : (unsigned)value);
 }
 
+/* Make what stands behind `from` as wide as a column, its text to the right. */
+static void put_blanks(struct line *l, size_t from, size_t width)
+{
+    size_t len = l->used - from;
+
+    while (l->used < from + width && l->used < LINE_MAX_BYTES - 1)
+        put_char(l, ' ');
+    if (l->used - from > len) {
+        memmove(l->text + l->used - len, l->text + from, len);
+        memset(l->text + from, ' ', l->used - from - len);
+    }
+}
+
 static void put_format(struct line *l, const char *format, va_list arguments)
 {
     for (const char *p = format; *p; p++) {
+        size_t from = l->used, width = 0;
+
         if (*p != '%') {
             put_char(l, *p);
             continue;
         }
+        while (p[1] >= '0' && p[1] <= '9')
+            width = width * 10 + (size_t)(*++p - '0');
         switch (*++p) {
         case 's':
             put_text(l, va_arg(arguments, const char *));
@@ -94,6 +112,7 @@ static void put_format(struct line *l, const char *format, va_list arguments)
         default:
             put_char(l, *p);
         }
+        put_blanks(l, from, width);
     }
 }
 
@@ -153,6 +172,19 @@ void log_init(enum conf_level level, const char *path)
 bool log_wants(enum conf_level level)
 {
     return level <= logger.level;
+}
+
+bool log_terminal(void)
+{
+    int saved_errno = errno;
+    int fd = target_open();
+    struct winsize size;
+    bool terminal = fd >= 0 && real.syscall(SYS_ioctl, (long)fd, (long)TIOCGWINSZ, &size) == 0;
+
+    if (fd >= 0 && fd != STDERR_FILENO)
+        real_close(fd);
+    errno = saved_errno;
+    return terminal;
 }
 
 void log_line(enum conf_level level, const char *format, ...)

@@ -26,8 +26,11 @@ void log_init(enum conf_level level, const char *path);
 /* True if a line of this level would be written: spares the work of making one. */
 bool log_wants(enum conf_level level);
 
+/* True if the lines go to a terminal, where somebody reads them at once. */
+bool log_terminal(void);
+
 /* Write "socksify[PID]: ..." in one write(), cut at 1,000 bytes; control characters are escaped.
- * format: %s (NULL gives "-"), %d, %u and %% only. */
+ * format: %s (NULL gives "-"), %d, %u and %% only, each with a width where blanks are to be put before it. */
 void log_line(enum conf_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* As log_line() at CONF_LOG_WARN, but only the first time this topic comes up in this process (and the children forked

@@ -64,20 +64,74 @@ void tally_clear(struct tally *t)
         atomic_store_explicit(&t->times[i], 0, memory_order_relaxed);
 }
 
+enum { CELL_SIZE = 12 };
+
+/* A number as text, or a dash for none. */
+static const char *cell(char text[CELL_SIZE], int64_t value)
+{
+    char *p = text + CELL_SIZE - 1;
+
+    *p = '\0';
+    if (value < 0) {
+        *--p = '-';
+        return p;
+    }
+    do
+        *--p = (char)('0' + value % 10);
+    while (value /= 10);
+    return p;
+}
+
+/* Negative numbers: there is none of the kind. */
+static void write_row(const char *what, int64_t done, int64_t failed, int64_t dropped, int64_t ms)
+{
+    char text[4][CELL_SIZE];
+
+    log_line(CONF_LOG_QUIET, "%s%10s%10s%10s%14s", what, cell(text[0], done), cell(text[1], failed),
+             cell(text[2], dropped), cell(text[3], ms));
+}
+
+/* The names are of one length, which makes the first column. */
+static void write_table(const struct tally *t, const unsigned *n)
+{
+    log_line(CONF_LOG_QUIET, "%13s%10s%10s%10s%14s", "", "done", "failed", "dropped", "handshake ms");
+    if (n[TALLY_CONNECTED] || n[TALLY_FAILED])
+        write_row("connections  ", n[TALLY_CONNECTED], n[TALLY_FAILED], -1,
+                  n[TALLY_CONNECTED] ? (int64_t)tally_median(t) : -1);
+    if (n[TALLY_SENT] || n[TALLY_UNSENT])
+        write_row("datagrams out", n[TALLY_SENT], -1, n[TALLY_UNSENT], -1);
+    if (n[TALLY_RECEIVED] || n[TALLY_DROPPED])
+        write_row("datagrams in ", n[TALLY_RECEIVED], -1, n[TALLY_DROPPED], -1);
+    if (n[TALLY_ANSWERED] || n[TALLY_UNANSWERED])
+        write_row("DNS by TCP   ", n[TALLY_ANSWERED], n[TALLY_UNANSWERED], -1, -1);
+}
+
+static void write_lines(const struct tally *t, const unsigned *n)
+{
+    if (n[TALLY_CONNECTED] || n[TALLY_FAILED])
+        log_line(CONF_LOG_QUIET, "connections  %u, failed %u", n[TALLY_CONNECTED], n[TALLY_FAILED]);
+    if (n[TALLY_CONNECTED])
+        log_line(CONF_LOG_QUIET, "handshake    %u ms (median)", tally_median(t));
+    if (n[TALLY_SENT] || n[TALLY_RECEIVED])
+        log_line(CONF_LOG_QUIET, "datagrams    %u out, %u in", n[TALLY_SENT], n[TALLY_RECEIVED]);
+    if (n[TALLY_ANSWERED] || n[TALLY_UNANSWERED])
+        log_line(CONF_LOG_QUIET, "questions    %u by TCP, failed %u", n[TALLY_ANSWERED], n[TALLY_UNANSWERED]);
+}
+
 void tally_write(const struct tally *t)
 {
-    unsigned connected = get(&t->count[TALLY_CONNECTED]), failed = get(&t->count[TALLY_FAILED]);
-    unsigned sent = get(&t->count[TALLY_SENT]), received = get(&t->count[TALLY_RECEIVED]);
-    unsigned dropped = get(&t->count[TALLY_DROPPED]), unsent = get(&t->count[TALLY_UNSENT]);
+    unsigned n[TALLY_COUNT], any = 0;
 
-    if (connected || failed)
-        log_line(CONF_LOG_QUIET, "connections  %u, failed %u", connected, failed);
-    if (connected)
-        log_line(CONF_LOG_QUIET, "handshake    %u ms (median)", tally_median(t));
-    if (sent || received)
-        log_line(CONF_LOG_QUIET, "datagrams    %u out, %u in", sent, received);
-    if (unsent)
-        log_line(CONF_LOG_QUIET, "dropped      %u out: no room in the queue, or no association", unsent);
-    if (dropped)
-        log_line(CONF_LOG_QUIET, "dropped      %u in: not from the relay, malformed or in fragments", dropped);
+    for (unsigned i = 0; i < TALLY_COUNT; i++)
+        any |= n[i] = get(&t->count[i]);
+    if (!any)
+        return;
+    if (log_terminal())
+        write_table(t, n);
+    else
+        write_lines(t, n);
+    if (n[TALLY_UNSENT])
+        log_line(CONF_LOG_QUIET, "dropped      %u out: no room in the queue, or no association", n[TALLY_UNSENT]);
+    if (n[TALLY_DROPPED])
+        log_line(CONF_LOG_QUIET, "dropped      %u in: not from the relay, malformed or in fragments", n[TALLY_DROPPED]);
 }

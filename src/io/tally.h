@@ -16,6 +16,8 @@ enum tally_what {
     TALLY_RECEIVED,         /* that the program had from one */
     TALLY_DROPPED,          /* that came, and were not from a relay, malformed or in fragments */
     TALLY_UNSENT,           /* that found no room in the queue, or no association */
+    TALLY_ANSWERED,         /* DNS questions in datagrams that went by TCP, and were answered */
+    TALLY_UNANSWERED,       /* that were not */
     TALLY_COUNT
 };
 
@@ -40,7 +42,7 @@ uint32_t tally_median(const struct tally *t);
 void tally_clear(struct tally *t);
 
 /* Write the summary to the log at any level, one line for each kind of thing that was counted; nothing when nothing
- * was. */
+ * was.  On a terminal as a table. */
 void tally_write(const struct tally *t);
 
 #endif
