@@ -71,9 +71,9 @@ static const struct {
     { "0x7f.1", 0, RESOLVE_NUMERIC }, { "::1", 0, RESOLVE_NUMERIC }, { "fe80::1%eth0", 0, RESOLVE_NUMERIC },
     { "foo:bar", 0, RESOLVE_NUMERIC }, { "*", 0, RESOLVE_NUMERIC }, { "localhost", 0, RESOLVE_FIXED },
     { "LOCALHOST.", 0, RESOLVE_FIXED }, { "a.b.localhost", 0, RESOLVE_FIXED }, { "notlocalhost", 0, RESOLVE_MAPPED },
-    { "localhost.test", 0, RESOLVE_MAPPED }, { "blocked.test", 0, RESOLVE_UNKNOWN },
-    { "Blocked.Test.", 80, RESOLVE_UNKNOWN }, { "x.blocked.test", 0, RESOLVE_MAPPED },
-    { "x.below.test", 0, RESOLVE_UNKNOWN }, { "portal.test", 443, RESOLVE_UNKNOWN },
+    { "localhost.test", 0, RESOLVE_MAPPED }, { "blocked.test", 0, RESOLVE_BLOCKED },
+    { "Blocked.Test.", 80, RESOLVE_BLOCKED }, { "x.blocked.test", 0, RESOLVE_MAPPED },
+    { "x.below.test", 0, RESOLVE_BLOCKED }, { "portal.test", 443, RESOLVE_BLOCKED },
     { "portal.test", 80, RESOLVE_MAPPED },
     { "portal.test", 0, RESOLVE_MAPPED }, { "direct.test", 0, RESOLVE_DIRECT }, { "nas.lan", 445, RESOLVE_DIRECT },
 };

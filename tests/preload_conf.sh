@@ -96,7 +96,7 @@ try:
     socket.getaddrinfo("b.test", 80)
 except socket.gaierror:
     pass' 2>"$err"
-said "the rule about a name is named" 1 "b.test: rule at $work/blocks:4\$"
+said "the rule about a name is named" 1 "b.test refused: rule at $work/blocks:4\$"
 
 # Two proxies: what a rule sends to the one with a name goes there alone, with its credentials.
 main_log=$proxy_log

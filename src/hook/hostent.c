@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../core/frame.h"
-#include "../io/log.h"
+#include "../io/report.h"
 #include "../io/resolve.h"
 #include "hook.h"
 
@@ -73,7 +73,7 @@ static int find_line(const char *name, int family, struct found *f)
 {
     /* A mapped name has no IPv6 address for gethostbyname2(): its callers then ask for IPv4. */
     resolve_name(&process.conf, &process.state, name, 0, family == AF_INET ? RESOLVE_IPV4 : 0, &f->answer);
-    log_line(CONF_LOG_DEBUG, "gethostbyname %s: %s", name, f->answer.why);
+    report_name(&process.conf, "gethostbyname", name, &f->answer);
     f->line = family == AF_INET ? &f->answer.ipv4 : &f->answer.ipv6;
     switch (f->answer.kind) {
     case RESOLVE_NUMERIC:
@@ -86,7 +86,6 @@ static int find_line(const char *name, int family, struct found *f)
     case RESOLVE_DIRECT:
         return ASK_REAL;
     case RESOLVE_FAILED:
-        log_once(LOG_CONF, "%s not resolved: %s", name, f->answer.why);
         return TRY_AGAIN;
     default:
         return HOST_NOT_FOUND;

@@ -13,7 +13,7 @@
 
 #include "../core/frame.h"
 #include "../core/text.h"
-#include "../io/log.h"
+#include "../io/report.h"
 #include "../io/resolve.h"
 #include "hook.h"
 
@@ -233,7 +233,7 @@ OWN_FRAME static int decide(const char *node, const char *service, const struct 
     if (service)
         text_decimal(service, strlen(service), 65535, &port);
     resolve_name(&process.conf, &process.state, node, (uint16_t)port, families(hints), &found);
-    log_line(found.kind == RESOLVE_UNKNOWN ? CONF_LOG_INFO : CONF_LOG_DEBUG, "getaddrinfo %s: %s", node, found.why);
+    report_name(&process.conf, "getaddrinfo", node, &found);
     switch (found.kind) {
     case RESOLVE_NUMERIC:
         return ASK_NUMERIC;
@@ -246,7 +246,6 @@ OWN_FRAME static int decide(const char *node, const char *service, const struct 
         learned_add_list(&process.state.direct, node, error == 0 ? *out : NULL);
         return error;
     case RESOLVE_FAILED:
-        log_once(LOG_CONF, "%s not resolved: %s", node, found.why);
         return fail(EAI_AGAIN, service, hints);
     default:
         return fail(EAI_NONAME, service, hints);

@@ -22,11 +22,7 @@ int stream_refused(const struct route *r)
     char text[ADDR_TEXT_SIZE];
 
     addr_format(&r->target, text, sizeof text);
-    if (process.conf.state != CONF_READY)
-        log_once(LOG_CONF, "%s refused: %s", text,
-                 process.conf.state == CONF_BROKEN ? process.conf.message : "no proxy is configured");
-    else
-        log_once(LOG_BLOCKED, "%s refused: %s", text, r->why);
+    report_refused(&process.conf, text, r->why);
     return r->error;
 }
 

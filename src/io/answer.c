@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "log.h"
+#include "report.h"
+
 
 /* What the judging functions say besides response codes. */
 enum { TO_REAL = -1, TO_PROXY = -2 };
@@ -43,7 +44,7 @@ static int judge_name(const struct conf *c, struct state *s, bool forward, struc
     unsigned families = q->type == DNS_A ? RESOLVE_IPV4 : q->type == DNS_AAAA ? RESOLVE_IPV6 : 0;
 
     resolve_name(c, s, q->name, 0, families, &a->found);
-    log_line(CONF_LOG_DEBUG, "DNS question, type %d: %s: %s", q->type, q->name, a->found.why);
+    report_name(c, "DNS question", q->name, &a->found);
     switch (a->found.kind) {
     case RESOLVE_MAPPED:
         if (is_for_others(q, forward))
@@ -55,7 +56,6 @@ static int judge_name(const struct conf *c, struct state *s, bool forward, struc
     case RESOLVE_DIRECT:
         return TO_REAL;
     case RESOLVE_FAILED:
-        log_once(LOG_CONF, "%s not resolved: %s", q->name, a->found.why);
         return DNS_SERVFAIL;
     default:
         return DNS_NXDOMAIN;

@@ -80,3 +80,22 @@ void report_bind(const struct addr *target, const struct addr *proxy, const stru
 {
     write_line("bind for", target, proxy, machine, error, clock_ms() - began);
 }
+
+void report_refused(const struct conf *c, const char *target, const char *why)
+{
+    if (c->state == CONF_READY)
+        log_once(LOG_BLOCKED, "%s refused: %s", target, why);
+    else
+        log_once(LOG_CONF, "%s refused: %s", target,
+                 c->state == CONF_BROKEN ? c->message : "no proxy is configured");
+}
+
+void report_name(const struct conf *c, const char *asked, const char *name, const struct resolve_answer *found)
+{
+    if (found->kind == RESOLVE_BLOCKED || (found->kind == RESOLVE_FAILED && c->state != CONF_READY))
+        report_refused(c, name, found->why);
+    else if (found->kind == RESOLVE_FAILED)
+        log_once(LOG_NAME, "%s %s: %s", asked, name, found->why);
+    else
+        log_line(found->kind == RESOLVE_UNKNOWN ? CONF_LOG_INFO : CONF_LOG_DEBUG, "%s %s: %s", asked, name, found->why);
+}

@@ -209,7 +209,7 @@ static void judge_name(const struct conf *c, struct state *s, const char *name, 
         return;
     verdict = judge_rules(c, name, port, &why);
     if (verdict == RULES_BLOCK)
-        settle(out, RESOLVE_UNKNOWN, why);
+        settle(out, RESOLVE_BLOCKED, why);
     else if (known_here(out))
         settle(out, RESOLVE_FIXED, HOSTS_PATH);
     else if (!is_host_name(name))

@@ -20,7 +20,8 @@ enum resolve_kind {
     RESOLVE_FIXED,      /* known on this machine: /etc/hosts, localhost, the machine's own name */
     RESOLVE_MAPPED,     /* goes to the proxy as a name; the addresses are the map's */
     RESOLVE_DIRECT,     /* a rule says direct: the real resolver may be asked */
-    RESOLVE_UNKNOWN,    /* cannot be a name, is blocked by a rule, or stands nowhere */
+    RESOLVE_UNKNOWN,    /* cannot be a name, or stands nowhere */
+    RESOLVE_BLOCKED,    /* by a rule: to the program as unknown */
     RESOLVE_FAILED      /* no valid configuration, or no room in the map: try again later */
 };
 
