@@ -11,6 +11,8 @@ Suite *make_suite(void);
 
 #define H "hunter22"
 #define F "proxy = socks5://192.0.2.1\n"
+#define COMMENT \
+    "a # behind a blank: a comment stands on a line of its own here, such a password in a password-file"
 #define BOB "SOCKSIFY_USER=bob\nSOCKSIFY_PASSWORD=x\n"
 
 /* text: the file at path; NULL: there is none, because of error. */
@@ -41,6 +43,12 @@ static const struct {
     { "", F "user = u\npassword-file = /pw\n", "192.0.2.1:1080", "u", "frofile" },
     { "", "user = v\npassword = w\nproxy = socks5://h\n", "h:1080", "v", "w" },
     { "", "proxy = socks5://u:p@h\n", "h:1080", "u", "p" },
+    /* comments behind a value, and where there is none */
+    { "", "proxy = socks5://h # the first\n", "h:1080", "", "" },
+    { "", "proxy = socks5://h\t#\n", "h:1080", "", "" },
+    { "", "[rules] # none\n[socksify]\t# = [\n" F, "192.0.2.1:1080", "", "" },
+    { "", F "user = u#v\npassword = #\n", "192.0.2.1:1080", "u#v", "#" },
+    { "", "proxy = socks5://u:p%20%23@h # 2\n", "h:1080", "u", "p #" },
     { "SOCKSIFY_PROXY=\n", F, "192.0.2.1:1080", "", "" },
     { "SOCKSIFY_PROXY=socks5://o\n", F, "o:1080", "", "" },
     /* what is the file's proxy's alone does not go to another, nor with another user */
@@ -92,7 +100,8 @@ START_TEST(file_every_key_set)
 }
 END_TEST
 
-#define RULES F "[rules]\nproxy = 10.1.0.0/16 a.test\nblock = 10.1.0.0/15, *:25\ndirect = 10.0.0.0/8\nproxy = [::1]\n"
+#define RULES \
+    F "[rules]\nproxy = 10.1.0.0/16 a.test\nblock = 10.1.0.0/15, *:25 # c.test\ndirect = 10.0.0.0/8\nproxy = [::1]\n"
 
 static const struct {
     const char *lines, *host;
@@ -100,6 +109,7 @@ static const struct {
     enum rules_verdict verdict;
 } ruled[] = {
     { "", "10.1.2.3", 80, RULES_PROXY },
+    { "", "c.test", 80, RULES_PROXY },
     { "", "10.0.2.3", 80, RULES_BLOCK },
     { "", "10.9.2.3", 80, RULES_DIRECT },
     { "", "10.9.2.3", 25, RULES_BLOCK },
@@ -203,6 +213,11 @@ static const struct {
     { P, "\n" H "\n", 0, false, "/f:2: no = after the key" },
     { P, "= x\n", 0, false, "/f:1: no key before the =" },
     { P, "proxy =\n", 0, false, "/f:1: no value after the =" },
+    { P, "proxy = # later\n", 0, false, "/f:1: no value after the =" },
+    { P, "timeout # = 3\n", 0, false, "/f:1: timeout #: unknown key" },
+    { "", F "user = u # me\npassword = p\n", 0, false, "/f:2: " COMMENT },
+    { "", F "user = u\npassword = p\t#" H "\n", 0, false, "/f:3: " COMMENT },
+    { "", F "[proxy a] # b\npassword = " H " #\n", 0, false, "/f:3: " COMMENT },
     { P, "[other]\n", 0, false, "/f:1: none of [socksify], [proxy NAME] and [rules]" },
     { P, "[rules\n", 0, false, "/f:1: none of [socksify], [proxy NAME] and [rules]" },
     { P, "direct = a\n", 0, false, "/f:1: direct: unknown key here: rules stand below a line [rules]" },

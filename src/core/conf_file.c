@@ -39,11 +39,37 @@ static char *name_behind(const char *word, char *text)
     return text + len + strspn(text + len, blanks);
 }
 
+/* Where a comment begins in a line or value: a # at the beginning or behind a blank; NULL without one. */
+static char *find_comment(char *text)
+{
+    for (char *p = strchr(text, '#'); p; p = strchr(p + 1, '#'))
+        if (p == text || strchr(blanks, p[-1]))
+            return p;
+    return NULL;
+}
+
+/* A password may hold anything.  To cut one, or to take a comment into it, would be found out by the proxy alone. */
+static const char *cut_comment(const char *key, char *value)
+{
+    char *comment = find_comment(value);
+
+    if (!comment)
+        return NULL;
+    if (strcmp(key, "user") != 0 && strcmp(key, "password") != 0)
+        trim(value, comment);
+    else if (comment > value)
+        return "a # behind a blank: a comment stands on a line of its own here, such a password in a password-file";
+    return NULL;
+}
+
 static const char *read_heading(struct conf_cursor *c, char *text, struct conf_line *line)
 {
-    size_t len = strlen(text);
-    char *name;
+    char *comment = find_comment(text), *name;
+    size_t len;
 
+    if (comment)
+        trim(text, comment);
+    len = strlen(text);
     if (strcmp(text, "[rules]") == 0) {
         c->section = SECTION_RULES;
     } else if (strcmp(text, "[socksify]") == 0) {
@@ -61,6 +87,7 @@ static const char *read_heading(struct conf_cursor *c, char *text, struct conf_l
 static const char *read_pair(char *text, struct conf_line *line)
 {
     char *equals = strchr(text, '='), *end = text + strlen(text);
+    const char *fault;
 
     if (!equals)
         return "no = after the key";
@@ -73,7 +100,8 @@ static const char *read_pair(char *text, struct conf_line *line)
         if (!is_name(line->name))
             return bad_name;
     }
-    return line->value[0] == '\0' ? "no value after the =" : NULL;
+    fault = cut_comment(line->key, equals + 1 + strspn(equals + 1, blanks));
+    return fault || line->value[0] ? fault : "no value after the =";
 }
 
 /* Read one line of something.  Returns true if it is to be told. */

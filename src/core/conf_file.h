@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* conf_file.h - the lines of a configuration file
  *
- *     # a comment, as a line of its own
- *     KEY = VALUE
+ *     # a comment
+ *     KEY = VALUE    # another, but behind a user or password
  *     [proxy NAME]
  *     KEY = VALUE
  *     [rules]
  *     VERDICT = LIST
  *     via NAME = LIST
  *
- * Blanks around keys and values do not count; everything else in a value does.  Pure functions: no state, no
+ * Blanks around keys and values do not count, nor what stands behind a blank and a #.  A user or password with the two
+ * in it is a fault.  Pure functions: no state, no
  * allocation, async-signal-safe.
  */
 #ifndef SOCKSIFY_CORE_CONF_FILE_H
