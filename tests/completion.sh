@@ -6,7 +6,8 @@
 : "${SOCKSIFY:=$top_builddir/scripts/socksify}"
 need_file "$SOCKSIFY"
 there=$(cd "$top_srcdir/scripts/completion" && pwd)
-"$SOCKSIFY" --help | sed -n 's/^  \(--*[a-z-]*\).*/\1/p' | sort >"$work/options"
+"$SOCKSIFY" --help | sed -n 's/^  \(-[a-z]\), /  \1\n  /; s/  \(--*[a-z-]*\)[^\n]*/\1/gp' |
+    grep '^-' | LC_ALL=C sort >"$work/options"
 [ "$(wc -l <"$work/options")" -gt 9 ] || fault "no options in --help"
 
 tried=0

@@ -99,6 +99,7 @@ done
 grep -q geheim err && fault "the password is in the message"
 
 runs 0 'socksify '"$("$SOCKSIFY" --version | sed 's/^socksify //')" --version
+runs 0 "$("$SOCKSIFY" --help)" -h
 [ "$("$SOCKSIFY" --help | head -n 1 | cut -c 1-15)" = 'usage: socksify' ] || fault 'no usage in --help'
 
 # The command is run as it was given.
@@ -170,6 +171,8 @@ SOCKSIFY_PASSWORD=x exports SOCKSIFY_USER=bob -x $url -u bob
 SOCKSIFY_PASSWORD=x exports SOCKSIFY_PROXY=$url -x socks5://alice:y@127.0.0.1:1080 -u bob
 SOCKSIFY_PASSWORD=x SOCKSIFY_PROXY=socks5://alice@127.0.0.1:1080 exports SOCKSIFY_PROXY=$url -u bob
 SOCKSIFY_PASSWORD=x ALL_PROXY=socks5h://alice:y@127.0.0.1 exports SOCKSIFY_USER=bob -u bob
+ALL_PROXY=socks5://127.0.0.1:0 refused '^socksify: ALL_PROXY: port' -v
+all_proxy=socks5://127.0.0.1:0 refused '^socksify: all_proxy: port' -v
 ALL_PROXY=socks5://127.0.0.1 exports SOCKS5_SERVER=socks5://127.0.0.1
 echo 'proxy = socks5://127.0.0.1:1' >file.conf
 exports "SOCKSIFY_CONF=$work/file.conf" -c file.conf

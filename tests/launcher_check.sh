@@ -84,6 +84,7 @@ launcher 0 show -c "$work/rules" -x socks5://alice@h:7 --password-file="$work/pa
     -t 2.5 -d '.a:1-2,[2001:db8::]/32' --show
 sed -n '1,$p' >"$work/expected" <<END
 file     $work/rules
+given    -x, --password-file, -d, -t, --dns, --bind, --pipeline
 proxy    h:7, with user and password
 proxy    w:1080, named work, with user and password
 timeout  2.500 s for a step, 2.500 s for the last
@@ -106,6 +107,35 @@ block    multicast, broadcast and link-local addresses
 proxy    *
 END
 result show "$work/expected"
+# Where a file would have been, what counted and what did not, and no credentials.
+mkdir -p "$work/home/.config/socksify"
+shown()
+{
+    what=$1
+    shift
+    (
+        unset XDG_CONFIG_HOME
+        export HOME="$work/home" SOCKS5_USER=mallory SOCKS5_PASSWORD=geheim ALL_PROXY=http://h NO_PROXY=.b
+        launcher 0 "$what" "$@" --show
+    )
+    if grep -e geheim -e mallory "$out" "$err"; then bad "$what: credentials"; else ok "$what: no credentials"; fi
+    grep -v '/etc/socksify.conf' "$out" | sed '/^proxy /,$d' >"$work/head"
+    sed "s|~|$work/home/.config/socksify/socksify.conf|" | cmp -s - "$work/head" && ok "$what: head" ||
+        bad "$what: head: $(cat "$work/head")"
+}
+shown "--show, no file" -vx socks5://h -u alice --stats <<END
+no file  ~: the file does not exist
+file     none
+given    -v, -q or -l, -x, -u, a password to be asked for, NO_PROXY, --stats
+ignored  ALL_PROXY, SOCKS5_USER, SOCKS5_PASSWORD
+END
+echo 'proxy = socks5://u:geheim@h' >"$work/home/.config/socksify/socksify.conf"
+chmod 600 "$work/home/.config/socksify/socksify.conf"
+shown "--show, the user's file" -d .a <<END
+file     ~
+given    -d
+ignored  ALL_PROXY, SOCKS5_USER, SOCKS5_PASSWORD, NO_PROXY
+END
 launcher 125 "--show with a command" -x socks5://h --show true
 # Without a proxy there is still something to see.
 launcher 125 "--show without a proxy" -d .a --show

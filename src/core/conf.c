@@ -36,6 +36,8 @@ static void read_keyword(struct conf_reader *r, const struct conf_keyword *k, co
     error = k->parse(r, value);
     if (error == -ENOENT)
         return;
+    if (!r->here.line)
+        r->c->counted |= 1u << (k - conf_keywords);
     if (k->flags & KEY_LIST) {
         conf_tell_rule(r, &r->here, why);
         rules_explain(&r->c->rules, rules, why);

@@ -63,6 +63,7 @@ struct conf {
     enum conf_level log_level;
     char log_path[CONF_PATH_SIZE];        /* empty: standard error */
     struct rules rules;
+    uint32_t counted;                     /* a bit for each keyword whose variable counted; conf_keyword.h */
     char file[CONF_PATH_SIZE];            /* the configuration file that was read; empty: none; set by conf_load() */
     char message[CONF_MESSAGE_SIZE];      /* when CONF_BROKEN: one line, no credentials in it */
 };

@@ -11,6 +11,7 @@
 #include "../io/real.h"
 #include "check.h"
 #include "diagnose.h"
+#include "option.h"
 #include "show.h"
 
 enum { EXIT_OWN = 125 };
@@ -22,30 +23,16 @@ static int fail(const char *message)
     return EXIT_OWN;
 }
 
-/* The options of the launcher that set a variable, by the letters that the launcher has for them. */
-static const struct {
-    char letter;
-    const char *option, *variable;
-} options[] = {
-    { 'x', "-x", "SOCKSIFY_PROXY" },    { 'u', "-u", "SOCKSIFY_USER" },
-    { 'd', "-d", "SOCKSIFY_DIRECT" },   { 'b', "-b", "SOCKSIFY_BLOCK" },
-    { 't', "-t", "SOCKSIFY_TIMEOUT" },  { 'D', "--dns", "SOCKSIFY_DNS" },
-    { 'B', "--bind", "SOCKSIFY_BIND" }, { 'P', "--password-file", "SOCKSIFY_PASSWORD_FILE" },
-    { 'L', "--pipeline", "SOCKSIFY_PIPELINE" },
-};
-
 /* A fault in what an option said is told of the option.  given: the letters of those that were given. */
 static int fail_conf(const char *message, const char *given)
 {
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        size_t len = strlen(options[i].variable);
+    size_t len = strcspn(message, ":");
+    const char *option = option_of(message, len, given);
 
-        if (strchr(given, options[i].letter) && !strncmp(message, options[i].variable, len) && message[len] == ':') {
-            fprintf(stderr, "socksify: %s%s\n", options[i].option, message + len);
-            return EXIT_OWN;
-        }
-    }
-    return fail(message);
+    if (!option)
+        return fail(message);
+    fprintf(stderr, "socksify: %s%s\n", option, message + len);
+    return EXIT_OWN;
 }
 
 static struct conf conf;
@@ -95,7 +82,7 @@ static int show(char **arguments)
 
     /* Who lacks a proxy is helped by the file that was read, and by the rules. */
     if (!status || lacks_proxy())
-        show_conf(&conf);
+        show_conf(&conf, arguments[0]);
     return status;
 }
 

@@ -3,7 +3,15 @@
 #include "show.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/conf_keyword.h"
+#include "../io/conf_load.h"
+#include "option.h"
 
 static const char *verdict_name(enum rules_verdict verdict)
 {
@@ -61,14 +69,50 @@ static void show_pools(const struct pools *p)
         printf("pool6    %s/%d\n", text, p->ipv6_prefix);
 }
 
-void show_conf(const struct conf *c)
+/* The file that was read, behind those that would have come before it. */
+static void show_files(const struct conf *c)
+{
+    char path[CONF_PATH_SIZE];
+    const char *named = getenv("SOCKSIFY_CONF");
+
+    for (int i = 0; !(named && named[0]) && conf_usual_place(path, i, getenv); i++) {
+        if (strcmp(path, c->file) == 0)
+            break;
+        if (path[0])
+            printf("no file  %s: %s\n", path, access(path, R_OK) == 0 ? "not read" : conf_file_fault(-errno));
+    }
+    printf("file     %s\n", c->file[0] ? c->file : "none");
+}
+
+/* The variables that are set, by the names of the options that stand for them; those that counted, or the others. */
+static void show_variables(const struct conf *c, const char *given, bool counted)
+{
+    const char *head = counted ? "given   " : "ignored ";
+
+    for (size_t i = 0; i < CONF_KEYWORDS; i++) {
+        const struct conf_keyword *k = &conf_keywords[i];
+        const char *value = k->variable ? getenv(k->variable) : NULL, *name;
+
+        if (!value || (!value[0] && !(k->flags & KEY_EMPTY)) || counted != (c->counted >> i & 1))
+            continue;
+        name = option_of(k->variable, strlen(k->variable), given);
+        printf("%s %s", head, name ? name : k->variable);
+        head = ",";
+    }
+    if (head[0] == ',')
+        putchar('\n');
+}
+
+void show_conf(const struct conf *c, const char *given)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
     static const char *const pipelines[] = { [CONF_PIPELINE_OFF] = "off", [CONF_PIPELINE_ON] = "on",
                                              [CONF_PIPELINE_AUTO] = "auto" };
     char text[ADDR_TEXT_SIZE];
 
-    printf("file     %s\n", c->file[0] ? c->file : "none");
+    show_files(c);
+    show_variables(c, given, true);
+    show_variables(c, given, false);
     if (c->proxies[0].address.kind == ADDR_NONE)
         printf("proxy    none\n");
     for (unsigned i = 0; i < c->proxy_count; i++) {

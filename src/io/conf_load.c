@@ -103,8 +103,7 @@ static bool join(char path[CONF_PATH_SIZE], const char *directory, const char *n
     return true;
 }
 
-/* The next place to look at, of those that nobody has to name.  False when there is none of this number. */
-static bool usual_place(char path[CONF_PATH_SIZE], int number, char *(*lookup)(const char *name))
+bool conf_usual_place(char path[CONF_PATH_SIZE], int number, char *(*lookup)(const char *name))
 {
     const char *directory = lookup("XDG_CONFIG_HOME");
 
@@ -137,7 +136,7 @@ static int find_file(char path[CONF_PATH_SIZE], char *(*lookup)(const char *name
             return -EINVAL;
         return strlen(named) < CONF_PATH_SIZE ? open_file(named) : -ENAMETOOLONG;
     }
-    for (int i = 0; fd < 0 && usual_place(path, i, lookup); i++)
+    for (int i = 0; fd < 0 && conf_usual_place(path, i, lookup); i++)
         if (path[0])
             fd = open_file(path);
     if (fd < 0)

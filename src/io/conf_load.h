@@ -14,4 +14,9 @@
  * Opens and closes descriptors, leaves none; async-signal-safe if lookup is. */
 void conf_load(struct conf *c, char *(*lookup)(const char *name));
 
+/* The places where a file is looked for that nobody has named, in their order.
+ * path: set, empty where the variable for it is not set or no absolute path; number: from 0; lookup: as above.
+ * Returns false when there is none of this number.  Keeps errno. */
+bool conf_usual_place(char path[CONF_PATH_SIZE], int number, char *(*lookup)(const char *name));
+
 #endif
