@@ -11,6 +11,7 @@ Suite *make_suite(void);
 /* Every credential here contains "hunter22". */
 #define H "hunter22"
 #define NO_PASSWORD "a user without a password: set SOCKSIFY_PASSWORD, or give the user with -u"
+#define SCHEME "neither socks5:// nor socks5h://, and no other proxy can be used"
 #define MISSING "SOCKSIFY_PROXY is not set"
 #define PORTS_FAULT "SOCKSIFY_BIND_PORTS: no port from 1 to 65535 and no range of them "    /* and which */
 #define TIMEOUT_FAULT "SOCKSIFY_TIMEOUT: not a number of seconds above 0, at most 86400, with up to 3 decimals"
@@ -31,8 +32,8 @@ static const struct {
     { "SOCKSIFY_BYPASS=allow", MISSING },
     { "SOCKSIFY_DNS=remote\nALL_PROXY=http://" H "@h", MISSING },
     { "SOCKSIFY_PROXY=\nSOCKSIFY_DNS=remote", MISSING },
-    { "SOCKSIFY_PROXY=http://" H ":" H "@h", "SOCKSIFY_PROXY: unknown scheme, neither socks5 nor socks5h" },
-    { "SOCKSIFY_PROXY=" H ":" H "@h", "SOCKSIFY_PROXY: no scheme, socks5:// is missing" },
+    { "SOCKSIFY_PROXY=http://" H ":" H "@h", "SOCKSIFY_PROXY: " SCHEME },
+    { "SOCKSIFY_PROXY=" H ":" H "@h", "SOCKSIFY_PROXY: no scheme: socks5:// comes first" },
     { "SOCKSIFY_PROXY=socks5://" H ":" H "@", "SOCKSIFY_PROXY: empty host" },
     { "SOCKSIFY_PROXY=socks5://" H ":" H "@h:70000", "SOCKSIFY_PROXY: port is not 1 to 65535" },
     { "SOCKSIFY_PROXY=socks5://" H ":" H "@[::1", "SOCKSIFY_PROXY: unclosed bracket" },
@@ -41,12 +42,12 @@ static const struct {
     { "SOCKSIFY_PROXY=socks5://:" H "@h", "SOCKSIFY_PROXY: empty user with a password" },
     { "SOCKSIFY_PROXY=socks5://" H "@h", "SOCKSIFY_PROXY: " NO_PASSWORD },
     { "SOCKSIFY_PROXY=socks5://" H ":@h", "SOCKSIFY_PROXY: " NO_PASSWORD },
-    { "SOCKSIFY_PROXY=bad\nSOCKS5_SERVER=192.0.2.1", "SOCKSIFY_PROXY: no scheme, socks5:// is missing" },
+    { "SOCKSIFY_PROXY=bad\nSOCKS5_SERVER=192.0.2.1", "SOCKSIFY_PROXY: no scheme: socks5:// comes first" },
     { "SOCKS5_SERVER=" H ":" H "@h", "SOCKS5_SERVER: port is not 1 to 65535" },
     { "SOCKS5_SERVER=" H "@h", "SOCKS5_SERVER: bad host name or address" },
     { "SOCKS5_SERVER=h:0", "SOCKS5_SERVER: port is not 1 to 65535" },
     { "SOCKS5_SERVER=:1080", "SOCKS5_SERVER: empty host" },
-    { "SOCKS_SERVER=socks4://h", "SOCKS_SERVER: unknown scheme, neither socks5 nor socks5h" },
+    { "SOCKS_SERVER=socks4://h", "SOCKS_SERVER: " SCHEME },
     { "ALL_PROXY=socks5://" H "@:1", "ALL_PROXY: empty host" },
     { "all_proxy=socks5h://h:x", "all_proxy: port is not 1 to 65535" },
     { P "SOCKSIFY_USER=" H, "SOCKSIFY_USER: " NO_PASSWORD },

@@ -55,7 +55,7 @@ refused 'no proxy'
 refused 'no proxy: .*ALL_PROXY, or in' -d x
 ALL_PROXY=http://127.0.0.1:3128 refused 'no proxy: ALL_PROXY is not a socks5:// URL; ' -v
 all_proxy=socks://127.0.0.1 refused 'no proxy: all_proxy is not'
-refused '-x: unknown scheme, neither socks5 nor socks5h$' -x ftp://127.0.0.1
+refused '-x: neither socks5:// nor socks5h://, and no other proxy can be used$' -x ftp://127.0.0.1
 refused '-x: a user without a password: .*SOCKSIFY_PASSWORD' -x socks5://alice@127.0.0.1
 refused '^socksify: --dns: neither remote nor local$' -x $url --dns=here
 refused '^socksify: --bind: none of auto, on and off$' -x $url --bind=here

@@ -46,11 +46,14 @@ kill "$pid"
 [ "$first ${second%% *}" = "proxy 127.0.0.1:$proxy reachable" ] && ok "rows at once" || bad "rows: $first, $second"
 start_proxy --user alice --password geheim --require-auth --no-udp 7 --no-bind eof --swallow
 launcher 1 "no credentials" -x "socks5://127.0.0.1:$proxy" --check
-tells "no credentials" '^credentials +no .* it wants some$'
+tells "no credentials" '^credentials +no .* it wants a user and a password: give the user with -u$'
 launcher 1 "wrong credentials" -x "socks5://alice:falsch@127.0.0.1:$proxy" --check
 tells "wrong credentials" '^credentials +no .*refused user or password'
 launcher 0 "right credentials" -t 2 -x "socks5://alice:geheim@127.0.0.1:$proxy" --check
 tells "right credentials" '^credentials +yes' '^UDP +no' '^BIND +no' '^pipelining +no'
+# It never answers what comes in one flight, which is found out long before the limit of a step.
+launcher 0 "no pipelining, said soon" -t 3600 -x "socks5://alice:geheim@127.0.0.1:$proxy" --check
+tells "no pipelining, said soon" '^pipelining +no' '^UDP +no'
 if grep -q geheim "$out" "$err"; then bad "the password is shown"; else ok "the password is not shown"; fi
 start_proxy --garbage method
 launcher 1 "no SOCKS5" -t 2 -x "socks5://127.0.0.1:$proxy" --check
@@ -62,6 +65,13 @@ launcher 125 "nothing configured" --check
 launcher 0 "a command" -x socks5://h --check sh -c 'exit 3'
 tells "a command" '^sh would use the proxy$'
 launcher 127 "no command" -x socks5://h --check ./no-such-command
+
+printf '#!/no/such/interpreter\n' >"$work/script"
+chmod +x "$work/script"
+launcher 127 "no interpreter" -x socks5://h --check "$work/script"
+grep -q "^socksify: $work/script: /no/such/interpreter, which it runs, does not exist$" "$err" && ok "no interpreter: why" ||
+    bad "no interpreter: $(cat "$err")"
+launcher 127 "no interpreter, run" -x socks5://h "$work/script"
 
 # A static program, which traps at once; what lets it run may stand in the file as well.
 echo 'void _start(void); void _start(void) { __builtin_trap(); }' >"$work/start.c"

@@ -94,6 +94,20 @@ environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCK
 says "names left alone" '203.0.113.7*' getent ahostsv4 a.test
 asked "names left alone"
 
+# A proxy whose name nobody knows is called by it.
+environment="SOCKSIFY_PROXY=socks5://proxy.unknown:7 SOCKSIFY_STATE=$work/state"
+says "an unknown proxy" 'EHOSTUNREACH EHOSTUNREACH' python3 -c '
+import errno, socket
+for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+    s = socket.socket(socket.AF_INET, kind)
+    try:
+        s.connect(("192.0.2.9", 80))
+        s.send(b"x")
+    except OSError as e:
+        print(errno.errorcode[e.errno], end=" " if kind == socket.SOCK_STREAM else "")'
+said "an unknown proxy" 1 ': 192.0.2.9:80 refused: no address is known of the proxy proxy.unknown:7$'
+asked "an unknown proxy"
+
 # Pools of the user's choice, in a file of their own.
 environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state SOCKSIFY_POOL4=10.200.0.0/15"
 environment="$environment SOCKSIFY_POOL6=fd12:3456::/32"

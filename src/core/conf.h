@@ -122,7 +122,8 @@ extern const char conf_without_proxy[];
 /* Read `socks5://[user[:password]@]host[:port]`; socks5h the same; percent-decoding in user and password; IPv6 in
  * brackets, a scope id after % or %25 (RFC 6874); port 1080 when absent; one slash may end it.
  * url: NUL-terminated.  Returns 0 or -EINVAL with *fault a constant phrase ("empty host", "port is not 1 to 65535",
- * "unknown scheme, neither socks5 nor socks5h", "user is longer than 255 bytes", "bad percent-encoding", ...).
+ * "neither socks5:// nor socks5h://, and no other proxy can be used",
+ * "user is longer than 255 bytes", "bad percent-encoding", ...).
  * user and password: CONF_CREDENTIAL_SIZE bytes each, empty strings when the URL has none.  Outputs untouched on
  * error. */
 int conf_parse_url(const char *url, struct addr *proxy, char *user, char *password, const char **fault);

@@ -52,14 +52,15 @@ static char *find_comment(char *text)
 static const char *cut_comment(const char *key, char *value)
 {
     char *comment = find_comment(value);
+    bool credential = strcmp(key, "user") == 0 || strcmp(key, "password") == 0;
 
-    if (!comment)
-        return NULL;
-    if (strcmp(key, "user") != 0 && strcmp(key, "password") != 0)
-        trim(value, comment);
-    else if (comment > value)
+    if (credential && comment && comment > value)
         return "a # behind a blank: a comment stands on a line of its own here, such a password in a password-file";
-    return NULL;
+    if (credential)
+        return NULL;
+    if (comment)
+        trim(value, comment);
+    return value[0] == '"' || value[0] == '\'' ? "the value stands in quotes, which do not belong there" : NULL;
 }
 
 static const char *read_heading(struct conf_cursor *c, char *text, struct conf_line *line)
@@ -79,7 +80,7 @@ static const char *read_heading(struct conf_cursor *c, char *text, struct conf_l
         line->name = trim(name, text + len - 1);
         return is_name(line->name) ? NULL : bad_name;
     } else {
-        return "none of [socksify], [proxy NAME] and [rules]";
+        return "the heading is none of [socksify], [proxy NAME] and [rules]";
     }
     return NULL;
 }

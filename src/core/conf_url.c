@@ -157,7 +157,8 @@ static const char *read_url(const char *url, struct addr *a, char *user, char *p
     const char *at, *fault;
 
     if (!skip)
-        return strstr(url, "://") ? "unknown scheme, neither socks5 nor socks5h" : "no scheme, socks5:// is missing";
+        return strstr(url, "://") ? "neither socks5:// nor socks5h://, and no other proxy can be used"
+                                  : "no scheme: socks5:// comes first";
     url += skip;
     len = strcspn(url, "/?#");
     if (url[len] && strcmp(url + len, "/") != 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../io/objects.h"
 #include "../io/program_elf.h"
@@ -92,6 +93,9 @@ int check_command(char **arguments, bool allow, struct check_result *out)
     if (r != 0)
         return say(EXIT_NOT_FOUND, "%s: command not found", arguments[1]);
     judge(path, arguments + 1, find_objects(arguments[0]), &finding);
+    /* A shell would say that the script is not found. */
+    if (finding.reason == PROGRAM_UNKNOWN && finding.culprit[0] && access(finding.culprit, F_OK) != 0)
+        return say(EXIT_NOT_FOUND, "%s: %s, which it runs, does not exist", path, finding.culprit);
     out->object = finding.object ? finding.object->path : NULL;
     if (!program_bypasses(finding.reason))
         return 0;

@@ -16,6 +16,9 @@
 #include "../io/state.h"
 #include "../io/tunnel.h"
 
+/* How much longer than in order a handshake in one flight may take. */
+enum { FLIGHT_MS = 2000 };
+
 enum { USABLE = 0, UNUSABLE = 1, COMMAND_UNKNOWN = 7, ADDRESS_UNKNOWN = 8 };
 
 struct trial {
@@ -155,7 +158,9 @@ static bool try_greeting(struct trial *t, const struct addr *target)
     row("SOCKS5", "yes", t, wanted ? "none of the methods offered" : t->machine.method ? "user and password" :
         "no credentials");
     if (refused)
-        row("credentials", "no", t, t->proxy->user[0] ? report_explain(&t->machine, t->error) : "it wants some");
+        row("credentials", "no", t, t->proxy->user[0]
+                ? report_explain(&t->machine, t->error)
+                : "it wants a user and a password: give the user with -u");
     else if (t->proxy->user[0])
         row("credentials", t->machine.method ? "yes" : "-", t, t->machine.method ? "" : "not asked for");
     return !refused;
@@ -185,8 +190,13 @@ static void try_pipelining(struct trial *t, const struct addr *target)
 {
     bool silent = is_silent(t);
     int error = t->error;
+    uint32_t step_ms = t->step_ms;
 
+    /* Who takes it is as fast as in order; who does not may never answer. */
+    if (step_ms > t->ms + FLIGHT_MS)
+        t->step_ms = t->ms + FLIGHT_MS;
     ask(t, SOCKS5_CONNECT, target, true);
+    t->step_ms = step_ms;
     if (t->error != error || !silent)
         note(t, t->error == error);
     row("pipelining", t->error != error ? "no" : silent ? "?" : "yes", t,

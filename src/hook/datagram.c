@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "../core/frame.h"
 #include "../io/clock.h"
 #include "../io/log.h"
 #include "../io/memory.h"
@@ -123,6 +124,14 @@ static int judge_stream(int fd, unsigned proxy, bool *sleeps)
     return stray_socket(fd, &here, false);
 }
 
+OWN_FRAME static void tell_unknown(unsigned number)
+{
+    char proxy[ADDR_TEXT_SIZE];
+
+    addr_format(&process.conf.proxies[number].address, proxy, sizeof proxy);
+    log_once(LOG_FAMILY, "UDP refused: no address is known of the proxy %s", proxy);
+}
+
 int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
 {
     const struct conf *c = &process.conf;
@@ -138,7 +147,7 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
     if (!error && domain == AF_INET6 && proxy.kind == ADDR_IPV4)
         prefer_ipv6(fd, number, &proxy);
     if (error)
-        log_once(LOG_FAMILY, "the proxy's name cannot be resolved");
+        tell_unknown(number);
     if (!error && process_is_guest())
         error = -EACCES;
     if (!error && asks)

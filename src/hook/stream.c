@@ -122,11 +122,12 @@ static int connect_registered(struct pending_request *q)
 
 OWN_FRAME static int without_proxy(const struct route *r, int error)
 {
-    char text[ADDR_TEXT_SIZE];
+    char text[ADDR_TEXT_SIZE], proxy[ADDR_TEXT_SIZE];
 
     addr_format(&r->target, text, sizeof text);
-    log_once(LOG_FAMILY, "%s refused: %s", text, error == -EAFNOSUPPORT
-                 ? "an IPv4 socket cannot reach an IPv6 proxy" : "the proxy's name cannot be resolved");
+    addr_format(&process.conf.proxies[r->proxy].address, proxy, sizeof proxy);
+    log_once(LOG_FAMILY, "%s refused: %s %s", text, error == -EAFNOSUPPORT
+                 ? "an IPv4 socket cannot reach an IPv6 proxy," : "no address is known of the proxy", proxy);
     return error;
 }
 
