@@ -33,6 +33,25 @@ for page in "$top_builddir/doc/socksify.1" "$top_builddir/doc/socksify.conf.5" "
     tr '\0' '\n' <"$OBJECT" | grep -aq "${directory:-none}\$" || fault "$page: the object knows nothing of '$directory'"
 done
 
+# What there is to be given is in the manual: options, variables and keys.
+manual=$top_srcdir/doc/socksify.1.in
+"$top_builddir/scripts/socksify" --help | sed -n 's/^  -/-/p' | sed 's/, -/\n-/' | sed -n 's/^\(--*[a-z-]*\).*/\1/p' |
+    sed 's/^--/Fl Fl /; s/^-/Fl /' | sort -u >"$work/options"
+sed -n 's/^    { "\([A-Za-z0-9_]*\)", .*/Ev \1/p' "$top_srcdir/src/core/conf_keyword.c" >"$work/variables"
+sed -n 's/^    { [^,]*, "\([a-z0-9-]*\)", .*/\1/p' "$top_srcdir/src/core/conf_keyword.c" | sort -u >"$work/keys"
+for list in options variables keys; do
+    [ "$(wc -l <"$work/$list")" -gt 9 ] || fault "too few $list were found"
+done
+while read -r word; do
+    grep -Eq "^\.It (.* )?$word\b" "$manual" || fault "socksify(1): no $word"
+done <"$work/options"
+while read -r macro variable; do
+    grep -Eq "^\.(It )?$macro (.* )?$variable\b" "$manual" || fault "socksify(1): no $variable"
+done <"$work/variables"
+while read -r key; do
+    grep -Eq "^\.It Ic (.* )?$key\b" "$top_srcdir/doc/socksify.conf.5.in" || fault "socksify.conf(5): no $key"
+done <"$work/keys"
+
 # Each `FILE` or `FILE: CASE, CASE` between the brackets of doc/SECURITY, one in a line.
 tr '\n' ' ' <"$top_srcdir/doc/SECURITY" | tr '[' '\n' | sed -n 's/\].*//p' | tr ';' '\n' | awk '
     { file = $1; sub(/[:,]$/, "", file) }
