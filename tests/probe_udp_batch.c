@@ -80,6 +80,26 @@ static void receive_all(int fd, int count, int flags)
         tell(i);
 }
 
+/* Alone, which is the first datagram of a socket, and behind one that fits. */
+static void too_large(const struct target *to)
+{
+    static char large[1 << 16];
+    int fd = udp_socket(to), n;
+
+    for (unsigned count = 1; count <= 2; count++) {
+        for (unsigned i = 0; i < count; i++) {
+            pieces[i][0] = (struct iovec){ large, i + 1 == count ? sizeof large : 1 };
+            messages[i] = (struct mmsghdr){ .msg_len = 77777,
+                                            .msg_hdr = { .msg_name = (void *)&to->sa, .msg_namelen = to->len,
+                                                         .msg_iov = pieces[i], .msg_iovlen = 1 } };
+        }
+        errno = 0;
+        n = sendmmsg(fd, messages, count, 0);
+        printf("too large: %d %s, %u\n", n, text_errno(errno), messages[0].msg_len);
+    }
+    close(fd);
+}
+
 /* argv: ADDRESS OTHER.  Many messages in a call, to one, to two, and to a peer. */
 static int batches(char **argv)
 {
@@ -105,6 +125,7 @@ static int batches(char **argv)
         if (recv(fd, rooms[0], ROOM, 0) < 0)
             printf("missing: %s\n", text_errno(errno));
     }
+    too_large(&to[0]);
     return 0;
 }
 

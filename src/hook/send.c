@@ -266,6 +266,8 @@ static long send_first(int fd, struct batch *b, int flags, int way, const struct
         if (result < 0)
             return -errno;
     }
+    if (result < 0)
+        return result;
     b->message[0].msg_len = (unsigned)result;
     return 1;
 }
