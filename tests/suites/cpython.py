@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: ISC
 # Runs tests of CPython's own package `test` and writes one line for each: its name and what came of it.
 #
-#     cpython.py RESULTS MODULE_OR_TEST ...
+#     cpython.py RESULTS PATTERNS MODULE_OR_TEST ...
 #
-# A test that hangs, or ends the process, is the last of RESULTS, marked as begun: the next run goes on behind it.
+# PATTERNS: a file of patterns of names that are left out.  A test that hangs (for PATIENCE seconds, 60), or ends the
+# process, is the last of RESULTS, marked as begun: the next run goes on behind it.
 import faulthandler
+import fnmatch
 import os
 import sys
 import unittest
 
 from test import support
 
-PATIENCE_S = 60
+PATIENCE_S = int(os.environ.get("PATIENCE", "60"))
+
+
+def shorter(name):
+    return name.removeprefix("test.")
 
 
 class Result(unittest.TestResult):
@@ -23,7 +29,7 @@ class Result(unittest.TestResult):
         self.outcome = {}
 
     def write(self, name, outcome):
-        self.results.write(f"{name} {outcome}\n")
+        self.results.write(f"{shorter(name)} {outcome}\n")
         self.results.flush()
 
     def startTest(self, test):
@@ -66,16 +72,24 @@ def tests_of(suite):
             yield test
 
 
-def main(results, *names):
+def main(results, patterns, *names):
     # Those of the network outside, of much memory and the like stay out, as in the suite's own runner.
     support.use_resources = ["network"] if any("test_socketserver" in name for name in names) else []
     done = set()
     if os.path.exists(results):
         with open(results, encoding="utf-8") as stream:
             done = {line.split()[0] for line in stream}
+    with open(patterns, encoding="utf-8") as stream:
+        left_out = stream.read().split()
     found = unittest.defaultTestLoader.loadTestsFromNames([f"test.{name}" for name in names])
+    wanted = [
+        test
+        for test in tests_of(found)
+        if shorter(test.id()) not in done
+        and not any(fnmatch.fnmatchcase(shorter(test.id()), pattern) for pattern in left_out)
+    ]
     with open(results, "a", encoding="utf-8") as stream:
-        unittest.TestSuite(test for test in tests_of(found) if test.id() not in done).run(Result(stream))
+        unittest.TestSuite(wanted).run(Result(stream))
 
 
 if __name__ == "__main__":

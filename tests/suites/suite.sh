@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh
+# For the drivers of other people's tests: none that passes bare may fail under the object, but those that the suite's
+# list has with the reason why not.  A driver sets `suite`, sources this, and ends with
+#
+#     suite_enter "$0" "$@"     in a network namespace of its own from here on
+#     suite_compare GROUP ...   the end, with the verdict
+#
+# Before, it defines
+#     suite_ready               makes what is to be run, or calls suite_skip
+#     suite_try HOW NAME        tries the group, or the one test, of that name by suite_run; one line for each test in
+#                               the file $work/HOW: its name and `ok` or what else came of it
+#
+# The first argument is the way.  direct: loopback is direct, the proxy is one that is not there.  danted, proxyd:
+# loopback goes through a proxy as everything else does; danted has an IPv4 address alone, proxyd a name for both.
+# LIMIT: seconds for one command (600); KEEP: a directory for what was lost; LISTED=yes: try also what is listed;
+# SOURCES: where sources are unpacked and built.
+
+: "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${top_builddir:=$top_srcdir/build/gcc}" "${LIMIT:=600}"
+: "${OBJECT:=$top_builddir/src/.libs/libsocksify.so}" "${PROXYD:=$top_builddir/tests/proxyd}"
+: "${SOURCES:=$top_builddir/tests/sources}" "${PYTHON:=/usr/bin/python3}"
+OBJECT=$(readlink -f "$OBJECT")
+export OBJECT PROXYD PYTHON LIMIT SOURCES top_srcdir top_builddir
+
+suite_skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+
+# suite_source PACKAGE DIRECTORY: the sources of Debian's package, in $SOURCES/DIRECTORY.  The system's own list of
+# sources is asked for those of sources, with apt's memory in a place of our own, for which nobody need be root.
+suite_source()
+{
+    [ ! -d "$SOURCES/$2" ] || return 0
+    mkdir -p "$SOURCES/lists/partial" && cd "$SOURCES" || exit 99
+    sed 's/^Types: *deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$SOURCES/list.sources" 2>/dev/null ||
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$SOURCES/list.list"
+    set -- "$1" "$2" -q -o "Dir::Etc::SourceList=$(echo "$SOURCES"/list.*)" -o Dir::Etc::SourceParts=/dev/null \
+        -o "Dir::State::Lists=$SOURCES/lists" -o APT::Sandbox::User=root
+    package=$1 directory=$2
+    shift 2
+    { apt-get "$@" update && apt-get "$@" source --download-only "$package"; } >"$SOURCES/$package.log" 2>&1 ||
+        suite_skip "the sources of $package cannot be had"
+    rm -rf "$directory.new"
+    mkdir "$directory.new"
+    tar xf "$package"_*.orig.tar.* -C "$directory.new" --strip-components=1 && mv "$directory.new" "$directory"
+}
+
+# suite_enter SCRIPT WAY ...: what needs the network of outside first, then the script once more inside.
+suite_enter()
+{
+    if [ "${INSIDE-}" != yes ]; then
+        [ -r "$OBJECT" ] || {
+            echo "no $OBJECT" >&2
+            exit 1
+        }
+        (suite_ready) || exit
+        set -- -n -m "$@"
+        [ "$(id -u)" = 0 ] || set -- -r "$@"
+        INSIDE=yes exec unshare "$@"
+    fi
+    ip link set lo up
+    work=$(mktemp -d) || exit 99
+    servers=
+    trap suite_end EXIT
+    trap 'exit 99' HUP INT TERM
+    chmod 755 "$work"
+    mkdir "$work/home"
+    printf '127.0.0.1 localhost proxy\n::1 localhost ip6-localhost proxy\n' >"$work/hosts"
+    mount --bind "$work/hosts" /etc/hosts || exit 99
+    bad=0 compared=0 listed=0
+    way=${2:-direct}
+    suite_proxy
+    sed -n "s/^\(tunnel\|$way\) *\([^ ]*\) .*/\1 \2/p" "$top_srcdir/tests/suites/${suite:?}.list" |
+        if [ "$way" = direct ]; then grep '^direct'; else cat; fi | sed 's/.* //' >"$work/patterns"
+}
+
+suite_end()
+{
+    for server in $servers; do
+        kill "$server" 2>/dev/null
+    done
+    wait
+    umount -l /etc/hosts
+    rm -rf "$work"
+}
+
+# suite_proxy: the proxy of this way, and the settings that lead there.
+suite_proxy()
+{
+    case $way in
+    direct)
+        settings=SOCKSIFY_PROXY=socks5://127.0.0.1:9
+        return
+        ;;
+    proxyd)
+        host=proxy
+        "$PROXYD" --port 1080 --resolve --lifetime 0 --log "$work/proxyd.log" >"$work/server" 2>&1 &
+        servers=$!
+        "$PROXYD" --listen ::1 --port 1080 --resolve --lifetime 0 --log "$work/proxyd6.log" >"$work/server6" 2>&1 &
+        servers="$servers $!"
+        ;;
+    danted)
+        host=127.0.0.1
+        printf '%s\n' "logoutput: $work/danted.log" 'internal: 127.0.0.1 port = 1080' 'external: 127.0.0.1' \
+            'external: ::1' 'clientmethod: none' 'socksmethod: none' 'user.privileged: root' \
+            'user.unprivileged: nobody' 'client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }' \
+            'socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }' 'socks pass { from: 0.0.0.0/0 to: ::/0 }' \
+            >"$work/danted.conf"
+        : >"$work/danted.log"
+        chmod 666 "$work/danted.log"
+        danted -f "$work/danted.conf" -p "$work/danted.pid" -N 4 >"$work/server" 2>&1 &
+        servers=$!
+        ;;
+    *)
+        echo "no such way: $way" >&2
+        exit 2
+        ;;
+    esac
+    settings="SOCKSIFY_PROXY=socks5://$host:1080 SOCKSIFY_DIRECT= SOCKSIFY_LOG=quiet"
+    suite_await 127.0.0.1
+    [ $host != proxy ] || suite_await ::1
+}
+
+# suite_await ADDRESS: the proxy listens there.
+suite_await()
+{
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        "$PYTHON" -c "import socket; socket.create_connection(('$1', 1080))" 2>/dev/null && return
+        sleep 0.1
+    done
+    echo "$way does not listen: $(cat "$work/server")" >&2
+    exit 1
+}
+
+# suite_run HOW COMMAND ...: bare or under; in $place, or one of its own, since tests leave files and look for some.
+suite_run()
+{
+    how=$1
+    shift
+    # shellcheck disable=SC2086
+    case $how in under*) set -- env "LD_PRELOAD=$OBJECT" $settings "SOCKSIFY_STATE=$work/state" "$@" ;; esac
+    (cd "${place:-$work/home}" && exec timeout -k 5 "$LIMIT" env HOME="$work/home" "$@") >"$work/$how.out" \
+        2>>"$work/$how.err" </dev/null
+}
+
+# suite_leaves HOW TEST: it is not tried, because it is listed for this way.
+suite_leaves()
+{
+    case $1 in under*) [ "${LISTED-}" = yes ] || suite_listed "$2" ;; *) false ;; esac
+}
+
+suite_listed()
+{
+    while read -r pattern; do
+        # shellcheck disable=SC2254
+        case $1 in $pattern) return 0 ;; esac
+    done <"$work/patterns"
+    return 1
+}
+
+# suite_outcomes HOW NAME: of the group or test, sorted.
+suite_outcomes()
+{
+    : >"$work/$1"
+    : >"$work/$1.err"
+    suite_try "$1" "$2"
+    sort -o "$work/$1" "$work/$1"
+}
+
+# Those that passed in the file $1 and did not in $2.
+suite_lost()
+{
+    grep ' ok$' "$1" | comm -23 - "$2" | sed 's/ ok$//'
+}
+
+# A test that depends on the machine's load fails now and then, bare as well.  So what is lost is tried once more alone.
+suite_judge()
+{
+    if suite_listed "$1"; then
+        listed=$((listed + 1))
+        return
+    fi
+    if [ "$bad" -ge 10 ]; then
+        bad=$((bad + 1))
+        echo "FAILED: $1 (so many have failed that it was not tried alone)"
+        return
+    fi
+    suite_outcomes bare-again "$1"
+    suite_outcomes under-again "$1"
+    if suite_lost "$work/bare-again" "$work/under-again" | grep -Fqx -- "$1"; then
+        bad=$((bad + 1))
+        echo "FAILED: $1 passes bare alone"
+        tail -n 12 "$work/under-again.err"
+        [ -z "${KEEP-}" ] || cat "$work/under-again.err" >>"$KEEP/$way.err"
+        [ -z "${KEEP-}" ] || echo "$1" >>"$KEEP/$way.lost"
+    else
+        echo "again: $1: $(grep -F -- "$1 " "$work/bare-again" | tail -n 1 | sed 's/.* //') bare, ok under the object"
+    fi
+}
+
+suite_compare()
+{
+    for group; do
+        suite_outcomes bare "$group"
+        suite_outcomes under "$group"
+        count=$(grep -c ' ok$' "$work/bare")
+        echo "$suite, $way, $group: $count pass bare, $(grep -c ' ok$' "$work/under") under the object"
+        compared=$((compared + count))
+        # What was not tried, because the process ended, counts as lost too.
+        suite_lost "$work/bare" "$work/under" >"$work/lost"
+        while read -r test; do
+            suite_judge "$test" </dev/null
+        done <"$work/lost"
+    done
+    echo "$suite, $way: $compared tests, $bad failed, $listed listed"
+    [ "$bad" = 0 ] && [ "$compared" -gt 0 ]
+}
