@@ -102,7 +102,7 @@ bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
     struct msghdr m = *message;
 
     message_trim(&m);
-    if (m.msg_iovlen > 1 || (m.msg_control && m.msg_controllen) ||
+    if (m.msg_iovlen > 1 || m.msg_controllen ||
         (m.msg_iovlen && !memory_take(&piece[1], m.msg_iov, sizeof piece[1])))
         return false;
     piece[0].iov_base = b->facts.header;

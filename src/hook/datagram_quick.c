@@ -164,8 +164,9 @@ ssize_t datagram_quick_message(struct assoc *a, int fd, const struct msghdr *mes
     if (!memory_take(&m, message, sizeof m))
         return DATAGRAM_SLOW;
     message_trim(&m);
-    if (m.msg_iovlen != 1 || (m.msg_control && m.msg_controllen) || !memory_take(&piece, m.msg_iov, sizeof piece))
+    /* What is odd about names and control messages the kernel says, in each size of words in its own way. */
+    if (m.msg_iovlen != 1 || m.msg_controllen || !m.msg_name != !m.msg_namelen ||
+        !memory_take(&piece, m.msg_iov, sizeof piece))
         return DATAGRAM_SLOW;
-    return datagram_quick_send(a, fd, piece.iov_base, piece.iov_len, flags, m.msg_namelen ? m.msg_name : NULL,
-                               m.msg_namelen);
+    return datagram_quick_send(a, fd, piece.iov_base, piece.iov_len, flags, m.msg_name, m.msg_namelen);
 }
