@@ -107,7 +107,8 @@ same "left to a program under a high number" udp-leave "$four" 900
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     # A program that starts looks at the descriptors that it has.
     # shellcheck disable=SC2086
-    timeout -k 1 "$patience" strace -qq -o "$work/trace" -e trace=getsockopt env $environment "$preload" true
+    timeout -k 1 "$patience" strace -qq -o "$work/trace" -e trace=getsockopt env $environment "$preload" \
+        "$PROBE" >/dev/null 2>&1
     looks=$(grep -c SO_COOKIE "$work/trace")
     if [ "$looks" -gt 0 ] && [ "$looks" -lt 20 ]; then ok "few looks"; else bad "$looks looks at the start"; fi
     calls mmsg 96 <<EOT

@@ -47,17 +47,9 @@ static inline bool receives(int fd, void *data, size_t size, int flags, ssize_t 
     return HOOK_LIKELY(*result >= 0) || receives_slowly(fd, data, size, flags, result);
 }
 
-OWN_FRAME static ssize_t late(int fd, void *data, size_t size, ssize_t result)
-{
-    struct iovec piece = { data, size };
-    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
-
-    return datagram_late(fd, &m, result);
-}
-
 OWN_FRAME static ssize_t received_datagram(int fd, void *data, size_t size, int flags, ssize_t result)
 {
-    return datagram_is_late(fd, result, flags) ? late(fd, data, size, result) : result;
+    return datagram_is_late(fd, result, flags) ? datagram_late_data(fd, data, size, result) : result;
 }
 
 static inline ssize_t received(int fd, void *data, size_t size, int flags, ssize_t result)

@@ -116,6 +116,9 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result);
  * the kernel's.  Returns the payload's length. */
 ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result);
 
+/* The same of a call without an address.  data: size bytes. */
+ssize_t datagram_late_data(int fd, void *data, size_t size, ssize_t result);
+
 /* True if datagram_late() is to be called: no load but the gate's while no socket has an association. */
 static inline bool datagram_is_late(int fd, ssize_t result, int flags)
 {

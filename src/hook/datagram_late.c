@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../core/frame.h"
 #include "../io/vector.h"
 #include "datagram.h"
 #include "datagram_source.h"
@@ -28,6 +29,14 @@ static bool is_ours(struct assoc *a, const struct assoc_facts *f, const struct s
         return datagram_from_relay(a, f, sa, len) || question_is_own(a, sa, len);
     return atomic_load(&a->branch) || atomic_load_explicit(&a->self, memory_order_relaxed) ||
            memcmp(sa, &f->relay.sa, len < begin ? len : begin) == 0;
+}
+
+OWN_FRAME ssize_t datagram_late_data(int fd, void *data, size_t size, ssize_t result)
+{
+    struct iovec piece = { data, size };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+    return datagram_late(fd, &m, result);
 }
 
 ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)

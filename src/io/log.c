@@ -17,7 +17,7 @@
 #include "file.h"
 #include "real.h"
 
-enum { LINE_MAX_BYTES = 1000 };
+enum { LINE_MAX_BYTES = 960 };
 
 static struct {
     enum conf_level level;
@@ -76,7 +76,7 @@ static void put_signed(struct line *l, int value)
 }
 
 /* Make what stands behind `from` as wide as a column, its text to the right. */
-static void put_blanks(struct line *l, size_t from, size_t width)
+OWN_FRAME static void put_blanks(struct line *l, size_t from, size_t width)
 {
     size_t len = l->used - from;
 
@@ -112,7 +112,8 @@ static void put_format(struct line *l, const char *format, va_list arguments)
         default:
             put_char(l, *p);
         }
-        put_blanks(l, from, width);
+        if (width)
+            put_blanks(l, from, width);
     }
 }
 
