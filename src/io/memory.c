@@ -62,13 +62,15 @@ static uintptr_t *place_of(uintptr_t key)
 
 static bool is_good(uintptr_t at, bool writing)
 {
-    uintptr_t key = key_of(at, writing), *place = place_of(key);
+    uintptr_t key = key_of(at, writing), *place = place_of(key), *other = &known[(place - known) ^ 1];
     void *word = (void *)(at & ~(uintptr_t)(WORD - 1));
 
-    if (*place == key)
+    if (*place == key || *other == key)
         return true;
     if (!(writing ? probe_writing(word) : memory_probe(word)))
         return false;
+    /* Two that meet have room for both. */
+    *other = *place;
     *place = key;
     return true;
 }
