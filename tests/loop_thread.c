@@ -200,7 +200,41 @@ static int sleeper(char **argv)
     return loop_code();
 }
 
+static void *connecter(void *argument)
+{
+    loop_is(net_connect(shared_fd, &loop_target), 0, "connect");
+    return argument;
+}
+
+/* One thread waits in connect(); for the others the socket is not connected yet, and they cannot get between. */
+static int beside(char **argv)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    struct epoll_event e;
+    pthread_t thread;
+    char c;
+
+    loop_arguments(argv);
+    shared_fd = net_socket(&loop_target, SOCK_STREAM);
+    shared_set = loop_set();
+    pthread_create(&thread, NULL, connecter, NULL);
+    loop_held(1);
+    loop_check(poll(&(struct pollfd){ .fd = shared_fd, .events = POLLIN | POLLOUT }, 1, 0) == 0, "poll");
+    loop_add(shared_set, shared_fd, EPOLLIN | EPOLLOUT);
+    loop_check(epoll_wait(shared_set, &e, 1, 0) == 0, "epoll_wait");
+    loop_is(recv(shared_fd, &c, 1, MSG_DONTWAIT), EAGAIN, "recv");
+    loop_is(send(shared_fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL), EAGAIN, "send");
+    loop_is(getpeername(shared_fd, (struct sockaddr *)&sa, &len), ENOTCONN, "getpeername");
+    loop_release();
+    pthread_join(thread, NULL);
+    loop_check(loop_wait(shared_set, shared_fd) == EPOLLOUT, "epoll_wait, connected");
+    loop_good(shared_fd, "connected by another thread");
+    return loop_code();
+}
+
 const struct loop_command thread_loop_commands[] = {
+    { "beside", 2, beside, "ADDRESS CONTROL" },
     { "together", 2, together, "ADDRESS CONTROL" },
     { "waiters", 2, waiters, "ADDRESS CONTROL: nothing is held" },
     { "sleeper", 1, sleeper, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

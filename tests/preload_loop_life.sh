@@ -8,7 +8,7 @@ at=127.0.0.1:$echo
 unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
-for command in refused-calls flip cut-short duplicates many-duplicates over sets together forks vforks timeouts signals \
+for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside forks vforks timeouts signals \
     cancelled other-calls streams guests \
     last-number set-numbers again low-water-later dup-first fork-first; do
     passes "$command" $command "$at" "$control"

@@ -7,7 +7,9 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "../core/frame.h"
 #include "../io/binding.h"
+#include "../io/cleanup.h"
 #include "../io/clock.h"
 #include "../io/tunnel.h"
 #include "datagram.h"
@@ -125,17 +127,20 @@ void guard_recall(int fd)
 }
 
 /* Sleep until a handshake may go on, or until the time of clock_ms() that limit is; never for long, since another
- * thread may end it at any time.  Returns poll()'s. */
-static int sleep_for(int fd, pending_handle handle, int64_t limit)
+ * thread may end it at any time.  signals: the mask meanwhile, or NULL.  Returns poll()'s. */
+static int sleep_for(int fd, pending_handle handle, int64_t limit, const sigset_t *signals)
 {
     struct pollfd p = { .fd = fd, .events = pending_wants(&process.pending, handle) };
     int64_t left = limit - clock_ms();
-    int slice = guard_slice(true);
+    int slice = guard_slice(true), sleep_ms;
+    struct timespec t;
 
     if (!p.events)
         return 0;
     slice = slice < 0 ? SLICE_MS : slice;
-    return real.poll(&p, 1, left < slice ? left < 0 ? 0 : (int)left : slice);
+    sleep_ms = left < slice ? left < 0 ? 0 : (int)left : slice;
+    t = (struct timespec){ sleep_ms / 1000, sleep_ms % 1000 * 1000000L };
+    return real.ppoll(&p, 1, &t, signals);
 }
 
 /* The calls that drain are no cancellation points. */
@@ -144,7 +149,7 @@ static void drain(int fd, pending_handle handle)
     int saved_errno = errno, cancellable = hook_uncancellable();
 
     while (guard_step(fd, handle))
-        sleep_for(fd, handle, INT64_MAX);
+        sleep_for(fd, handle, INT64_MAX, NULL);
     hook_cancellable(cancellable);
     errno = saved_errno;
 }
@@ -247,26 +252,52 @@ int64_t guard_limit(int fd, short events)
     return clock_ms() + 1 + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
 }
 
-int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
+static int wait_for_end(int fd, pending_handle handle, int64_t limit, const sigset_t *signals)
 {
-    int64_t limit = INT64_MAX;
-    bool first = true;
-
     while (guard_step(fd, handle)) {
-        if (first) {
-            int flags = real.fcntl(fd, F_GETFL);
-
-            if (dont_wait || flags < 0 || flags & O_NONBLOCK)
-                return -EAGAIN;
-            limit = guard_limit(fd, events);
-            first = false;
-        }
         if (clock_ms() >= limit)
             return -EAGAIN;
-        if (sleep_for(fd, handle, limit) < 0 && errno == EINTR && !tunnel_restarts())
+        if (sleep_for(fd, handle, limit, signals) < 0 && errno == EINTR && !tunnel_restarts())
             return -EINTR;
     }
     return 0;
+}
+
+OWN_FRAME static void keep_out(sigset_t *signals)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, signals);
+}
+
+static void let_in(void *signals)
+{
+    sigprocmask(SIG_SETMASK, signals, NULL);
+}
+
+/* Only a signal that comes while it sleeps shows in what the sleep returns: none may come between. */
+static int wait_undisturbed(int fd, pending_handle handle, int64_t limit)
+{
+    struct cleanup cleanup;
+    sigset_t signals;
+    int error;
+
+    keep_out(&signals);
+    cleanup_begin(&cleanup, let_in, &signals);
+    error = wait_for_end(fd, handle, limit, &signals);
+    cleanup_end(&cleanup);
+    let_in(&signals);
+    return error;
+}
+
+int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
+{
+    int flags = dont_wait ? -1 : real.fcntl(fd, F_GETFL);
+
+    if (flags < 0 || flags & O_NONBLOCK)
+        return guard_step(fd, handle) ? -EAGAIN : 0;
+    return wait_undisturbed(fd, handle, guard_limit(fd, events));
 }
 
 /* As the kernel's own to whoever writes to what is no connection: a handler has run when the call ends. */

@@ -2,9 +2,11 @@
 /* stream.c - connecting the program's TCP socket, for every call that does so */
 #include "stream.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 
 #include "../core/frame.h"
+#include "../io/cleanup.h"
 #include "../io/clock.h"
 #include "../io/kind.h"
 #include "../io/log.h"
@@ -99,24 +101,48 @@ static int connect_at_once(const struct pending_request *q)
     return error;
 }
 
-/* A blocking connect() on a socket that waits in epoll sets: they must see nothing of the handshake, so that it runs
- * as a pending one, and this call waits for its end. */
-static int connect_registered(struct pending_request *q)
+/* The thread is cancelled: as the kernel's own call would, leave a socket that is not connected. */
+static void give_up(void *argument)
 {
-    int value = 0, error = leave_pending(q);
-    socklen_t len = sizeof value;
+    const struct pending_request *q = argument;
 
+    if (q->cookie && real_cookie(q->fd) != q->cookie)
+        return;
+    pending_abandon(&process.pending, q->fd, guard_handle(q->fd));
+    tunnel_reset(q->fd);
+    pending_error(&process.pending, q->fd, ECONNRESET);
+}
+
+/* A blocking connect() on a socket that others may look at meanwhile: it waits in epoll sets, or there are threads.
+ * They must neither see anything of the handshake nor write into it, so that it runs as a pending one, and this call
+ * waits for its end. */
+static int connect_watched(struct pending_request *q)
+{
+    int only_ipv6 = 0, value = 0, error;
+    socklen_t len = sizeof value;
+    struct cleanup cleanup;
+
+    if (q->domain == AF_INET6)
+        real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len);
+    error = leave_pending(q);
     if (error != -EINPROGRESS)
         return error;
+    cleanup_begin(&cleanup, give_up, q);
     error = guard_wait(q->fd, guard_handle(q->fd), POLLOUT, false);
+    cleanup_end(&cleanup);
     if (error)
         return error == -EAGAIN ? -EINPROGRESS : error;
+    /* Another thread, or a handler, may have put another file at the number. */
+    if (q->cookie && real_cookie(q->fd) != q->cookie)
+        return -EBADF;
     if (real.getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &value, &len) != 0)
         return -errno;
-    if (value)
-        tunnel_reset(q->fd);
-    else
+    if (!value)
         tunnel_settle(q->fd, q->domain, q->proxy);
+    else
+        tunnel_reset(q->fd);
+    if (value && only_ipv6)
+        real.setsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
     return -value;
 }
 
@@ -174,8 +200,8 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         guard_recall(fd);
         if (q.nonblocking)
             return connect_at_once(&q);
-        if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED)
-            return connect_registered(&q);
+        if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED || !real_is_alone())
+            return connect_watched(&q);
     }
     return connect_waiting(&q, &machine, &flight);
 }
