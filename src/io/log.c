@@ -17,7 +17,7 @@
 #include "file.h"
 #include "real.h"
 
-enum { LINE_MAX_BYTES = 960 };
+enum { LINE_MAX_BYTES = 900 };
 
 static struct {
     enum conf_level level;
