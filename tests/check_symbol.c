@@ -61,7 +61,8 @@ START_TEST(what_is_found_is_what_dlsym_finds)
             ck_assert_ptr_null(function);
         }
     }
-    ck_assert_uint_gt(found, 100);
+    /* A sanitizer's library has many of them before libc. */
+    ck_assert_uint_gt(found, 40);
 }
 END_TEST
 

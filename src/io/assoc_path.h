@@ -23,9 +23,11 @@ static inline bool assoc_read(const struct assoc *a, enum assoc_part part, struc
     uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_acquire);
     fact *word = (fact *)out;
     size_t len;
+    if (part == ASSOC_AND_PEER) {
 #pragma GCC unroll 8
-    for (size_t w = 0; part == ASSOC_AND_PEER && w < ASSOC_RELAY_WORD; w++)
-        word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
+        for (size_t w = 0; w < ASSOC_RELAY_WORD; w++)
+            word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
+    }
 #pragma GCC unroll 8
     for (size_t w = ASSOC_RELAY_WORD; w < ASSOC_HEADER_WORD; w++)
         word[w] = atomic_load_explicit(&a->word[w], memory_order_acquire);
