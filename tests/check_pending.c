@@ -26,7 +26,6 @@ static const char good[] = "\5\0\0\1\1\2\3\4\0\1", unreachable[] = "\5\4\0\1\0\0
 static struct pending p;
 static int listener, fd, far;
 static bool unwatched;
-static struct fdtab numbers;
 static struct addr proxy, target;
 static pending_handle handle;
 
@@ -130,25 +129,6 @@ START_TEST(success_is_a_connection_and_a_peer)
     ck_assert(state_peer_get(&one, real_cookie(fd), &peer) && addr_equal(&peer, &target));
     ck_assert_int_eq(real.recv(fd, &c, 1, 0), 1);
     ck_assert_int_eq(c, 'x');
-}
-END_TEST
-
-/* Its close() then needs no lock; the word of another socket stays. */
-START_TEST(success_releases_the_number_that_had_the_handle)
-{
-    p.numbers = &numbers;
-    until_reply(STEP_MS);
-    fdtab_set(&numbers, fd, 2 | FDTAB_REGISTERED | handle << FDTAB_HANDLE_SHIFT);
-    give(good, 10);
-    ck_assert_int_eq(pending_poke(&p, fd, handle), 0);
-    is_over();
-    ck_assert_uint_eq(fdtab_get(&numbers, fd), 2);
-    real_close(fd);
-    until_reply(STEP_MS);
-    fdtab_set(&numbers, fd, 2 | FDTAB_REGISTERED | (handle + 1) << FDTAB_HANDLE_SHIFT);
-    give(good, 10);
-    ck_assert_int_eq(pending_poke(&p, fd, handle), 0);
-    ck_assert_uint_eq(fdtab_get(&numbers, fd), 2 | FDTAB_REGISTERED | (handle + 1) << FDTAB_HANDLE_SHIFT);
 }
 END_TEST
 
@@ -373,7 +353,6 @@ Suite *make_suite(void)
     tcase_add_checked_fixture(c, set_up, states_teardown);
     tcase_set_timeout(c, 30);
     tcase_add_test(c, success_is_a_connection_and_a_peer);
-    tcase_add_test(c, success_releases_the_number_that_had_the_handle);
     tcase_add_test(c, the_kernel_s_limit_is_set_where_somebody_may_sleep);
     tcase_add_test(c, tokens_bring_it_to_its_end);
     tcase_add_test(c, failure_keeps_its_error_for_one_asking);

@@ -130,7 +130,6 @@ static void start(void)
     refuse_go();
     process.pending.pid = getpid();
     process.pending.tally = &process.tally;
-    process.pending.numbers = &process.fdtab;
     process.assoc.tally = process.conf.stats ? &process.tally : NULL;
     register_fork_handlers();
     if (process.conf.state == CONF_READY)

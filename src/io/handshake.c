@@ -100,15 +100,6 @@ void handshake_fail(struct pending *p, struct arena_slot *s, int fd, int error)
     handshake_drop(p, s, fd);
 }
 
-/* What the number was known for is over, which spares its close() the lock. */
-static void release_number(const struct pending *p, const struct arena_slot *s, int fd)
-{
-    uint32_t word = p->numbers ? fdtab_get(p->numbers, fd) : 0;
-
-    if (word && fdtab_handle(word) == arena_handle_of(p->arena, s))
-        fdtab_replace(p->numbers, fd, word, word & FDTAB_KIND);
-}
-
 static void succeed(struct pending *p, struct arena_slot *s, int fd)
 {
     tell(p, s, 0);
@@ -118,7 +109,6 @@ static void succeed(struct pending *p, struct arena_slot *s, int fd)
         return;
     }
     state_peer_set(p->state, s->cookie, &s->peer);
-    release_number(p, s, fd);
     handshake_drop(p, s, fd);
     /* A connected socket needs no followed registrations. */
     epollset_forget(&p->arena->set, s->cookie);

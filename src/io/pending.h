@@ -29,7 +29,6 @@
 #include <sys/types.h>
 
 #include "../core/socks5.h"
-#include "fdtab.h"
 #include "state.h"
 #include "tally.h"
 #include "tunnel.h"
@@ -41,7 +40,6 @@ struct pending {
     struct pending_arena *arena;       /* NULL: it could not be mapped; then nothing is ever pending, and a
                                           non-blocking connect() fails */
     struct state *state;
-    struct fdtab *numbers;             /* of this process; NULL: none is kept */
     struct tally *tally;               /* how handshakes end is counted there; NULL: nowhere */
     pid_t pid;                         /* of the process that may change things: a vfork child has another */
     uint64_t space;                    /* inode of the PID namespace */
