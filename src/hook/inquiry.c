@@ -137,11 +137,12 @@ int inquiry_ask(const uint8_t *message, size_t len, uint8_t *answer, size_t size
     cancellable = hook_uncancellable();
     fd = real_socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cookie = fd < 0 ? 0 : real_cookie(fd);
-    error = fd < 0 ? fd : dial(fd, cookie, domain, &proxy, &server);
+    error = fd < 0 ? fd : cookie ? dial(fd, cookie, domain, &proxy, &server) : -ENOBUFS;
     if (!error)
         error = converse(fd, message, len, answer, size);
-    /* The program may have closed the number, and have it for something else by now. */
-    if (fd >= 0 && real_cookie(fd) == cookie)
+    if (cookie)
+        real_close_own(fd, cookie);
+    else if (fd >= 0)
         real_close(fd);
     hook_cancellable(cancellable);
     return error;

@@ -81,7 +81,7 @@ static int connect_waiting(struct pending_request *q, struct socks5 *machine, st
         return error;
     }
     /* The handler may have put another file at the number, as Java does to end a connect(). */
-    if (cookie && real_cookie(q->fd) != cookie)
+    if (cookie && real_is_other(q->fd, cookie))
         return error;
     q->dialled = true;
     left = process.pending.arena ? leave_pending(q) : -ENOMEM;
@@ -106,7 +106,7 @@ static void give_up(void *argument)
 {
     const struct pending_request *q = argument;
 
-    if (q->cookie && real_cookie(q->fd) != q->cookie)
+    if (q->cookie && !real_is(q->fd, q->cookie))
         return;
     pending_abandon(&process.pending, q->fd, guard_handle(q->fd));
     tunnel_reset(q->fd);
@@ -133,7 +133,7 @@ static int connect_watched(struct pending_request *q)
     if (error)
         return error == -EAGAIN ? -EINPROGRESS : error;
     /* Another thread, or a handler, may have put another file at the number. */
-    if (q->cookie && real_cookie(q->fd) != q->cookie)
+    if (q->cookie && real_is_other(q->fd, q->cookie))
         return -EBADF;
     if (real.getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &value, &len) != 0)
         return -errno;

@@ -286,11 +286,13 @@ int assoc_look_now(struct assoc_table *t, struct assoc *a, int fd, int64_t now)
 
     if (!atomic_compare_exchange_strong(&a->looked, &looked, now))
         return 0;
-    if (real_cookie(fd) != atomic_load(&a->cookie)) {
+    if (!real_is(fd, atomic_load(&a->cookie))) {
+        bool other = real_is_other(fd, atomic_load(&a->cookie));
+
         /* Whoever is told goes another way, and may ask again there. */
         assoc_doubt(a);
         errno = saved_errno;
-        return -ESTALE;
+        return other ? -ESTALE : -EAGAIN;
     }
     if (atomic_load(&a->control) >= 0 && !assoc_making_of(a) && !assoc_control_stands(a))
         lost(t, a);

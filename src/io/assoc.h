@@ -273,7 +273,7 @@ void assoc_watch_forget(struct assoc_table *t, int fd);
 void assoc_drain(struct assoc_table *t);
 
 /* Look at the association.  fd: a number that leads here; now: clock_ms().
- * Returns 0, or -ESTALE when fd is another socket by now. */
+ * Returns 0; -ESTALE when fd is another socket by now; -EAGAIN when the kernel does not say. */
 int assoc_look_now(struct assoc_table *t, struct assoc *a, int fd, int64_t now);
 
 /* The same, if it was not done for a second.  now: clock_coarse_ms() will do. */

@@ -125,6 +125,7 @@ int assoc_control_begin(struct assoc_table *t, struct assoc_making *m)
 {
     int domain = m->proxy.kind == ADDR_IPV6 ? AF_INET6 : AF_INET, error;
     int first = real_socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), control;
+    uint64_t cookie;
 
     if (first < 0)
         return first;
@@ -133,7 +134,13 @@ int assoc_control_begin(struct assoc_table *t, struct assoc_making *m)
         real_close(first);
     else
         control = first;
-    atomic_store(&m->a->control_cookie, real_cookie(control));
+    cookie = real_cookie(control);
+    /* Without it nobody could tell later whose the number is, nor close it. */
+    if (!cookie) {
+        real_close(control);
+        return -ENOBUFS;
+    }
+    atomic_store(&m->a->control_cookie, cookie);
     atomic_store(&m->a->control, control);
     prepare(t, m, control);
     error = bind_as(control, domain, m->socket);
@@ -168,17 +175,11 @@ bool assoc_control_stands(const struct assoc *a)
     char stray;
     ssize_t n;
 
-    if (control < 0 || real_cookie(control) != atomic_load(&a->control_cookie))
+    if (control < 0 || !real_is(control, atomic_load(&a->control_cookie)))
         return false;
     /* Bytes that a proxy sends unasked mean nothing. */
     n = real_recv(control, &stray, 1, MSG_PEEK | MSG_DONTWAIT);
     return n > 0 || n == -EAGAIN || n == -EINTR;
-}
-
-static void close_own(int control, uint64_t cookie)
-{
-    if (control >= 0 && cookie && real_cookie(control) == cookie)
-        real_close(control);
 }
 
 /* Measured with a common server: two that linger keep every last datagram. */
@@ -192,7 +193,7 @@ static void linger_on(struct assoc_table *t, int control, uint64_t cookie, int64
         if (l->cookie && (!other->cookie || other->since < l->since))
             l = other;
     }
-    close_own(l->control, l->cookie);
+    real_close_own(l->control, l->cookie);
     *l = (struct assoc_lingering){ .control = control, .cookie = cookie, .since = now };
 }
 
@@ -208,7 +209,7 @@ void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger)
     if (linger)
         linger_on(t, control, cookie, now);
     else
-        close_own(control, cookie);
+        real_close_own(control, cookie);
 }
 
 int assoc_control_last_ms(const struct assoc_table *t)
@@ -236,7 +237,7 @@ void assoc_control_tidy(struct assoc_table *t, int64_t now)
 
         if (!l->cookie || now - l->since < LINGER_MS)
             continue;
-        close_own(l->control, l->cookie);
+        real_close_own(l->control, l->cookie);
         l->cookie = 0;
     }
 }

@@ -48,11 +48,9 @@ static void unlist(struct assoc_table *t, const struct assoc_making *m)
     }
 }
 
-/* The number may be another file's by now: programs close what they do not know. */
 static void let_go(struct assoc_table *t, struct assoc_making *m)
 {
-    if (real_cookie(m->socket) == atomic_load(&m->a->cookie))
-        real_close(m->socket);
+    real_close_own(m->socket, atomic_load(&m->a->cookie));
     if (t->spare)
         munmap(m, sizeof *m);
     else
@@ -215,8 +213,7 @@ OWN_FRAME int assoc_making_handshake(struct assoc_table *t, struct assoc_making 
 {
     int control = atomic_load(&m->a->control), error = 0;
 
-    if (real_cookie(control) != atomic_load(&m->a->control_cookie) ||
-        real_cookie(m->socket) != atomic_load(&m->a->cookie))
+    if (!real_is(control, atomic_load(&m->a->control_cookie)) || !real_is(m->socket, atomic_load(&m->a->cookie)))
         error = -EBADF;
     if (!error && m->connecting)
         error = connected(m, control);

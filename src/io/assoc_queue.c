@@ -85,8 +85,10 @@ bool assoc_queue(struct assoc_table *t, struct assoc *a, int fd, const struct io
         return false;
     making = assoc_making_of(a);
     /* The socket may have been closed since the place was looked up, which is then another's. */
-    if (making && real_cookie(fd) != atomic_load(&a->cookie))
+    if (making && real_is_other(fd, atomic_load(&a->cookie))) {
+        assoc_doubt(a);
         making = NULL;
+    }
     if (making)
         put(making, header, m, flags, more);
     if (making && making->stream)

@@ -74,7 +74,7 @@ static void set_words(struct pending *p, const struct binding_request *q, const 
     for (unsigned n = 0; n < top; n++) {
         uint32_t word = fdtab_get(q->numbers, (int)n);
 
-        if ((int)n != q->fd && ((word & FDTAB_KIND) != KIND_LISTENER || real_cookie((int)n) != b->cookie))
+        if ((int)n != q->fd && ((word & FDTAB_KIND) != KIND_LISTENER || !real_is((int)n, b->cookie)))
             continue;
         fdtab_set(q->numbers, (int)n, KIND_LISTENER | FDTAB_FRESH | (word & (FDTAB_REGISTERED | FDTAB_PORT_0)) |
                                           b->handle << FDTAB_HANDLE_SHIFT);
@@ -121,7 +121,7 @@ static void claim(struct fdtab *numbers, uint64_t cookie)
     unsigned top = atomic_load_explicit(&numbers->top, memory_order_relaxed);
 
     for (unsigned n = 0; n < top; n++)
-        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_STREAM && real_cookie((int)n) == cookie)
+        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_STREAM && real_is((int)n, cookie))
             fdtab_change(numbers, (int)n, FDTAB_KIND, KIND_LISTENER);
 }
 
@@ -223,7 +223,7 @@ static bool has_other(const struct fdtab *numbers, int fd, uint64_t cookie)
 
     for (unsigned n = 0; n < top; n++) {
         if ((int)n != fd && (fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER &&
-            real_cookie((int)n) == cookie)
+            real_is((int)n, cookie))
             return true;
     }
     return false;

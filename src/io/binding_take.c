@@ -15,6 +15,12 @@
 
 enum { VALUE_MAX = 32, REP_DENIED = 2 };
 
+/* A socket just made, and its SO_COOKIE. */
+struct fresh {
+    int fd;
+    uint64_t cookie;
+};
+
 /* What the next socket inherits from the one before, as an accepted connection would from its listener. */
 static const struct { int level, option; } inherited[] = {
     { SOL_SOCKET, SO_REUSEADDR }, { SOL_SOCKET, SO_KEEPALIVE }, { SOL_SOCKET, SO_LINGER },
@@ -67,18 +73,23 @@ OWN_FRAME static void bind_alike(int fd, const struct binding_about *about)
 }
 
 /* The socket for the next request.  from: the one before, or -1 when it is another process's connection by now.
- * Returns a descriptor or -errno. */
-static int make_control(int from, const struct binding_about *about)
+ * One that cannot be told from others is no use.  Returns 0 or -errno. */
+static int make_control(int from, const struct binding_about *about, struct fresh *out)
 {
     int fd = real_socket(about->domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return fd;
+    *out = (struct fresh){ fd, real_cookie(fd) };
+    if (!out->cookie) {
+        real_close(fd);
+        return -ENOBUFS;
+    }
     if (from >= 0)
         inherit(from, fd);
     bind_alike(fd, about);
     real.fcntl(fd, F_SETFL, about->status);
-    return fd;
+    return 0;
 }
 
 static void remember_taken(struct pending_arena *a, uint64_t cookie, const struct binding_about *about)
@@ -92,7 +103,8 @@ static void remember_taken(struct pending_arena *a, uint64_t cookie, const struc
 /* Put a new socket on all numbers of this process that lead to the old one.  A registration that stayed with the old
  * one while its number becomes another's could not be removed by anybody: out before, in after.
  * control: is closed here; made: the number of the connection, or -1. */
-static void replace(struct pending *p, const struct binding_request *q, uint64_t old, int control, int made)
+static void replace(struct pending *p, const struct binding_request *q, uint64_t old, const struct fresh *control,
+                    int made)
 {
     unsigned top = atomic_load_explicit(&q->numbers->top, memory_order_relaxed);
 
@@ -101,19 +113,20 @@ static void replace(struct pending *p, const struct binding_request *q, uint64_t
         int flags;
 
         if ((int)n == made || (fdtab_get(q->numbers, (int)n) & FDTAB_KIND) != KIND_LISTENER ||
-            real_cookie((int)n) != old)
+            !real_is((int)n, old))
             continue;
         flags = real.fcntl((int)n, F_GETFD);
-        real.dup3(control, (int)n, flags >= 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+        real.dup3(control->fd, (int)n, flags >= 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
     }
-    epollset_put_in(&p->arena->set, p->pid, old, real_cookie(control));
-    real_close(control);
+    epollset_put_in(&p->arena->set, p->pid, old, control->cookie);
+    real_close(control->fd);
 }
 
 int binding_open_to_mapped(struct pending *p, const struct binding_request *q, struct binding *b)
 {
-    int only = 0, off = 0, status = real.fcntl(q->fd, F_GETFL), control;
+    int only = 0, off = 0, status = real.fcntl(q->fd, F_GETFL), error;
     uint64_t old = b->cookie;
+    struct fresh control;
     socklen_t len = sizeof only;
 
     if (b->about.domain != AF_INET6 || b->about.proxy.kind != ADDR_IPV4 || b->about.own.port == 0 ||
@@ -123,12 +136,12 @@ int binding_open_to_mapped(struct pending *p, const struct binding_request *q, s
         return 0;
     b->about.status = status < 0 ? 0 : status;
     b->about.only_ipv6 = only;
-    control = make_control(q->fd, &b->about);
-    if (control < 0)
-        return control;
-    real.setsockopt(control, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    b->cookie = real_cookie(control);
-    replace(p, q, old, control, -1);
+    error = make_control(q->fd, &b->about, &control);
+    if (error)
+        return error;
+    real.setsockopt(control.fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    b->cookie = control.cookie;
+    replace(p, q, old, &control, -1);
     return 0;
 }
 
@@ -143,20 +156,20 @@ static bool is_readable(int fd)
 /* The second reply, as far as it is there.  What it takes to go on is made before: once the reply is read nothing may
  * fail.  made: gets the number of the connection, or -1.
  * Returns 0 when the request is over, -EAGAIN while the reply is not whole, -EMFILE and the like. */
-static int read_reply(struct binding *b, int fd, int flags, int *control, int *made)
+static int read_reply(struct binding *b, int fd, int flags, struct fresh *control, int *made)
 {
-    int status = real.fcntl(fd, F_GETFL), error;
+    int status = real.fcntl(fd, F_GETFL), error, lacking;
 
     b->about.status = status < 0 ? 0 : status;
     *made = real.fcntl(fd, flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
     if (*made < 0)
         return -errno;
-    *control = make_control(fd, &b->about);
-    error = *control < 0 ? *control : tunnel_step(fd, &b->machine);
-    if (*control < 0 || error == -EAGAIN) {
+    lacking = make_control(fd, &b->about, control);
+    error = lacking ? lacking : tunnel_step(fd, &b->machine);
+    if (lacking || error == -EAGAIN) {
         real_close(*made);
-        if (*control >= 0)
-            real_close(*control);
+        if (!lacking)
+            real_close(control->fd);
         return error;
     }
     if (error)
@@ -169,7 +182,8 @@ static int take(struct pending *p, struct binding *b, const struct binding_reque
                 struct binding_peer *out)
 {
     uint64_t old = b->cookie;
-    int control = -1, made = -1, error;
+    struct fresh control;
+    int made = -1, error;
 
     if (!b->listening || b->state == BINDING_FAILED || b->state == BINDING_REFUSED)
         return -EINVAL;
@@ -188,8 +202,8 @@ static int take(struct pending *p, struct binding *b, const struct binding_reque
     /* Somebody else has come: the proxy has sent him away, and gives up. */
     error = socks5_rep(&b->machine) == REP_DENIED ? -EAGAIN : -ECONNABORTED;
     remember_taken(p->arena, old, &b->about);
-    b->cookie = real_cookie(control);
-    replace(p, q, old, control, made);
+    b->cookie = control.cookie;
+    replace(p, q, old, &control, made);
     if (made >= 0)
         real.fcntl(made, F_SETFL, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
     binding_arm(p, q, b);
@@ -200,14 +214,14 @@ static void follow(struct pending *p, const struct binding_request *q, uint64_t 
 {
     struct binding_taken *t = binding_taken_of(p->arena, old);
     struct binding *b = t ? binding_place(p->arena) : NULL;
-    int control = b ? make_control(-1, &t->about) : -1;
+    struct fresh control;
 
-    if (control < 0)
+    if (!b || make_control(-1, &t->about, &control) != 0)
         return;
-    b->cookie = real_cookie(control);
+    b->cookie = control.cookie;
     b->listening = true;
     b->about = t->about;
-    replace(p, q, old, control, -1);
+    replace(p, q, old, &control, -1);
     binding_arm(p, q, b);
 }
 
@@ -271,13 +285,13 @@ static void set_kinds(struct fdtab *numbers, uint64_t cookie, unsigned kind)
     unsigned top = atomic_load_explicit(&numbers->top, memory_order_relaxed);
 
     for (unsigned n = 0; n < top; n++)
-        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_cookie((int)n) == cookie)
+        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_is((int)n, cookie))
             fdtab_change(numbers, (int)n, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0), kind | FDTAB_FRESH);
 }
 
 void binding_undo(struct pending *p, struct fdtab *numbers, int fd, struct binding *b, int refusal)
 {
-    uint64_t cookie = real_cookie(fd);
+    uint64_t cookie = b->cookie;
 
     restore(fd, &b->about);
     b->listening = false;

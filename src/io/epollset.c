@@ -271,7 +271,7 @@ void epollset_tidy(struct epollset *e, pid_t pid)
 
         if (!r->serial || !r->left)
             continue;
-        if (real_cookie(r->fd) == r->cookie && reaches(e, r, pid) && arm_one(e, r, 0, 0) == 0)
+        if (real_is(r->fd, r->cookie) && reaches(e, r, pid) && arm_one(e, r, 0, 0) == 0)
             epollset_drop(e, r);
         else if (r->pid == pid || nobody_comes(r))
             epollset_drop(e, r);

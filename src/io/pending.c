@@ -138,8 +138,8 @@ int pending_poke(struct pending *p, int fd, pending_handle handle)
     if (!arena_enter(p, &hold))
         return -EAGAIN;
     s = arena_slot_of(p->arena, handle);
-    if (s && s->cookie == real_cookie(fd))
-        result = handshake_step(p, s, fd);
+    if (s && !real_is_other(fd, s->cookie))
+        result = real_is(fd, s->cookie) ? handshake_step(p, s, fd) : -EAGAIN;
     arena_leave(p, &hold);
     errno = saved_errno;
     return result;
@@ -154,7 +154,7 @@ bool pending_is_of(const struct pending *p, int fd, pending_handle handle)
 {
     const struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
 
-    return s && s->cookie == real_cookie(fd);
+    return s && !real_is_other(fd, s->cookie);
 }
 
 short pending_wants(const struct pending *p, pending_handle handle)
@@ -200,11 +200,11 @@ static int number_of(const struct pending *p, const struct arena_slot *s)
     if (s->pid != p->pid && !s->forked)
         return -1;
     for (int i = 0; i < ARENA_NUMBERS; i++) {
-        if (s->fd[i] >= 0 && real_cookie(s->fd[i]) == s->cookie)
+        if (s->fd[i] >= 0 && real_is(s->fd[i], s->cookie))
             return s->fd[i];
     }
     fd = epollset_number(&p->arena->set, p->pid, s->cookie);
-    return fd >= 0 && real_cookie(fd) == s->cookie ? fd : -1;
+    return fd >= 0 && real_is(fd, s->cookie) ? fd : -1;
 }
 
 /* What the program did not look for may have come in time: a step tells, and ends what has not.  A slot that nobody can
@@ -287,7 +287,7 @@ bool pending_token(struct pending *p, const struct epoll_event *event, bool quie
         return true;
     r = epollset_of_token(&p->arena->set, data);
     s = r ? arena_slot_of(p->arena, r->owner) : NULL;
-    if (s && s->cookie == r->cookie && real_cookie(r->fd) == s->cookie) {
+    if (s && s->cookie == r->cookie && real_is(r->fd, s->cookie)) {
         /* With other threads it may be of a connection before this one. */
         if (event->events == EPOLLOUT && real_is_alone())
             handshake_connected(s, r->fd);
@@ -326,6 +326,11 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
         return -EDEADLK;
     s = arena_slot_of(p->arena, handle);
     cookie = real_cookie(fd);
+    /* A registration whose socket is not known could not be told from others. */
+    if (s && !cookie && !real_is_other(fd, s->cookie)) {
+        arena_leave(p, &hold);
+        return -ENOMEM;
+    }
     if (s && s->cookie != cookie)
         s = NULL;
     /* A listener is never writable. */

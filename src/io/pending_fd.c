@@ -27,7 +27,7 @@ static void close_slot(struct pending *p, struct arena_slot *s, int fd)
     }
     /* The number may be another socket's by now. */
     if (!held)
-        handshake_drop(p, s, real_cookie(fd) == s->cookie ? fd : -1);
+        handshake_drop(p, s, real_is(fd, s->cookie) ? fd : -1);
 }
 
 /* Another number of this process for the socket of a slot, or -1. */
@@ -36,7 +36,7 @@ static int other_number(const struct pending *p, const struct arena_slot *s, int
     if (s->pid != p->pid && !s->forked)
         return -1;
     for (int i = 0; i < ARENA_NUMBERS; i++) {
-        if (s->fd[i] >= 0 && s->fd[i] != fd && real_cookie(s->fd[i]) == s->cookie)
+        if (s->fd[i] >= 0 && s->fd[i] != fd && real_is(s->fd[i], s->cookie))
             return s->fd[i];
     }
     return -1;
@@ -155,6 +155,9 @@ pending_handle pending_find(struct pending *p, int fd)
     struct arena_slot *s;
     struct lock_hold hold;
 
+    /* Asked again: what is taken for over gets the program's bytes into the handshake. */
+    if (!cookie)
+        cookie = real_cookie(fd);
     if (!cookie || !arena_enter(p, &hold))
         return 0;
     s = slot_of_cookie(p->arena, cookie);
@@ -191,7 +194,7 @@ bool pending_abandon(struct pending *p, int fd, pending_handle handle)
     if (!arena_enter(p, &hold))
         return false;
     s = arena_slot_of(p->arena, handle);
-    done = s && s->cookie == real_cookie(fd);
+    done = s && real_is(fd, s->cookie);
     if (done) {
         struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 

@@ -16,7 +16,7 @@ bool pending_set_low_water(struct pending *p, int fd, pending_handle handle, con
     if (!pending_is_live(p, handle) || !arena_enter(p, &hold))
         return false;
     s = arena_slot_of(p->arena, handle);
-    mine = s && s->cookie == real_cookie(fd);
+    mine = s && real_is(fd, s->cookie);
     if (mine) {
         *error = real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, value, len) == 0 ? 0 : -errno;
         if (!*error) {
@@ -45,7 +45,7 @@ bool pending_peer(struct pending *p, int fd, pending_handle handle, struct addr 
     if (!pending_is_live(p, handle) || !arena_enter(p, &hold))
         return false;
     s = arena_slot_of(p->arena, handle);
-    mine = s && s->cookie == real_cookie(fd);
+    mine = s && real_is(fd, s->cookie);
     if (mine)
         *peer = s->peer;
     arena_leave(p, &hold);

@@ -14,6 +14,8 @@
 #define MARK_1 0x736f636b73696679L
 #define MARK_2 0x352d636f6f6b6965L
 
+enum { ASK_TIMES = 3 };
+
 struct real real;
 
 static const struct entry {
@@ -110,14 +112,49 @@ bool real_is_alone(void)
     return &__libc_single_threaded && __libc_single_threaded;
 }
 
+/* Returns 0 or -errno.  cookie: gets 0 with an error. */
+static int ask_cookie(int fd, uint64_t *cookie)
+{
+    int saved_errno = errno, error = 0;
+    socklen_t len = sizeof *cookie;
+
+    if (real.getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len) != 0) {
+        error = -errno;
+        *cookie = 0;
+    }
+    errno = saved_errno;
+    return error;
+}
+
 uint64_t real_cookie(int fd)
 {
-    int saved_errno = errno;
     uint64_t cookie = 0;
-    socklen_t len = sizeof cookie;
 
-    if (real.getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
-        cookie = 0;
-    errno = saved_errno;
+    ask_cookie(fd, &cookie);
     return cookie;
+}
+
+bool real_is(int fd, uint64_t cookie)
+{
+    uint64_t present = 0;
+
+    return cookie && ask_cookie(fd, &present) == 0 && present == cookie;
+}
+
+bool real_is_other(int fd, uint64_t cookie)
+{
+    uint64_t present = 0;
+    int error = ask_cookie(fd, &present);
+
+    return error ? error == -EBADF || error == -ENOTSOCK : present != cookie;
+}
+
+void real_close_own(int fd, uint64_t cookie)
+{
+    for (int i = 0; i < ASK_TIMES && fd >= 0 && cookie && !real_is_other(fd, cookie); i++) {
+        if (!real_is(fd, cookie))
+            continue;
+        real_close(fd);
+        return;
+    }
 }

@@ -246,6 +246,18 @@ ssize_t real_recv(int fd, void *data, size_t size, int flags);
  * has none.  Keeps errno.  Async-signal-safe. */
 uint64_t real_cookie(int fd);
 
+/* Is fd the socket of that cookie?  real_is(): surely; real_is_other(): surely not, it is another socket, another file
+ * or none.  Both false: the kernel does not say (it may want memory for a program that filters getsockopt()); then
+ * nothing is done to the number, and nothing taken for over.  cookie: 0 is no socket's.
+ * Keep errno.  Async-signal-safe. */
+bool real_is(int fd, uint64_t cookie);
+bool real_is_other(int fd, uint64_t cookie);
+
+/* Close a number of the library's own if it is still the socket's: programs close what they do not know.  Asked more
+ * than once where the kernel does not say, since what is left open stays; a number that may be another's is left.
+ * fd: may be negative; cookie: 0 closes nothing.  Keeps errno.  Async-signal-safe. */
+void real_close_own(int fd, uint64_t cookie);
+
 /* True if it is known that the process has no other thread (glibc from 2.32 on). */
 bool real_is_alone(void);
 

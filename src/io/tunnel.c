@@ -135,7 +135,7 @@ static bool is_ours(const struct attempt *a)
 {
     if (!a->cookie || (real_is_alone() && !a->interrupted))
         return true;
-    return real_cookie(a->fd) == a->cookie;
+    return !real_is_other(a->fd, a->cookie);
 }
 
 /* Wait for events, at most until the deadline.  Returns 0, -ETIMEDOUT, -EINPROGRESS, -EINTR, or -EBADF when the number
