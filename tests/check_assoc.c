@@ -392,19 +392,20 @@ START_TEST(judged_destinations_are_known_until_the_socket_ends)
     ck_assert_int_eq(assoc_attach(&t, fd, AF_INET, &handle), 0);
     a = assoc_of(&t, handle);
     for (uint32_t i = 1; i < 1000; i++) {
-        uint64_t key = assoc_key(i * 0x1010101u, (uint16_t)i);
+        uint64_t key = assoc_key(3, i * 0x1010101u, (uint16_t)i);
 
         ck_assert(!assoc_judged(a, key));
         assoc_judged_set(a, key);
         ck_assert(assoc_judged(a, key));
-        ck_assert(!assoc_judged(a, assoc_key(i * 0x1010101u, (uint16_t)(i + 1))));
-        ck_assert(!assoc_judged(a, assoc_key(i * 0x1010101u + 1, (uint16_t)i)));
+        ck_assert(!assoc_judged(a, assoc_key(3, i * 0x1010101u, (uint16_t)(i + 1))));
+        ck_assert(!assoc_judged(a, assoc_key(2, i * 0x1010101u, (uint16_t)i)));
+        ck_assert(!assoc_judged(a, assoc_key(3, i * 0x1010101u + 1, (uint16_t)i)));
     }
     assoc_drop(&t, handle);
     ck_assert_int_eq(assoc_attach(&t, other, AF_INET, &next), 0);
     ck_assert_ptr_eq(assoc_of(&t, next), a);
     for (uint32_t i = 1; i < 1000; i++)
-        ck_assert(!assoc_judged(a, assoc_key(i * 0x1010101u, (uint16_t)i)));
+        ck_assert(!assoc_judged(a, assoc_key(3, i * 0x1010101u, (uint16_t)i)));
     close(fd);
     close(other);
 }

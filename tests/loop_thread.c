@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -233,7 +235,83 @@ static int beside(char **argv)
     return loop_code();
 }
 
+static atomic_bool over;
+
+/* Whatever error there is, this thread takes it. */
+static void *taker(void *argument)
+{
+    while (!atomic_load(&over))
+        net_error(shared_fd);
+    return argument;
+}
+
+/* The kernel tells an error once.  Whoever is told of it, connect() must not say that there is a connection. */
+static int refused_beside(char **argv)
+{
+    loop_target = net_target(argv[0]);
+    for (int i = 0; i < 40; i++) {
+        pthread_t thread;
+        int error;
+
+        shared_fd = net_socket(&loop_target, SOCK_STREAM);
+        atomic_store(&over, false);
+        pthread_create(&thread, NULL, taker, NULL);
+        error = net_connect(shared_fd, &loop_target) == 0 ? 0 : errno;
+        atomic_store(&over, true);
+        pthread_join(thread, NULL);
+        if (!loop_check(error == EHOSTUNREACH || error == ECONNABORTED, "connect: %s", text_errno(error)))
+            break;
+        loop_check(!stands(shared_fd), "a connection");
+        close(shared_fd);
+    }
+    return loop_code();
+}
+
+static void *idler(void *argument)
+{
+    char c;
+
+    return read(*(int *)argument, &c, 1) == 1 ? argument : NULL;
+}
+
+static long cpu_ms(void)
+{
+    struct rusage used;
+
+    getrusage(RUSAGE_THREAD, &used);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000L +
+           (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
+}
+
+/* connect() in a program with threads sleeps, also when the deadline of one before it has passed: PAUSE ms after it. */
+static int calm(char **argv)
+{
+    pthread_t thread;
+    int pipes[2];
+    char c = 0;
+
+    loop_target = net_target(argv[0]);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    pthread_create(&thread, NULL, idler, &pipes[0]);
+    for (int i = 0; i < 2; i++) {
+        long used = cpu_ms();
+        int fd = net_socket(&loop_target, SOCK_STREAM);
+
+        loop_is(net_connect(fd, &loop_target), 0, "connect");
+        used = cpu_ms() - used;
+        loop_check(used < 50, "%ld ms of the processor", used);
+        loop_check(send(fd, "x", 1, 0) == 1 && recv(fd, &c, 1, MSG_WAITALL) == 1 && c == 'x', "the echo");
+        poll(NULL, 0, i == 0 ? atoi(argv[1]) : 0);
+    }
+    close(pipes[1]);
+    pthread_join(thread, NULL);
+    return loop_code();
+}
+
 const struct loop_command thread_loop_commands[] = {
+    { "refused-beside", 1, refused_beside, "ADDRESS: through a proxy that refuses" },
+    { "calm", 2, calm, "ADDRESS PAUSE: through a proxy whose reply takes a while, with a deadline below PAUSE ms" },
     { "beside", 2, beside, "ADDRESS CONTROL" },
     { "together", 2, together, "ADDRESS CONTROL" },
     { "waiters", 2, waiters, "ADDRESS CONTROL: nothing is held" },

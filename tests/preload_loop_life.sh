@@ -39,6 +39,23 @@ start_proxy --hold reply --refuse 4
 passes "blocking calls that fail" flip-fails "$at" "$control"
 kill "$proxy_pid"
 
+start_proxy --delay reply:5 --refuse 4
+passes "a refusal that another thread is told of" refused-beside "$at"
+kill "$proxy_pid"
+
+start_proxy --delay reply:300
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
+passes "connect() after the deadline of another" calm "$at" 600
+# Where a program is the object there is none to put a library behind.
+if [ -z "${LINKED-}" ]; then
+    ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so" || bad "cookieless.so"
+    with=$preload
+    preload=$preload:$work/cookieless.so
+    passes "threads, where the kernel has no cookies" calm "$at" 0
+    preload=$with
+fi
+kill "$proxy_pid"
+
 start_proxy --delay reply:20 --on "*:$refusing" refuse=4
 passes "a second attempt" retry "$at" "$control" "$unreachable"
 passes "a program that connects to itself" to-itself

@@ -104,6 +104,8 @@ calls()
 }
 
 same "left to a program under a high number" udp-leave "$four" 900
+same "sizes beyond any memory" udp-boundless "$four"
+same "another file under the number" udp-replaced "$four"
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     # A program that starts looks at the descriptors that it has.
     # shellcheck disable=SC2086

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_udp_pass.c - datagram sockets with a peer, in the hands of other processes */
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +95,48 @@ static int leave(char **argv)
     return read(done[0], &c, 1) != 0;
 }
 
+/* argv: ADDRESS.  Sizes beyond any memory: without a vector the kernel cuts them. */
+static int boundless(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    volatile size_t all = SIZE_MAX;
+    int fd = udp_socket(&t);
+    char text[16];
+
+    say("connect", net_connect(fd, &t));
+    for (int i = 0; i < 3; i++) {
+        say("send", send(fd, "12345", 5, 0));
+        say("poll", poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000));
+        say("a whole memory", i == 0 ? recv(fd, text, all, 0) : recvfrom(fd, text, all, 0, NULL, NULL));
+        say("sent", i == 0 ? send(fd, text, all, 0) : sendto(fd, text, all, 0, (struct sockaddr *)&t.sa, t.len));
+    }
+    return 0;
+}
+
+/* argv: ADDRESS.  A process that shares the numbers puts a pipe in the place of the socket: libc's own calls follow. */
+static int replaced(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    int fd = udp_socket(&t), pipes[2];
+    char text[16];
+    pid_t child;
+
+    say("connect", net_connect(fd, &t));
+    udp_exchange(fd, NULL);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        dup2(pipes[1], fd);
+        _exit(0);
+    }
+    say("waitpid", waitpid(child, NULL, 0) == child);
+    say("write", write(fd, "abc", 3));
+    say("send", send(fd, "abc", 3, 0));
+    say("read", read(pipes[0], text, sizeof text));
+    return 0;
+}
+
 union rights {
     struct cmsghdr header;
     char room[CMSG_SPACE(sizeof(int))];
@@ -144,6 +190,8 @@ static int by_message(char **argv)
 const struct command udp_pass_commands[] = {
     { "udp-inherited", 3, inherited, "FD ADDRESS GATE: what udp-leave executes" },
     { "udp-leave", 1, leave, "ADDRESS [NUMBER]: a socket with a peer is left to a program" },
+    { "udp-boundless", 1, boundless, "ADDRESS: sizes beyond any memory" },
+    { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
     { "udp-message", 1, by_message, "ADDRESS: a socket with a peer goes to another process" },
     { NULL, 0, NULL, NULL }
 };

@@ -89,7 +89,7 @@ OWN_FRAME static ssize_t recv_with_care(int fd, void *data, size_t size, int fla
 {
     ssize_t n;
 
-    if (receives(fd, data, size, flags, &n))
+    if (receives(fd, data, datagram_cut(size), flags, &n))
         return n;
     return guard_stops(fd, POLLIN, flags)
                ? -1 : received(fd, data, size, flags, guard_result(fd, real.recv(fd, data, size, flags)));
@@ -170,7 +170,7 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *sa
     socklen_t room;
     ssize_t n;
 
-    if (receives_from(fd, data, size, flags, sa, len, &n))
+    if (receives_from(fd, data, datagram_cut(size), flags, sa, len, &n))
         return n;
     if (guard_stops(fd, POLLIN, flags))
         return -1;
@@ -221,7 +221,7 @@ OWN_FRAME static ssize_t send_with_care(int fd, const void *data, size_t size, i
 {
     ssize_t n;
 
-    if (sends(fd, data, size, flags, &n))
+    if (sends(fd, data, datagram_cut(size), flags, &n))
         return n;
     return guard_stops(fd, POLLOUT, flags) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
 }
@@ -283,7 +283,7 @@ ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags)
 {
     ssize_t n;
 
-    if (size <= room && receives(fd, data, size, flags, &n))
+    if (size <= room && receives(fd, data, datagram_cut(size), flags, &n))
         return n;
     if (guard_stops(fd, POLLIN, flags))
         return -1;
@@ -297,7 +297,7 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags, 
     socklen_t name_room;
     ssize_t n;
 
-    if (size <= room && receives_from(fd, data, size, flags, sa, len, &n))
+    if (size <= room && receives_from(fd, data, datagram_cut(size), flags, sa, len, &n))
         return n;
     if (guard_stops(fd, POLLIN, flags))
         return -1;

@@ -183,14 +183,6 @@ void datagram_give_port(int fd, int domain)
     real.syscall(SYS_bind, (long)fd, &any, domain == AF_INET6 ? (long)sizeof any : (long)sizeof(struct sockaddr_in));
 }
 
-static bool kernel_connected(int fd)
-{
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof peer;
-
-    return real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
-}
-
 static int record(int fd, int domain, const struct datagram_to *to)
 {
     struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
@@ -199,7 +191,7 @@ static int record(int fd, int domain, const struct datagram_to *to)
 
     if (error)
         return error;
-    if (kernel_connected(fd))
+    if (real_has_peer(fd))
         real_connect(fd, &nowhere, sizeof nowhere);
     datagram_give_port(fd, domain);
     error = assoc_peer(&process.assoc, a, &to->target, &to->shown, to->proxy);

@@ -66,7 +66,7 @@ OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct s
     size = udp_header_put(&r.target, header);
     addr_from_sockaddr(sa, len, &shown);
     assoc_sent(b->a, &shown, false);
-    datagram_quick_learn(b->a, &r.target, &shown);
+    datagram_quick_learn(b->a, r.proxy, &r.target, &shown);
     return size;
 }
 
@@ -236,6 +236,10 @@ OWN_FRAME static int hand_over(struct assoc *a, const struct assoc_facts *f, str
     /* A name for a header that nobody asked for takes the end of a payload that fills its buffer. */
     kept = datagram_place(v->piece[i], 1, room, had, (size_t)skip);
     if (moved) {
+        /* Another message's memory was received into. */
+        if (!memory_writable(to->msg_hdr.msg_iov[0].iov_base, kept) ||
+            (k->msg_controllen && !memory_writable(to->msg_hdr.msg_control, k->msg_controllen)))
+            return -EFAULT;
         memmove(to->msg_hdr.msg_iov[0].iov_base, v->piece[i][1].iov_base, kept);
         vector_clear(v->piece[i] + 1, 1, 0, kept);
         if (k->msg_controllen)

@@ -59,7 +59,8 @@ bool datagram_quick_header(const struct assoc *a, const struct assoc_facts *f, c
     uint16_t port;
     uint32_t ip;
 
-    if (!take_ipv4(sa, len, f->domain, &ip, &port) || port == 0 || !assoc_judged(a, assoc_key(ip, port)))
+    if (!take_ipv4(sa, len, f->domain, &ip, &port) || port == 0 ||
+        !assoc_judged(a, assoc_key((unsigned)atomic_load_explicit(&a->proxy, memory_order_relaxed), ip, port)))
         return false;
     if (atomic_load_explicit(&process.state.direct.used, memory_order_relaxed) && is_learned(ip))
         return false;
@@ -69,7 +70,7 @@ bool datagram_quick_header(const struct assoc *a, const struct assoc_facts *f, c
     return true;
 }
 
-void datagram_quick_learn(struct assoc *a, const struct addr *target, const struct addr *shown)
+void datagram_quick_learn(struct assoc *a, unsigned proxy, const struct addr *target, const struct addr *shown)
 {
     uint32_t ip;
 
@@ -77,7 +78,7 @@ void datagram_quick_learn(struct assoc *a, const struct addr *target, const stru
     if (target->kind != ADDR_IPV4 || target->port == 0 || target->port == PORT_DOMAIN || !addr_equal(target, shown))
         return;
     memcpy(&ip, target->ip, sizeof ip);
-    assoc_judged_set(a, assoc_key(ip, htons(target->port)));
+    assoc_judged_set(a, assoc_key(proxy, ip, htons(target->port)));
 }
 
 /* What answers to this datagram are known by: see assoc_sent(). */
@@ -95,16 +96,14 @@ OWN_FRAME static void note_destination(struct assoc *a, const struct assoc_facts
 }
 
 /* What the kernel has said.  Returns as datagram_quick_send(). */
-OWN_FRAME static ssize_t failed(int fd, struct assoc *a, bool to_peer, int entry_errno)
+OWN_FRAME static ssize_t failed(struct assoc *a, bool to_peer, int entry_errno)
 {
     int error = errno;
 
     errno = entry_errno;
-    /* The number is something else by now. */
-    if (error == ENOTSOCK && to_peer) {
-        datagram_forget(fd);
+    /* The number is something else by now: who forgets it knows that libc's own call is to be made. */
+    if (error == ENOTSOCK && to_peer)
         return DATAGRAM_SLOW;
-    }
     if (error != EAGAIN && error != EMSGSIZE && error != EINTR && error != EFAULT)
         assoc_doubt(a);
     return -error;
@@ -150,7 +149,7 @@ ssize_t datagram_quick_send(struct assoc *a, int fd, const void *data, size_t si
     k.msg_namelen = f.relay.len;
     n = real.sendmsg(fd, &k, flags);
     if (n < 0)
-        return failed(fd, a, !sa, entry_errno);
+        return failed(a, !sa, entry_errno);
     if (process.assoc.tally)
         tally_add(process.assoc.tally, TALLY_SENT, 1);
     return n - (ssize_t)piece[0].iov_len;

@@ -7,6 +7,7 @@
 #ifndef SOCKSIFY_HOOK_DATAGRAM_QUICK_H
 #define SOCKSIFY_HOOK_DATAGRAM_QUICK_H
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -20,6 +21,12 @@ struct datagram_ipv4 {
     uint32_t ip;
     uint16_t port;
 };
+
+/* A size as the kernel takes it in calls without a vector: it cuts what it refuses in one. */
+static inline size_t datagram_cut(size_t size)
+{
+    return size < INT_MAX ? size : INT_MAX;
+}
 
 /* Receive a datagram as recvfrom() does.  a: the trunk; data, size, name, len: the program's, name may be NULL.
  * Returns the length, with errno as it was, DATAGRAM_SLOW, or a negative errno.  A cancellation point. */
@@ -39,9 +46,9 @@ ssize_t datagram_quick_message(struct assoc *a, int fd, const struct msghdr *mes
 bool datagram_quick_header(const struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len,
                            uint8_t header[UDP_HEADER_IPV4]);
 
-/* Note where a datagram goes that was judged in the ordinary way.  a: the trunk; target: what the proxy is told; shown:
- * the address the program used.  It must go through the trunk's proxy. */
-void datagram_quick_learn(struct assoc *a, const struct addr *target, const struct addr *shown);
+/* Note where a datagram goes that was judged in the ordinary way.  a: the trunk; proxy: the number of the one that it
+ * is for, by the rules; target: what the proxy is told; shown: the address the program used. */
+void datagram_quick_learn(struct assoc *a, unsigned proxy, const struct addr *target, const struct addr *shown);
 
 /* An address as a socket of this domain has it. */
 static inline void datagram_show(struct assoc_address *shown, unsigned domain, struct datagram_ipv4 from)

@@ -218,7 +218,7 @@ static ssize_t send_or_queue(int fd, struct assoc *a, struct assoc *b, const str
     if (!atomic_load_explicit(&a->more, memory_order_relaxed))
         head.iov_len = to ? udp_header_put(&to->target, header) : f->header_len;
     if (to && !to->any && a == b)
-        datagram_quick_learn(a, &to->target, &to->shown);
+        datagram_quick_learn(a, to->proxy, &to->target, &to->shown);
     /* Before it goes: the answer may be here before this thread is. */
     note_destination(a, b, f, to);
     n = way == DATAGRAM_QUEUED ? datagram_queue(fd, b, m, flags, &head) : send_on(fd, m, flags, f, &head);

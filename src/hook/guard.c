@@ -41,8 +41,6 @@ bool guard_idle_now(void)
 static pending_handle handle_of_shared(int fd, uint32_t word)
 {
     pending_handle handle = pending_find(&process.pending, fd);
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof peer;
     int saved_errno = errno;
 
     if (process_is_guest())
@@ -50,7 +48,7 @@ static pending_handle handle_of_shared(int fd, uint32_t word)
     if (handle)
         fdtab_replace(&process.fdtab, fd, word,
                       (word & (FDTAB_KIND | FDTAB_REGISTERED)) | handle << FDTAB_HANDLE_SHIFT);
-    else if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+    else if (real_has_peer(fd))
         fdtab_replace(&process.fdtab, fd, word, word & ~(uint32_t)(FDTAB_SHARED | FDTAB_FRESH));
     errno = saved_errno;
     return handle;
@@ -98,15 +96,13 @@ bool guard_pending(int fd)
 void guard_settle(int fd)
 {
     uint32_t word = fdtab_get(&process.fdtab, fd);
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof peer;
     int saved_errno = errno;
 
     if (!fdtab_handle(word) || pending_is_live(&process.pending, fdtab_handle(word)) || process_is_guest())
         return;
     /* One that failed may be connected again, and then its registrations count.  Given up by a process that could not
      * reach it: what stands is a connection to the proxy in the middle of its handshake. */
-    if (real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+    if (real_has_peer(fd) &&
         fdtab_replace(&process.fdtab, fd, word, kept(word)) &&
         pending_error(&process.pending, fd, ECONNRESET) != ECONNRESET)
         tunnel_reset(fd);
@@ -137,7 +133,9 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit, const sigset_
 
     if (!p.events)
         return 0;
-    slice = slice < 0 ? SLICE_MS : slice;
+    /* No time is left until a deadline that may be another's, or one of a handshake that is over: each step looks at
+     * this one's own. */
+    slice = slice <= 0 ? SLICE_MS : slice;
     sleep_ms = left < slice ? left < 0 ? 0 : (int)left : slice;
     t = (struct timespec){ sleep_ms / 1000, sleep_ms % 1000 * 1000000L };
     return real.ppoll(&p, 1, &t, signals);

@@ -99,7 +99,7 @@ static bool proxied(int fd, const struct msghdr *m, int flags, int way, const st
 OWN_FRAME static ssize_t send_slowly(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa,
                                      socklen_t len)
 {
-    struct iovec piece = { (void *)data, size };
+    struct iovec piece = { (void *)data, datagram_cut(size) };
     const struct msghdr m = { .msg_name = (void *)sa, .msg_namelen = sa ? sizeof *sa : 0, .msg_iov = &piece,
                               .msg_iovlen = 1 };
     int entry_errno = errno;
@@ -124,7 +124,7 @@ OWN_FRAME static ssize_t send_slowly(int fd, const void *data, size_t size, int 
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa, socklen_t len)
 {
     struct assoc *a = datagram_of(fd);
-    ssize_t n = a ? datagram_quick_send(a, fd, data, size, flags, sa, len) : DATAGRAM_SLOW;
+    ssize_t n = a ? datagram_quick_send(a, fd, data, datagram_cut(size), flags, sa, len) : DATAGRAM_SLOW;
 
     if (HOOK_LIKELY(n >= 0))
         return n;

@@ -137,6 +137,9 @@ static int connect_watched(struct pending_request *q)
         return -EBADF;
     if (real.getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &value, &len) != 0)
         return -errno;
+    /* The kernel tells an error once, and another thread may have been told of it.  As the kernel's own connect(). */
+    if (!value && !real_has_peer(q->fd))
+        value = ECONNABORTED;
     if (!value)
         tunnel_settle(q->fd, q->domain, q->proxy);
     else
@@ -200,7 +203,8 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         guard_recall(fd);
         if (q.nonblocking)
             return connect_at_once(&q);
-        if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED || !real_is_alone())
+        /* Without a cookie nobody can find the handshake of a number. */
+        if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED || (q.cookie && !real_is_alone()))
             return connect_watched(&q);
     }
     return connect_waiting(&q, &machine, &flight);
@@ -218,11 +222,9 @@ static int still_connecting(int fd)
 /* What a socket that is connected answers by itself.  0: go on. */
 static int answered(int fd, int domain)
 {
-    struct sockaddr_storage present;
-    socklen_t len = sizeof present;
     struct addr proxy;
 
-    if (real.getpeername(fd, (struct sockaddr *)&present, &len) != 0)
+    if (!real_has_peer(fd))
         return 0;
     /* A handshake would go into the open connection.  The kernel says 0 once after a non-blocking connect, then
      * EISCONN. */

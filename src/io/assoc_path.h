@@ -55,10 +55,12 @@ static inline bool assoc_is_plain(const struct assoc *a)
            !atomic_load_explicit(&a->corked, memory_order_relaxed);
 }
 
-/* An IPv4 destination in one word, which is never 0.  Both in network order; port: not 0. */
-static inline uint64_t assoc_key(uint32_t ip, uint16_t port)
+/* An IPv4 destination and the proxy that it is for, in one word which is never 0.  ip, port: in network order; port:
+ * not 0.  With the proxy in it a verdict is true of any socket, also if it comes late to a place that has another by
+ * then. */
+static inline uint64_t assoc_key(unsigned proxy, uint32_t ip, uint16_t port)
 {
-    return (uint64_t)port << 32 | ip;
+    return (uint64_t)(uint16_t)proxy << 48 | (uint64_t)port << 32 | ip;
 }
 
 static inline unsigned assoc_key_place(uint64_t key)

@@ -19,15 +19,6 @@
 
 enum { TAKE = 1024, LIST_SIZE = 1024 };
 
-/* As getdents64() writes it. */
-struct entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t len;
-    uint8_t type;
-    char name[];
-};
-
 static void make_path(char *path, int fd)
 {
     char digits[12];
@@ -143,7 +134,7 @@ int fdinfo_epoll(int epfd, int fd, uint32_t *events, uint64_t *data)
 int fdinfo_list(int *out, size_t room)
 {
     union {
-        struct entry first;
+        struct file_entry first;
         char bytes[LIST_SIZE];
     } list;
     int directory = file_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
@@ -154,12 +145,12 @@ int fdinfo_list(int *out, size_t room)
         return directory;
     while (count < room &&
            (n = real.syscall(SYS_getdents64, (long)directory, &list, (long)sizeof list)) > 0) {
-        const struct entry *e;
+        const struct file_entry *e;
 
         for (long at = 0; at < n && count < room; at += e->len) {
             uint32_t fd;
 
-            e = (const struct entry *)(const void *)(list.bytes + at);
+            e = (const struct file_entry *)(const void *)(list.bytes + at);
             if (text_decimal(e->name, strlen(e->name), INT32_MAX, &fd) == 0 && fd != (uint32_t)directory)
                 out[count++] = (int)fd;
         }

@@ -21,6 +21,15 @@ struct file_info {
     uint32_t links;
 };
 
+/* What getdents64() writes of each name of a directory. */
+struct file_entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t len;          /* bytes until the next one */
+    uint8_t type;
+    char name[];
+};
+
 /* Ask of an open file.  Returns 0 or -errno (out untouched). */
 int file_ask(int fd, struct file_info *out);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "../core/frame.h"
 #include "symbol.h"
 
 /* The mark a kernel filter compares with the fourth and fifth argument of connect and socket. */
@@ -110,6 +111,17 @@ extern char __libc_single_threaded __attribute__((weak));
 bool real_is_alone(void)
 {
     return &__libc_single_threaded && __libc_single_threaded;
+}
+
+OWN_FRAME bool real_has_peer(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    int saved_errno = errno;
+    bool has = real.getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+
+    errno = saved_errno;
+    return has;
 }
 
 /* Returns 0 or -errno.  cookie: gets 0 with an error. */

@@ -258,6 +258,9 @@ bool real_is_other(int fd, uint64_t cookie);
  * fd: may be negative; cookie: 0 closes nothing.  Keeps errno.  Async-signal-safe. */
 void real_close_own(int fd, uint64_t cookie);
 
+/* True if fd is a connected socket.  Keeps errno.  Async-signal-safe. */
+bool real_has_peer(int fd);
+
 /* True if it is known that the process has no other thread (glibc from 2.32 on). */
 bool real_is_alone(void);
 

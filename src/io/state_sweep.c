@@ -34,15 +34,6 @@ struct range {
     int32_t pid;
 };
 
-/* The kernel's struct linux_dirent64. */
-struct entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t len;
-    uint8_t type;
-    char name[];
-};
-
 static int lock_byte(int fd, int type)
 {
     struct range r = { .type = (int16_t)type, .whence = SEEK_SET, .len = 1 };
@@ -102,16 +93,16 @@ void state_sweep(const char *directory, int directory_fd, const char *keep, uint
 {
     char path[STATE_PATH_SIZE + NAME_SIZE];
     union {
-        struct entry first;
+        struct file_entry first;
         char bytes[LIST_SIZE];
     } list;
     long n;
 
     while ((n = real.syscall(SYS_getdents64, (long)directory_fd, &list, (long)sizeof list)) > 0) {
-        const struct entry *e;
+        const struct file_entry *e;
 
         for (long at = 0; at < n; at += e->len) {
-            e = (const struct entry *)(const void *)(list.bytes + at);
+            e = (const struct file_entry *)(const void *)(list.bytes + at);
             if (!is_state(e->name) || strlen(e->name) > NAME_SIZE - 2)
                 continue;
             path[0] = '\0';
