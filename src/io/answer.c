@@ -6,7 +6,6 @@
 
 #include "report.h"
 
-
 /* What the judging functions say besides response codes. */
 enum { TO_REAL = -1, TO_PROXY = -2 };
 
