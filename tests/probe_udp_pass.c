@@ -95,13 +95,14 @@ static int leave(char **argv)
     return read(done[0], &c, 1) != 0;
 }
 
-/* argv: ADDRESS.  Sizes beyond any memory: without a vector the kernel cuts them. */
+/* argv: ADDRESS.  Sizes beyond any memory: without a vector the kernel cuts them, to what must fit in behind the buffer:
+ * a stack may be too near the end. */
 static int boundless(char **argv)
 {
+    static char text[16];
     struct target t = net_target(argv[0]);
     volatile size_t all = SIZE_MAX;
     int fd = udp_socket(&t);
-    char text[16];
 
     say("connect", net_connect(fd, &t));
     for (int i = 0; i < 3; i++) {
