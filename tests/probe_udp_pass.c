@@ -95,8 +95,8 @@ static int leave(char **argv)
     return read(done[0], &c, 1) != 0;
 }
 
-/* argv: ADDRESS.  Sizes beyond any memory: without a vector the kernel cuts them, to what must fit in behind the buffer:
- * a stack may be too near the end. */
+/* argv: ADDRESS.  Sizes beyond any memory: without a vector the kernel cuts them, to what must fit in behind the
+ * buffer: a stack may be too near the end. */
 static int boundless(char **argv)
 {
     static char text[16];
