@@ -140,7 +140,7 @@ START_TEST(memory_short_broken)
         ck_assert_int_eq(conf.state, size < need ? CONF_BROKEN : CONF_READY);
         ck_assert_str_eq(conf.message, size < need ? "SOCKSIFY_BLOCK: no room for item \"a.test\"" : "");
         if (size == conf_memory(&source))
-            ck_assert_str_eq(conf.rules.rule[0].why, "rule of SOCKSIFY_BLOCK");
+            ck_assert_str_eq(conf.rules.rule[0].why, "rule of -b or SOCKSIFY_BLOCK");
         free(memory);
     }
     w.lines = P "NO_PROXY=a.test";

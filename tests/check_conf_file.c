@@ -11,6 +11,7 @@ Suite *make_suite(void);
 
 #define H "hunter22"
 #define F "proxy = socks5://192.0.2.1\n"
+#define CHMOD "chmod 600 helps"
 #define COMMENT \
     "a # behind a blank: a comment stands on a line of its own here, such a password in a password-file"
 #define BOB "SOCKSIFY_USER=bob\nSOCKSIFY_PASSWORD=x\n"
@@ -152,8 +153,8 @@ static const struct {
     { "", "a.test", "rule at /f:3" },
     { "", "10.9.2.3", "rule at /f:5" },
     { "", "192.0.2.1", "default" },
-    { "SOCKSIFY_BLOCK=10.1.2.3\n", "10.1.2.3", "rule of SOCKSIFY_BLOCK" },
-    { "SOCKSIFY_DIRECT=b.test\n", "b.test", "rule of SOCKSIFY_DIRECT" },
+    { "SOCKSIFY_BLOCK=10.1.2.3\n", "10.1.2.3", "rule of -b or SOCKSIFY_BLOCK" },
+    { "SOCKSIFY_DIRECT=b.test\n", "b.test", "rule of -d or SOCKSIFY_DIRECT" },
     { "NO_PROXY=c.test\n", "c.test", "rule of NO_PROXY" },
 };
 
@@ -238,9 +239,11 @@ static const struct {
     { "", F "user = " H "\n", 0, false, "/f:2: user: a user without a password: set password-file" },
     { "", F "\npassword = " H "\n", 0, false, "/f:3: password: a password without a user" },
     { "", F "user = u\npassword-file = pw\n", 0, false, "/f:3: password-file: the path is not absolute" },
-    { "", F "user = u\npassword-file = /public\n", 0, false, "/f:3: password-file: everyone may read the file" },
+    { "", F "user = u\npassword-file = /public\n", 0, false,
+      "/f:3: password-file: everyone may read the file: " CHMOD },
     { "", F "log = info:l\n", 0, false, "/f:2: log: the path is not absolute" },
-    { "", F "user = u\npassword = " H "\n", 0, true, "/f:3: password: a password in a file that everyone may read" },
+    { "", F "user = u\npassword = " H "\n", 0, true,
+      "/f:3: password: a password in a file that everyone may read: " CHMOD },
     { P, "[proxy ]\n", 0, false, "/f:1: the name of a proxy is not 1 to 31 letters, digits, -, _ and ." },
     { P, "[proxy a b]\n", 0, false, "/f:1: the name of a proxy is not 1 to 31 letters, digits, -, _ and ." },
     { P, "[proxyx]\n", 0, false, "/f:1: the heading is none of [socksify], [proxy NAME] and [rules]" },
@@ -251,14 +254,14 @@ static const struct {
     { P, "[proxy a]\nproxy = socks5://h\nproxy = socks5://h\n", 0, false, "/f:3: proxy: given twice" },
     { P, "[proxy a]\nproxy = socks5://h\n[proxy a]\nproxy = socks5://h\n", 0, false, "/f:3: [proxy]: given twice" },
     { P, "[proxy a]\nproxy = socks5://u:" H "@h\n", 0, true,
-      "/f:2: proxy: a password in a file that everyone may read" },
+      "/f:2: proxy: a password in a file that everyone may read: " CHMOD },
     { P, "[rules]\nvia = a\n", 0, false, "/f:2: via: no name of a proxy behind it" },
     { P, "[rules]\nvia b = a\nvia b = c\n", 0, false, "/f:2: via: there is no proxy of the name \"b\"" },
     { P, "[rules]\nvia b =\n", 0, false, "/f:2: no value after the =" },
     { P, "[rules]\nvia b! = a\n", 0, false, "/f:2: the name of a proxy is not 1 to 31 letters, digits, -, _ and ." },
     { P, "[rules]\nvia a = a\nvia b = a\nvia c = a\nvia d = a\nvia e = a\nvia f = a\nvia g = a\nvia h = a\n",
       0, false, "/f:9: via: more than 7 proxies with names" },
-    { "", "proxy = socks5://u:" H "@h\n", 0, true, "/f:1: proxy: a password in a file that everyone may read" },
+    { "", "proxy = socks5://u:" H "@h\n", 0, true, "/f:1: proxy: a password in a file that everyone may read: " CHMOD },
 };
 
 START_TEST(file_bad_named_with_line)

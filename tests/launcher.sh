@@ -55,6 +55,9 @@ refused 'no proxy'
 refused 'no proxy: .*ALL_PROXY, or in' -d x
 ALL_PROXY=http://127.0.0.1:3128 refused 'no proxy: ALL_PROXY is not a socks5:// URL; ' -v
 all_proxy=socks://127.0.0.1 refused 'no proxy: all_proxy is not'
+for word in socks5://127.0.0.1 -xSOCKS5H://127.0.0.1; do
+    refused '^socksify: no proxy: .*: socksify -x URL COMMAND \.\.\.$' -- touch $word
+done
 refused '-x: neither socks5:// nor socks5h://, and no other proxy can be used$' -x ftp://127.0.0.1
 refused '-x: a user without a password: .*SOCKSIFY_PASSWORD' -x socks5://alice@127.0.0.1
 refused '^socksify: --dns: neither remote nor local$' -x $url --dns=here
@@ -78,7 +81,8 @@ refused '-d: bad item' -x $url -d 10.0.0.0/33
 refused '-b: bad item' -x $url -b 'a b..c'
 refused '-t: not a number' -x $url -t soon
 refused 'unknown option -z' -z -x $url
-refused 'unknown option --nonsense' --nonsense
+refused 'unknown option --nonsense;' --nonsense
+refused 'unknown option --proxy;' --proxy=$url
 refused 'cannot write' -x $url -l "$work/no/such/file"
 SOCKSIFY_PROXY=socks5://127.0.0.1:0 refused 'SOCKSIFY_PROXY'
 SOCKSIFY_BLOCK=x/ refused 'SOCKSIFY_BLOCK' -x $url -d x
@@ -145,6 +149,8 @@ fi
 : >plain
 "$SOCKSIFY" -x $url ./plain >out 2>err
 [ $? = 126 ] || fault "not executable: $(cat err)"
+"$SOCKSIFY" -x $url "$work" >out 2>err
+[ $? = 126 ] && [ "$(cat err)" = "socksify: cannot execute $work: Is a directory" ] || fault "a directory: $(cat err)"
 # shellcheck disable=SC2016
 pid=$(sh -c 'echo $$ >pid; exec "$@"' sh "$SOCKSIFY" -x $url sh -c 'echo $$') || fault 'the process is another'
 [ "$pid" = "$(cat pid)" ] || fault 'the process is another'

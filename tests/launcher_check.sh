@@ -139,6 +139,18 @@ file     none
 given    -v, -q or -l, -x, -u, a password to be asked for, NO_PROXY, --stats
 ignored  ALL_PROXY, SOCKS5_USER, SOCKS5_PASSWORD
 END
+SOCKSIFY_PROXY=socks5://h all_proxy=socks5://i shown "--show, a proxy that counts more" <<END
+no file  ~: the file does not exist
+file     none
+given    SOCKSIFY_PROXY, SOCKS5_USER, SOCKS5_PASSWORD, NO_PROXY
+ignored  ALL_PROXY, all_proxy
+END
+all_proxy=socks5://i shown "--show, all_proxy" <<END
+no file  ~: the file does not exist
+file     none
+given    all_proxy, SOCKS5_USER, SOCKS5_PASSWORD, NO_PROXY
+ignored  ALL_PROXY
+END
 echo 'proxy = socks5://u:geheim@h' >"$work/home/.config/socksify/socksify.conf"
 chmod 600 "$work/home/.config/socksify/socksify.conf"
 shown "--show, the user's file" -d .a <<END

@@ -65,5 +65,6 @@ shell /bin/bash 'mine> '
 # Without a terminal there is nobody to ask.
 setsid "$SOCKSIFY" -x socks5://127.0.0.1 -u alice touch ran </dev/null >screen 2>&1
 [ $? = 125 ] && [ ! -e ran ] || fault "without a terminal: $(cat screen)"
-grep -q 'no terminal' screen || fault "without a terminal: $(cat screen)"
+grep -q 'no terminal .*SOCKSIFY_PASSWORD, or give --password-file=FILE$' screen ||
+    fault "without a terminal: $(cat screen)"
 finish

@@ -88,7 +88,7 @@ under connect 127.0.0.1:25
 said "another is" 1 "127.0.0.1:25 refused: rule at $work/blocks:3\$"
 environment="$kept SOCKSIFY_CONF=$work/blocks SOCKSIFY_BLOCK=192.0.2.1"
 under connect 192.0.2.1:80
-said "a list is named" 1 '192.0.2.1:80 refused: rule of SOCKSIFY_BLOCK$'
+said "a list is named" 1 '192.0.2.1:80 refused: rule of -b or SOCKSIFY_BLOCK$'
 environment="$kept SOCKSIFY_CONF=$work/blocks SOCKSIFY_LOG=info"
 # shellcheck disable=SC2086
 env $environment "LD_PRELOAD=$OBJECT" python3 -c 'import socket

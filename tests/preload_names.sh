@@ -71,7 +71,7 @@ fi
 # Rules on names, and names left to the program's resolver.
 environment="$environment SOCKSIFY_BLOCK=blocked.test SOCKSIFY_DIRECT=.direct.test"
 fails "a blocked name" getent ahostsv4 blocked.test
-said "a blocked name: said" 1 ': blocked.test refused: rule of SOCKSIFY_BLOCK$'
+said "a blocked name: said" 1 ': blocked.test refused: rule of -b or SOCKSIFY_BLOCK$'
 quiet "a blocked name"
 says "blocked names, said once" 'None None 2' python3 -c '
 import ctypes, socket
@@ -85,7 +85,7 @@ for _ in range(2):
     except socket.gaierror:
         failed += 1
 print(failed)'
-said "blocked names, said once" 1 ': blocked.test refused: rule of SOCKSIFY_BLOCK$'
+said "blocked names, said once" 1 ': blocked.test refused: rule of -b or SOCKSIFY_BLOCK$'
 says "a direct name" '203.0.113.7*' getent ahostsv4 is.direct.test
 asked "a direct name"
 says "another name" '198.1[89].*' getent ahostsv4 other.test

@@ -69,7 +69,7 @@ quiet "TCP to a resolver"
 plain=$environment
 environment="$plain SOCKSIFY_BLOCK=blocked.test SOCKSIFY_DIRECT=.direct.test"
 says "a blocked name" '*status: NXDOMAIN*' dig +tries=1 blocked.test
-said "a blocked name: said" 1 ': blocked.test refused: rule of SOCKSIFY_BLOCK$'
+said "a blocked name: said" 1 ': blocked.test refused: rule of -b or SOCKSIFY_BLOCK$'
 says "another type of it" '*status: NXDOMAIN*' dig +tries=1 MX blocked.test
 quiet "a blocked name"
 says "a direct name" '203.0.113.7' dig +short +tries=1 is.direct.test

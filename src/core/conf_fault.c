@@ -44,12 +44,21 @@ static size_t add_file(char *buf, size_t used, const char *file, unsigned line)
     return add_number(buf, used, line);
 }
 
+/* The launcher makes variables of its options, and most people know those alone. */
+static const char *option_of_list(const char *variable)
+{
+    if (strcmp(variable, "SOCKSIFY_BLOCK") == 0)
+        return "-b or ";
+    return strcmp(variable, "SOCKSIFY_DIRECT") == 0 ? "-d or " : "";
+}
+
 void conf_tell_rule(const struct conf_reader *r, const struct conf_place *place, char *buf)
 {
-    if (place->line)
+    if (place->line) {
         add_file(buf, add_string(buf, 0, "rule at "), r->source->file, place->line);
-    else
-        add_string(buf, add_string(buf, 0, "rule of "), place->name);
+        return;
+    }
+    add_string(buf, add_string(buf, add_string(buf, 0, "rule of "), option_of_list(place->name)), place->name);
 }
 
 size_t conf_tell_size(const char *file, const char *text)

@@ -12,7 +12,8 @@
  * place: where the fault is; of a line that could not be read the name is empty. */
 void conf_fault(struct conf_reader *r, const struct conf_place *place);
 
-/* Write where a rule stands, for the log: `rule of VARIABLE` or `rule at FILE:LINE`, in CONF_MESSAGE_SIZE bytes. */
+/* Write where a rule stands, for the log, in CONF_MESSAGE_SIZE bytes: `rule of VARIABLE`, `rule of OPTION or VARIABLE`
+ * where the launcher has an option for it, or `rule at FILE:LINE`. */
 void conf_tell_rule(const struct conf_reader *r, const struct conf_place *place, char *buf);
 
 /* The room that the above may take for the rules of a file, or of one variable when both are NULL, an upper bound.

@@ -9,7 +9,7 @@
 
 enum { TIMEOUT_MAX_S = 86400, PORT_DOMAIN = 53 };
 
-static const char public_fault[] = "a password in a file that everyone may read";
+static const char public_fault[] = "a password in a file that everyone may read: chmod 600 helps";
 static const char relative_fault[] = "the path is not absolute";
 
 const char conf_too_many[] = "more than 7 proxies with names";
@@ -106,7 +106,7 @@ const char *conf_file_fault(int error)
     case -EACCES:
         return "the file may not be read";
     case -EPERM:
-        return "everyone may read the file";
+        return "everyone may read the file: chmod 600 helps";
     case -EINVAL:
         return relative_fault;
     case -EFBIG:

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../io/objects.h"
@@ -78,6 +79,14 @@ static void judge(const char *path, char *const argv[], size_t count, struct pro
     program_judge(&query, out);
 }
 
+/* Why a command that was found cannot be run. */
+static int why_not(const char *name)
+{
+    struct stat st;
+
+    return strchr(name, '/') && stat(name, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : EACCES;
+}
+
 int check_command(char **arguments, bool allow, struct check_result *out)
 {
     struct program_finding finding;
@@ -89,7 +98,8 @@ int check_command(char **arguments, bool allow, struct check_result *out)
         return say(EXIT_OWN, "no command to check");
     r = program_find(arguments[1], getenv("PATH"), path, sizeof path);
     if (r == -EACCES)
-        return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[1], strerror(EACCES));
+        return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[1],
+                   strerror(why_not(arguments[1])));
     if (r != 0)
         return say(EXIT_NOT_FOUND, "%s: command not found", arguments[1]);
     judge(path, arguments + 1, find_objects(arguments[0]), &finding);

@@ -43,11 +43,24 @@ static bool lacks_proxy(void)
     return conf.state == CONF_NONE || (conf.state == CONF_BROKEN && !strcmp(conf.message, conf_without_proxy));
 }
 
+/* What belongs to socksify, and was given to the command: -x URL, in one word or two. */
+static bool has_url(char **arguments)
+{
+    for (; *arguments; arguments++) {
+        if (conf_has_scheme(*arguments) || (!strncmp(*arguments, "-x", 2) && conf_has_scheme(*arguments + 2)))
+            return true;
+    }
+    return false;
+}
+
 /* Many a system sets ALL_PROXY to what is none of ours, and its user wonders why it does not count. */
-static int fail_without_proxy(void)
+/* arguments: behind the letters of the options, NULL-terminated. */
+static int fail_without_proxy(char **arguments)
 {
     const char *upper = getenv("ALL_PROXY"), *lower = getenv("all_proxy"), *name = NULL;
 
+    if (has_url(arguments))
+        return fail("no proxy: what stands behind the command is for that alone: socksify -x URL COMMAND ...");
     if (upper && upper[0])
         name = "ALL_PROXY";
     else if (lower && lower[0])
@@ -65,7 +78,7 @@ static int check_conf(char **arguments)
     real_init();
     conf_load(&conf, getenv);
     if (lacks_proxy())
-        return fail_without_proxy();
+        return fail_without_proxy(arguments + 1);
     return conf.state == CONF_BROKEN ? fail_conf(conf.message, arguments[0]) : 0;
 }
 
