@@ -217,6 +217,18 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
     mv state-root state
 fi
 
+# A shell that looks in two directories tells of the program once, in each of its processes; with -v, of each file.
+mkdir one two
+ln static one/twice
+ln static two/twice
+places=PATH=$work/one:$work/two:$PATH
+refused "statically linked" env "$places" sh -c twice
+refused "statically linked" env "$places" sh -c 'twice; exit 1'
+under env "$places" sh -c 'twice; twice; exit 1'
+[ "$(grep -c 'one/twice refused' err)$(grep -c ' refused: ' err)" = 22 ] || fault "told by two processes: $(cat err)"
+under env "$places" SOCKSIFY_LOG=info sh -c twice
+[ "$(grep -c ' refused: ' err)" = 2 ] || fault "each file, with -v: $(cat err)"
+
 # An environment of which our part is kept: nothing is added, nothing comes twice.
 under sh -c "LD_PRELOAD='$object' exec env"
 [ "$(grep -c '^LD_PRELOAD=' out)$(grep -c '^SOCKSIFY_PROXY=' out)" = 11 ] || fault "twice: $(cat out)"

@@ -122,6 +122,12 @@ says "the usual pool beside it" '198.1[89].* one.test' \
     sh -c 'a=$(getent hosts one.test | cut -d" " -f1); getent hosts "$a"'
 quiet "pools"
 
+# A directory that others can enter keeps no names, and is told by the variable that names it.
+mkdir -m 755 "$work/open"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/open"
+says "an open directory" '198.1[89].*' getent ahostsv4 a.test
+said "an open directory" 1 ': names are kept in this process .*: SOCKSIFY_STATE is not an absolute path to a directory of'
+
 # Without a valid configuration nothing is asked.
 environment="SOCKSIFY_PROXY=nonsense: SOCKSIFY_STATE=$work/state"
 fails "no configuration" getent ahostsv4 a.test

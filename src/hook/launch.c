@@ -2,7 +2,9 @@
 /* launch.c - what exec and spawn have in common: judge the program, join the environment */
 #include "launch.h"
 
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../io/file.h"
 #include "../io/log.h"
@@ -11,16 +13,30 @@
 #define AT_EMPTY_PATH 0x1000
 #endif
 
+/* A shell looks in each directory of PATH by itself, and the next file of the name may be the same one by another path.
+ * The mark is of one process, since the child of a vfork writes into its parent's memory. */
+static enum conf_level level_of(const char *name, enum program_reason reason)
+{
+    const char *slash = strrchr(name, '/');
+    unsigned mark = (unsigned)getpid() * 31 + (unsigned)reason;
+
+    for (name = slash ? slash + 1 : name; *name; name++)
+        mark = (mark ^ (unsigned char)*name) * 16777619;
+    return atomic_exchange_explicit(&process.refusal, mark, memory_order_relaxed) == mark ? CONF_LOG_INFO
+                                                                                          : CONF_LOG_WARN;
+}
+
 static void tell(const struct launch *l, const struct program_finding *finding)
 {
     static const char remedy[] = "SOCKSIFY_BYPASS=allow runs it without the proxy";
     const char *name = l->path[0] ? l->path : "program in an open file";
     const char *phrase = program_phrase(finding->reason);
+    enum conf_level level = level_of(name, finding->reason);
 
     if (finding->culprit[0])
-        log_line(CONF_LOG_WARN, "%s refused: %s, which it runs, %s; %s", name, finding->culprit, phrase, remedy);
+        log_line(level, "%s refused: %s, which it runs, %s; %s", name, finding->culprit, phrase, remedy);
     else
-        log_line(CONF_LOG_WARN, "%s refused: it %s; %s", name, phrase, remedy);
+        log_line(level, "%s refused: it %s; %s", name, phrase, remedy);
 }
 
 /* The loader starts a program without an object it cannot read: after chroot(), setuid(), or when the file was

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* launch.h - what exec and spawn have in common: judge the program, join the environment
  *
- * Everything here is async-signal-safe, allocates nothing, changes nothing but errno, and may be used in the child of
- * a vfork, from any thread.
+ * Everything here is async-signal-safe, allocates nothing, changes nothing but errno and the mark of what was last
+ * told, and may be used in the child of a vfork, from any thread.
  */
 #ifndef SOCKSIFY_HOOK_LAUNCH_H
 #define SOCKSIFY_HOOK_LAUNCH_H
@@ -28,7 +28,7 @@ static inline bool launch_idle(void)
 /* May this program be started, and with which object?  argv, envp: as it will get them, either may be NULL; envp gives
  * the PATH of `env NAME`.
  * Returns 0, with the path for launch_measure() in *object (NULL: none); or -EACCES after a line that names program,
- * reason and remedy. */
+ * reason and remedy, at CONF_LOG_INFO when this process was last told the same of a program of that name. */
 int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object);
 
 /* How much is missing from this environment?

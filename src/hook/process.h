@@ -53,6 +53,7 @@ struct process {
         _Atomic uint8_t proxy;
     } tunnel[PROCESS_TUNNELS];            /* the sockets that were last to become tunnels, and by which proxy */
     atomic_uint tunnels;                  /* how many there were */
+    atomic_uint refusal;                  /* a mark of the refused program that was last told of; launch.c */
     atomic_int table_words;               /* what select() found the table of open files to have last, or 0 */
 };
 

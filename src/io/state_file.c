@@ -243,7 +243,9 @@ int state_file_open(struct state_file *f, const char *directory, const struct po
     error = state_path_choose(f->directory, directory, uid);
     if (error) {
         f->directory[0] = '\0';
-        *warning = "the state directory is not an absolute path to a directory of this user with mode 0700";
+        *warning = directory && directory[0]
+            ? "SOCKSIFY_STATE is not an absolute path to a directory of this user with mode 0700"
+            : "neither /run/user/UID nor /tmp/socksify-UID is a directory of this user with mode 0700";
         return error;
     }
     state_path_file(f->path, sizeof f->path, f->directory, want.netns, pools_number(&f->pools));
