@@ -63,6 +63,7 @@ static const struct {
     { "SOCKSIFY_PASSWORD=x\n", "proxy = socks5://u:p@h\n", "h:1080", "u", "x" },
     /* conventions come after it */
     { "SOCKS5_SERVER=o:9\nALL_PROXY=socks5://p\n", F, "192.0.2.1:1080", "", "" },
+    { "SOCKS_USERNAME=v\nSOCKS_PASSWORD=w", F, "192.0.2.1:1080", "", "" },
     { "SOCKS5_SERVER=o:9\nSOCKS5_USER=v\nSOCKS5_PASSWORD=w", F, "192.0.2.1:1080", "", "" },
     { "SOCKS5_SERVER=o:9\nSOCKS5_USER=v\nSOCKS5_PASSWORD=w", "timeout = 3\n", "o:9", "v", "w" },
 };

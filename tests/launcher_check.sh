@@ -51,6 +51,8 @@ launcher 1 "wrong credentials" -x "socks5://alice:falsch@127.0.0.1:$proxy" --che
 tells "wrong credentials" '^credentials +no .*refused user or password'
 launcher 0 "right credentials" -t 2 -x "socks5://alice:geheim@127.0.0.1:$proxy" --check
 tells "right credentials" '^credentials +yes' '^UDP +no' '^BIND +no' '^pipelining +no'
+SOCKS_SERVER=127.0.0.1:$proxy SOCKS_USERNAME=alice SOCKS_PASSWORD=geheim launcher 0 "Dante's variables" -t 2 --check
+tells "Dante's variables" '^credentials +yes'
 # It never answers what comes in one flight, which is found out long before the limit of a step.
 launcher 0 "no pipelining, said soon" -t 3600 -x "socks5://alice:geheim@127.0.0.1:$proxy" --check
 tells "no pipelining, said soon" '^pipelining +no' '^UDP +no'

@@ -95,9 +95,10 @@ size_t conf_memory(const struct conf_source *source);
  *
  * First the variables SOCKSIFY_*, then the file, then the conventions; what is set once stays.  Conventions:
  * SOCKS5_SERVER, SOCKS_SERVER ("host[:port]"), ALL_PROXY, all_proxy (only with a scheme of ours, else passed over);
- * SOCKS5_USER; SOCKS5_PASSWORD, SOCKS5_PASSWD; NO_PROXY, no_proxy (only without SOCKSIFY_DIRECT).  Within each of the
- * three the user and password of the proxy's URL count first, and a password before a password file.  User and password
- * of the file are for the file's proxy and user alone; a convention's are never for the file's proxy.
+ * SOCKS5_USER, SOCKS_USERNAME; SOCKS5_PASSWORD, SOCKS5_PASSWD, SOCKS_PASSWORD; NO_PROXY, no_proxy (only without
+ * SOCKSIFY_DIRECT).  Within each of the three the user and password of the proxy's URL count first, and a password
+ * before a password file.  User and password of the file are for the file's proxy and user alone; a convention's are
+ * never for the file's proxy.
  * Rules: SOCKSIFY_BLOCK, SOCKSIFY_DIRECT (set and empty: loopback is proxied too), the file's rules as they stand, then
  * NO_PROXY or no_proxy.
  * SOCKSIFY_TIMEOUT (seconds, decimals allowed), SOCKSIFY_DNS, SOCKSIFY_RESOLVER ("address[:port]", port 53 if

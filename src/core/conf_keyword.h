@@ -65,7 +65,7 @@ struct conf_keyword {
     unsigned flags;
 };
 
-enum { CONF_KEYWORDS = 28 };
+enum { CONF_KEYWORDS = 30 };
 
 /* The place of a proxy with a name, a new one if there is none of that name.  name: as conf_file.h lets it be.
  * Returns 1 to CONF_PROXIES - 1, or -ENOSPC, which conf_too_many tells in words. */

@@ -76,13 +76,24 @@ static const char *proxy_convention(char *const env[])
     return is_ours(env, "all_proxy") ? "all_proxy" : NULL;
 }
 
+static const char *user_convention(char *const env[])
+{
+    if (is_set(env, "SOCKSIFY_USER"))
+        return NULL;
+    if (is_set(env, "SOCKS5_USER"))
+        return "SOCKS5_USER";
+    return is_set(env, "SOCKS_USERNAME") ? "SOCKS_USERNAME" : NULL;
+}
+
 static const char *password_convention(char *const env[])
 {
     if (is_set(env, "SOCKSIFY_PASSWORD") || is_set(env, "SOCKSIFY_PASSWORD_FILE"))
         return NULL;
     if (is_set(env, "SOCKS5_PASSWORD"))
         return "SOCKS5_PASSWORD";
-    return is_set(env, "SOCKS5_PASSWD") ? "SOCKS5_PASSWD" : NULL;
+    if (is_set(env, "SOCKS5_PASSWD"))
+        return "SOCKS5_PASSWD";
+    return is_set(env, "SOCKS_PASSWORD") ? "SOCKS_PASSWORD" : NULL;
 }
 
 static const char *direct_convention(char *const env[])
@@ -100,7 +111,7 @@ enum { CONVENTIONS = 4 };
 static void conventions(char *const env[], const char *used[CONVENTIONS])
 {
     used[0] = proxy_convention(env);
-    used[1] = is_set(env, "SOCKSIFY_USER") || !is_set(env, "SOCKS5_USER") ? NULL : "SOCKS5_USER";
+    used[1] = user_convention(env);
     used[2] = password_convention(env);
     used[3] = direct_convention(env);
 }

@@ -44,8 +44,8 @@ struct envlist_found {
 size_t envlist_size(char *const env[], const struct envlist_found *found);
 
 /* Copy what configured us: every SOCKSIFY_* of env, and of the conventions (SOCKS5_SERVER, SOCKS_SERVER, ALL_PROXY,
- * all_proxy; SOCKS5_USER; SOCKS5_PASSWORD, SOCKS5_PASSWD; NO_PROXY, no_proxy) those that conf_read() would use.  Of
- * several variables with one name the first is taken, which is the one getenv() gives.
+ * all_proxy; SOCKS5_USER, SOCKS_USERNAME; SOCKS5_PASSWORD, SOCKS5_PASSWD, SOCKS_PASSWORD; NO_PROXY, no_proxy) those
+ * that conf_read() would use.  Of several variables with one name the first is taken, which is the one getenv() gives.
  * found: its values replace those of env.
  * memory: envlist_size() bytes, aligned for a pointer; kept by l. */
 void envlist_collect(struct envlist *l, char *const env[], const struct envlist_found *found, void *memory);

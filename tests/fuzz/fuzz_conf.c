@@ -19,13 +19,14 @@ static const char user[] = "Us3rT0ken", password[] = "Pa5sT0ken", mark[] = "T0ke
 
 static const char *const names[] = {
     "SOCKSIFY_PROXY", "SOCKS5_SERVER", "SOCKS_SERVER", "ALL_PROXY", "all_proxy", "SOCKSIFY_USER", "SOCKS5_USER",
-    "SOCKSIFY_PASSWORD", "SOCKSIFY_PASSWORD_FILE", "SOCKS5_PASSWORD", "SOCKS5_PASSWD", "SOCKSIFY_LOG",
+    "SOCKS_USERNAME", "SOCKSIFY_PASSWORD", "SOCKSIFY_PASSWORD_FILE", "SOCKS5_PASSWORD", "SOCKS5_PASSWD",
+    "SOCKS_PASSWORD", "SOCKSIFY_LOG",
     "SOCKSIFY_TIMEOUT", "SOCKSIFY_DNS", "SOCKSIFY_RESOLVER", "SOCKSIFY_POOL4", "SOCKSIFY_POOL6", "SOCKSIFY_BYPASS",
     "SOCKSIFY_STATS", "SOCKSIFY_BIND", "SOCKSIFY_BIND_PORTS", "SOCKSIFY_BLOCK", "SOCKSIFY_DIRECT", "NO_PROXY",
     "no_proxy"
 };
 
-enum { NAMES = sizeof names / sizeof names[0], LISTS = 20 };       /* from there on items are quoted */
+enum { NAMES = sizeof names / sizeof names[0], LISTS = 22 };       /* from there on items are quoted */
 
 struct world {
     const uint8_t *data;
