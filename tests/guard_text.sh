@@ -6,8 +6,8 @@
 need_tool shellcheck
 need_tool mandoc
 
-for script in "$top_srcdir"/scripts/* "$top_srcdir"/tests/*.sh "$top_srcdir"/tests/bench/bench.sh \
-    "$top_srcdir"/tests/suites/*.sh "$top_srcdir"/.ci/run; do
+for script in "$top_srcdir"/scripts/* "$top_srcdir"/tests/*.sh "$top_srcdir"/tests/bench/*.sh \
+    "$top_srcdir"/tests/fuzz/*.sh "$top_srcdir"/tests/suites/*.sh "$top_srcdir"/.ci/run; do
     case $script in
     *.am | *.in | */Makefile) continue ;;
     esac
