@@ -71,8 +71,11 @@ judge()
 [ $# -gt 0 ] || set -- gcc tidy cppcheck
 for tool; do
     "tool_$tool" >"$work/$tool"
-    # What did not compile was not looked at.
-    grep -E ': (fatal )?error: ' "$work/$tool" | faults "$tool"
+    # What did not compile was not looked at.  Some findings of cppcheck are called errors as well.
+    case $tool in
+    cppcheck) grep -E '\[(syntaxError|unknownMacro|internal[A-Za-z]*Error)\]$' "$work/$tool" ;;
+    *) grep -E ': (fatal )?error: ' "$work/$tool" ;;
+    esac | faults "$tool"
     judge "$tool" <"$work/$tool" >"$work/found"
     faults "not known" <"$work/found"
     awk -v "tool=$tool" '$1 == tool { print NR }' "$list" | sort >"$work/lines"

@@ -255,6 +255,7 @@ OWN_FRAME static ssize_t receive_other(struct receipt *r, struct msghdr *k, ssiz
     r->m = &m;
     r->pieces = 1;
     n = receive_on(r, k, n < 0 ? -errno : n);
+    r->m = NULL;
     errno = entry_errno;
     if (n >= 0 && name)
         *len = m.msg_namelen;
