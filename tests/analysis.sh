@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # What tools say about the sources without running them: gcc -fanalyzer, clang-tidy and cppcheck over src.  (shellcheck
-# has guard_text.sh.)  A finding is a fault unless analysis.list has it, with the reason; so is a
+# has guard_text.sh, valgrind memcheck.sh.)  A finding is a fault unless analysis.list has it, with the reason; so is a
 # line there that nothing matches any more.
 #   analysis.sh [TOOL]...    gcc, tidy, cppcheck
 . "${srcdir:-.}/guard.sh"
