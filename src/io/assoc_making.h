@@ -101,10 +101,11 @@ static inline uint32_t assoc_queue_round(uint32_t n)
 }
 
 /* Where the socket reaches itself.  ipv6: by ::1, for the second try, where it is bound to the any-address.  Returns
- * false when there is no (other) way. */
+ * false when there is no (other) way, or our number of the socket is another's by now. */
 bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6);
 
-/* Have the socket send something to itself, there.  Returns false when that failed. */
+/* Have the socket send something to itself, there: where assoc_own_address() has just said.  Returns false when that
+ * failed. */
 bool assoc_tell_self(const struct assoc_making *m, const struct addr *own, const struct iovec *piece, size_t count);
 
 /* Count n datagrams that will never go out. */

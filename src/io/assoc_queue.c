@@ -130,6 +130,9 @@ static long send_queued(struct assoc_making *m, const struct assoc_queued *q, ui
                         .msg_control = q->control ? m->room + at : NULL, .msg_controllen = q->control };
     int flags = q->flags | MSG_DONTWAIT | MSG_NOSIGNAL | (q->open ? MSG_MORE : 0);
 
+    /* Programs close what they do not know: the number may be another connection's by now. */
+    if (!real_is(m->socket, atomic_load(&m->a->cookie)))
+        return -EBADF;
     if (strays(m, &h))
         return -EACCES;
     return real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)flags) < 0 ? -errno : 0;
@@ -199,7 +202,8 @@ bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6
     struct sockaddr_storage sa;
     socklen_t len = sizeof sa;
 
-    if (real.getsockname(m->socket, (struct sockaddr *)&sa, &len) != 0 ||
+    if (!real_is(m->socket, atomic_load(&m->a->cookie)) ||
+        real.getsockname(m->socket, (struct sockaddr *)&sa, &len) != 0 ||
         addr_from_sockaddr((struct sockaddr *)&sa, len, own) != 0 || own->port == 0)
         return false;
     if (!addr_is_any(own))

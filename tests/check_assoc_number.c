@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/* check_assoc_number.c - an association under way whose numbers the program has closed, and used again */
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "assoc_making.h"
+#include "real.h"
+
+Suite *make_suite(void);
+
+static struct assoc_table table;
+static struct assoc_making making;
+static struct assoc *place;
+static int fd;
+
+/* A socket whose association is being made. */
+static void begin(void)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    assoc_handle handle;
+
+    real_init();
+    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&here, sizeof here), 0);
+    memset(&table, 0, sizeof table);
+    ck_assert_int_eq(assoc_attach(&table, fd, AF_INET, &handle), 0);
+    place = assoc_of(&table, handle);
+    memset(&making, 0, sizeof making);
+    making.a = place;
+    making.socket = dup(fd);
+    making.limits.step_ms = 10000;
+    assoc_making_limit(&table, &making, making.limits.step_ms);
+    table.making = &making;
+    atomic_store(&table.made_now, 1);
+    atomic_store(&place->making, &making);
+}
+
+/* A connection of the program's: returns its own end. */
+static int connection(int *peer)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int listener = socket(AF_INET, SOCK_STREAM, 0), own = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len = sizeof here;
+
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&here, &len), 0);
+    ck_assert_int_eq(connect(own, (struct sockaddr *)&here, sizeof here), 0);
+    *peer = accept(listener, NULL, NULL);
+    ck_assert_int_ge(*peer, 0);
+    close(listener);
+    return own;
+}
+
+/* Its end comes without a byte before it. */
+static void nothing_came(int own, int peer)
+{
+    char c;
+
+    ck_assert_int_eq(shutdown(own, SHUT_WR), 0);
+    ck_assert_int_eq(recv(peer, &c, 1, 0), 0);
+}
+
+/* The question for a.test, A; behind the header for the server. */
+static void queue_question(void)
+{
+    static uint8_t message[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\4test\0\0\1\0\1";
+    const struct addr server = { .kind = ADDR_IPV4, .port = 53, .ip = { 192, 0, 2, 53 } };
+    uint8_t header[UDP_HEADER_MAX];
+    struct iovec head = { header, (size_t)udp_header_put(&server, header) }, piece = { message, sizeof message - 1 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+    making.server = server;
+    ck_assert(assoc_queue(&table, place, fd, &head, &m, 0, false));
+}
+
+/* The word to its readers that the association has failed is not said there. */
+START_TEST(failure_is_not_told_to_another_socket)
+{
+    char word[32];
+    int peer, own = connection(&peer);
+
+    begin();
+    assoc_wake(&making);
+    ck_assert(assoc_is_wake(word, (size_t)recv(fd, word, sizeof word, MSG_DONTWAIT), atomic_load(&place->cookie)));
+    ck_assert_int_ge(dup2(own, making.socket), 0);
+    queue_question();
+    ck_assert_int_eq(assoc_making_step(&table, &making), -EBADF);
+    ck_assert_int_eq(atomic_load(&place->failed), -EBADF);
+    nothing_came(own, peer);
+}
+END_TEST
+
+START_TEST(queue_is_lost_rather_than_sent_through_another_socket)
+{
+    int peer, own = connection(&peer);
+
+    begin();
+    queue_question();
+    queue_question();
+    making.relay.len = sizeof(struct sockaddr_in);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&making.relay.sa, &(socklen_t){ sizeof making.relay.sa }), 0);
+    ck_assert_int_ge(dup2(own, making.socket), 0);
+    ck_assert_int_eq(assoc_making_step(&table, &making), 0);
+    ck_assert_uint_eq(atomic_load(&place->unsent), 2);
+    nothing_came(own, peer);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("assoc_number");
+    TCase *tc = tcase_create("assoc_number");
+
+    tcase_add_test(tc, failure_is_not_told_to_another_socket);
+    tcase_add_test(tc, queue_is_lost_rather_than_sent_through_another_socket);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
