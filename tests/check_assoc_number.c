@@ -114,6 +114,31 @@ START_TEST(queue_is_lost_rather_than_sent_through_another_socket)
 }
 END_TEST
 
+/* The connection to the server stands, and its number is the program's: the question fails, and nothing is asked or
+ * read there. */
+START_TEST(question_is_not_asked_in_another_connection)
+{
+    uint8_t answer[512];
+    char c[2] = { 0 };
+    ssize_t n;
+    int peer, own = connection(&peer);
+
+    begin();
+    making.stream = making.talks = true;
+    atomic_store(&place->control, own);
+    atomic_store(&place->control_cookie, real_cookie(fd));
+    ck_assert_int_eq(send(peer, "ab", 2, 0), 2);
+    queue_question();
+    ck_assert(!assoc_is_made(place));
+    n = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+    ck_assert_int_gt(n, UDP_HEADER_IPV4 + 3);
+    ck_assert_int_eq(answer[UDP_HEADER_IPV4 + 3] & 15, 2);
+    ck_assert_int_eq(recv(own, c, sizeof c, 0), 2);
+    ck_assert_mem_eq(c, "ab", 2);
+    nothing_came(own, peer);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_number");
@@ -121,6 +146,7 @@ Suite *make_suite(void)
 
     tcase_add_test(tc, failure_is_not_told_to_another_socket);
     tcase_add_test(tc, queue_is_lost_rather_than_sent_through_another_socket);
+    tcase_add_test(tc, question_is_not_asked_in_another_connection);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -256,8 +256,13 @@ static int receive_some(struct assoc_table *t, struct assoc_making *m)
 static int talk(struct assoc_table *t, struct assoc_making *m)
 {
     struct item it;
-    int sent = send_some(t, m), error = receive_some(t, m);
+    int sent, error;
 
+    /* The program may have closed the number, which is another connection's by now. */
+    if (!real_is(atomic_load(&m->a->control), atomic_load(&m->a->control_cookie)))
+        return -EBADF;
+    sent = send_some(t, m);
+    error = receive_some(t, m);
     /* Who has hung up may have answered before. */
     if (!error)
         error = sent;
