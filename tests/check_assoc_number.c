@@ -14,6 +14,8 @@
 
 Suite *make_suite(void);
 
+enum { NUMBERS = 5000 };    /* ours lie below */
+
 static struct assoc_table table;
 static struct assoc_making making;
 static struct assoc *place;
@@ -139,6 +141,36 @@ START_TEST(question_is_not_asked_in_another_connection)
 }
 END_TEST
 
+static int count_numbers(void)
+{
+    int count = 0;
+
+    for (int i = 0; i < NUMBERS; i++)
+        count += fcntl(i, F_GETFD) >= 0;
+    return count;
+}
+
+/* The number was closed after its place was looked up: what is duplicated for the association is another's. */
+START_TEST(nothing_is_kept_of_another_socket)
+{
+    const struct addr proxy = { .kind = ADDR_IPV4, .port = 9, .ip = { 127, 0, 0, 1 } };
+    static const struct conf_proxy account;
+    struct assoc_request q = { .proxy = &proxy, .account = &account, .limits = { 10000, 10000 } };
+    int peer, before;
+
+    begin();
+    q.fd = connection(&peer);
+    atomic_store(&place->making, NULL);
+    table.making = NULL;
+    atomic_store(&table.made_now, 0);
+    before = count_numbers();
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EBADF);
+    ck_assert_int_eq(count_numbers(), before);
+    ck_assert(!assoc_is_made(place));
+    ck_assert_int_eq(atomic_load(&place->control), -1);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_number");
@@ -147,6 +179,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, failure_is_not_told_to_another_socket);
     tcase_add_test(tc, queue_is_lost_rather_than_sent_through_another_socket);
     tcase_add_test(tc, question_is_not_asked_in_another_connection);
+    tcase_add_test(tc, nothing_is_kept_of_another_socket);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -180,7 +180,7 @@ bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out);
  * sleeping.  It goes on beside the program: whoever waits or touches the socket brings it on.
  * Returns 0; -EINPROGRESS while it lasts; -EACCES when the proxy has no UDP (this is remembered), but once that is
  * known it is -EINPROGRESS for a question, and assoc_queue() takes it; -EAFNOSUPPORT when the socket cannot reach the
- * relay; -EDEADLK; the errors of a handshake and of connect(). */
+ * relay; -EBADF when fd is not the place's socket (any more); -EDEADLK; the errors of a handshake and of connect(). */
 int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
 /* The same, asleep until it is over, or until the time of clock_ms() that limit is (-EAGAIN then).  Returns -EINTR

@@ -124,6 +124,25 @@ void assoc_making_limit(struct assoc_table *t, struct assoc_making *m, uint32_t 
         atomic_store_explicit(&t->next_deadline, m->deadline, memory_order_relaxed);
 }
 
+/* Our number of the program's socket: 0 or -errno.  Closed in the meantime it may be another's. */
+static int hold_socket(struct assoc_making *m, int fd)
+{
+    uint64_t cookie = atomic_load(&m->a->cookie);
+    int error;
+
+    m->socket = assoc_number_high(fd);
+    if (m->socket < 0)
+        return m->socket;
+    if (real_is(m->socket, cookie))
+        return 0;
+    error = real_is_other(m->socket, cookie) ? -EBADF : -ENOBUFS;
+    /* It does not have the cookie by which all others are closed. */
+    real_close(m->socket);
+    m->socket = -1;
+    assoc_doubt(m->a);
+    return error;
+}
+
 /* Begin.  The lock is held; *made is set when it lasts. */
 OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct assoc_request *q,
                            struct assoc_making **made)
@@ -142,8 +161,7 @@ OWN_FRAME static int begin(struct assoc_table *t, struct assoc *a, const struct 
     m->limits = q->limits;
     m->account = q->account;
     m->pipeline = q->pipeline;
-    m->socket = assoc_number_high(q->fd);
-    error = m->socket < 0 ? m->socket : 0;
+    error = hold_socket(m, q->fd);
     m->asks = q->asks;
     if (!error && q->asks && assoc_refuses(t, q->number))
         assoc_stream_begin(t, m);
