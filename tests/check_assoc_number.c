@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +16,10 @@
 
 Suite *make_suite(void);
 
-enum { NUMBERS = 5000 };    /* ours lie below */
+enum {
+    NUMBERS = 5000,             /* ours lie below */
+    SLICE_MAX = 20              /* milliseconds: what a wait sleeps at most where nothing wakes it */
+};
 
 static struct assoc_table table;
 static struct assoc_making making;
@@ -171,6 +176,73 @@ START_TEST(nothing_is_kept_of_another_socket)
 }
 END_TEST
 
+/* The relay is known, and the socket had no room: when it has is what is waited for. */
+static int watch_for_room(void)
+{
+    bool made = false;
+    int set;
+
+    making.relay.len = sizeof(struct sockaddr_in);
+    making.count = 1;
+    set = assoc_watch(&table, &made);
+    ck_assert_int_gt(set, 0);
+    ck_assert(made);
+    return set;
+}
+
+static bool is_readable(int set)
+{
+    struct pollfd p = { .fd = set, .events = POLLIN };
+
+    return poll(&p, 1, 0) == 1;
+}
+
+START_TEST(room_to_send_is_watched_in_a_set_made_anew)
+{
+    int set;
+
+    begin();
+    set = watch_for_room();
+    ck_assert(is_readable(set));
+    assoc_watch_forget(&table, set);
+    close(set);
+    set = watch_for_room();
+    ck_assert(is_readable(set));
+    ck_assert_int_gt(assoc_slice_ms(&table), SLICE_MAX);
+}
+END_TEST
+
+/* The kernel has no room for one more registration (EPOLL_CTL_ADD: ENOSPC), and then it has. */
+static int (*kernel)(int, int, int, struct epoll_event *);
+static bool full;
+
+static int filling(int set, int op, int number, struct epoll_event *event)
+{
+    if (!full)
+        return kernel(set, op, number, event);
+    errno = ENOSPC;
+    return -1;
+}
+
+START_TEST(what_cannot_be_watched_is_looked_at)
+{
+    int set;
+
+    begin();
+    kernel = real.epoll_ctl;
+    real.epoll_ctl = filling;
+    full = true;
+    set = watch_for_room();
+    ck_assert(!is_readable(set));
+    ck_assert_int_le(assoc_slice_ms(&table), SLICE_MAX);
+    full = false;
+    making.count = 0;
+    making.stream = true;
+    assoc_tend(&table);
+    ck_assert_int_gt(assoc_slice_ms(&table), SLICE_MAX);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_number");
@@ -180,6 +252,8 @@ Suite *make_suite(void)
     tcase_add_test(tc, queue_is_lost_rather_than_sent_through_another_socket);
     tcase_add_test(tc, question_is_not_asked_in_another_connection);
     tcase_add_test(tc, nothing_is_kept_of_another_socket);
+    tcase_add_test(tc, room_to_send_is_watched_in_a_set_made_anew);
+    tcase_add_test(tc, what_cannot_be_watched_is_looked_at);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -117,7 +117,8 @@ int assoc_queue_flush(struct assoc_making *m);
 /* Make the program's socket readable, with something that assoc_wake_is() knows. */
 void assoc_wake(const struct assoc_making *m);
 
-/* Keep what is watched of one up to date with what it waits for; with none of it when it is about to end. */
+/* Keep what is watched of one up to date with what it waits for; with none of it when it is about to end.  What the
+ * kernel refuses to watch is tried again with the next update; until then waits look by themselves. */
 void assoc_watch_update(struct assoc_table *t, struct assoc_making *m, short events, bool room);
 
 /* A number beside those that programs count on: fd duplicated there, or -errno. */

@@ -26,6 +26,7 @@ bool assoc_tend(struct assoc_table *t)
 
     if (!assoc_any(t) || lock_take(&t->lock, t->space, &hold) != 0)
         return false;
+    atomic_store_explicit(&t->blind, false, memory_order_relaxed);
     for (struct assoc_making *m = t->making; m; m = next) {
         next = m->next;
         if (assoc_making_step(t, m) != -EAGAIN)
@@ -46,7 +47,8 @@ int assoc_slice_ms(const struct assoc_table *t)
     if (!assoc_any(t))
         return -1;
     left = atomic_load_explicit(&t->next_deadline, memory_order_relaxed) - clock_ms();
-    if (left > SLICE_MS && (!atomic_load(&t->watch) || atomic_load_explicit(&t->forked, memory_order_relaxed)))
+    if (left > SLICE_MS && (!atomic_load(&t->watch) || atomic_load_explicit(&t->forked, memory_order_relaxed) ||
+                            atomic_load_explicit(&t->blind, memory_order_relaxed)))
         return SLICE_MS;
     return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }

@@ -31,25 +31,25 @@ int assoc_number_high(int fd)
     return high < 0 ? -errno : high;
 }
 
-static bool control(int set, int op, int fd, short events)
+/* Returns what is watched of fd from now on: nothing when the kernel refuses.  was: what is so far. */
+static short watch(int set, int fd, short was, short events)
 {
     struct epoll_event event = { .events = (uint32_t)events };    /* EPOLLIN is POLLIN, and so on */
+    int op = !events ? EPOLL_CTL_DEL : was ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
-    return real.epoll_ctl(set, op, fd, &event) == 0;
+    return events == was || real.epoll_ctl(set, op, fd, &event) == 0 ? events : 0;
 }
 
 void assoc_watch_update(struct assoc_table *t, struct assoc_making *m, short events, bool room)
 {
-    int set = atomic_load(&t->watch), fd = atomic_load(&m->a->control);
+    int set = atomic_load(&t->watch);
 
     if (!set)
         return;
-    if (events != m->watched)
-        control(set, !events ? EPOLL_CTL_DEL : m->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
-    if (room != m->alarmed)
-        control(set, room ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, m->socket, POLLOUT);
-    m->watched = events;
-    m->alarmed = room;
+    m->watched = watch(set, atomic_load(&m->a->control), m->watched, events);
+    m->alarmed = watch(set, m->socket, m->alarmed ? POLLOUT : 0, room ? POLLOUT : 0) != 0;
+    if (m->watched != events || m->alarmed != room)
+        atomic_store_explicit(&t->blind, true, memory_order_relaxed);
 }
 
 static int make(struct assoc_table *t)
@@ -64,7 +64,7 @@ static int make(struct assoc_table *t)
         return -1;
     atomic_store(&t->watch, high);
     for (struct assoc_making *m = t->making; m; m = m->next)
-        assoc_watch_update(t, m, assoc_making_events(m), false);
+        assoc_watch_update(t, m, assoc_making_events(m), m->relay.len != 0);
     return high;
 }
 
