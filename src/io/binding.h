@@ -154,7 +154,7 @@ void binding_share(struct pending_arena *a, int32_t pid);
 /* True if the socket is that of a request. */
 bool binding_has(const struct pending_arena *a, uint64_t cookie);
 
-/* ---- between binding.c and binding_take.c */
+/* ---- between binding.c, binding_take.c and binding_undo.c */
 
 struct binding *binding_of(struct pending_arena *a, uint64_t cookie);
 struct binding_taken *binding_taken_of(struct pending_arena *a, uint64_t cookie);
