@@ -55,6 +55,14 @@ $(for _ in poll select epoll; do
     printf 'greeting: ok\nan event: ok\nasked again: yes\ncame: yes\nevent: IN\ngreeting: ok\n'
 done)
 END
+gives "a number beyond the limit" bind-beyond "$four" <<END
+by the low number: -1 EMFILE
+by the high number: -1 EMFILE
+still there: IN
+within the limit: ok
+the next: ok
+the next: ok
+END
 if has_ipv6; then
     start "$work/back6" "$PROBE" serve-back "[::1]:0"
     six="[::1]:${ready#ready }"

@@ -5,12 +5,14 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -320,6 +322,38 @@ static int closed(char **argv)
     return 0;
 }
 
+static void limit_numbers(rlim_t count)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = count;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* argv: ADDRESS.  A number of the listener lies beyond the limit, where nothing can be put in its place. */
+static int beyond(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bind_listener(&s, SOCK_NONBLOCK), high = fcntl(fd, F_DUPFD, 200);
+
+    limit_numbers(500);
+    if (!bind_call(&s, fd, NULL, NULL) || !(bind_await(fd, PATIENCE_MS) & POLLIN))
+        printf("nothing came\n");
+    limit_numbers(100);
+    say("by the low number", accept(fd, NULL, NULL));
+    say("by the high number", accept(high, NULL, NULL));
+    say_events("still there", bind_await(high, 0));
+    limit_numbers(500);
+    bind_finish("within the limit", accept(high, NULL, NULL));
+    for (int i = 0; i < 2; i++) {
+        if (!bind_call(&s, fd, NULL, NULL) || !(bind_await(fd, PATIENCE_MS) & POLLIN))
+            printf("nothing came\n");
+        bind_finish("the next", accept(i ? high : fd, NULL, NULL));
+    }
+    return 0;
+}
+
 const struct command bind_undo_commands[] = {
     { "bind-closed", 2, closed, "ADDRESS CONTROL" },
     { "bind-numbers", 1, numbers, "ADDRESS" },
@@ -329,6 +363,7 @@ const struct command bind_undo_commands[] = {
     { "bind-shown", 1, shown, "ADDRESS" },
     { "bind-odd", 1, odd, "ADDRESS" },
     { "bind-looks", 2, looks, "ADDRESS COUNT" },
+    { "bind-beyond", 1, beyond, "ADDRESS" },
     { "bind-written", 1, written, "ADDRESS" },
     { NULL, 0, NULL, NULL },
 };

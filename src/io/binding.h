@@ -110,7 +110,8 @@ void binding_listen(struct pending *p, int fd);
 /* Take a connection, if there is one.  flags: SOCK_NONBLOCK, SOCK_CLOEXEC.
  * Returns its descriptor, the caller's; -EAGAIN when there is none (yet); -ECONNABORTED when the proxy has given the
  * request up, the next one is on its way then; -EINVAL when the socket does not listen (any more); -ESTALE when it is
- * none of ours; -EMFILE, -ENFILE. */
+ * none of ours; -EMFILE, also where a number of the listener lies beyond the limit, -ENFILE, -ENOBUFS: nothing has
+ * changed then. */
 int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out);
 
 /* Where the socket is TAKEN: a new one in its place, with a request of its own. */

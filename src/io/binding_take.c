@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -100,6 +101,21 @@ static void remember_taken(struct pending_arena *a, uint64_t cookie, const struc
     t->about = *about;
 }
 
+/* Nothing can be put on a number beyond the limit, which may have been lowered since: 0 if the old socket has none
+ * there in this process, else -EMFILE. */
+static int can_replace(const struct binding_request *q, uint64_t old)
+{
+    unsigned top = atomic_load_explicit(&q->numbers->top, memory_order_relaxed);
+    struct { uint64_t soft, hard; } limit = { UINT64_MAX, UINT64_MAX };
+
+    real.syscall(SYS_prlimit64, 0L, (long)RLIMIT_NOFILE, NULL, &limit);
+    for (uint64_t n = limit.soft; n < top; n++) {
+        if ((fdtab_get(q->numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_is((int)n, old))
+            return -EMFILE;
+    }
+    return 0;
+}
+
 /* Put a new socket on all numbers of this process that lead to the old one.  A registration that stayed with the old
  * one while its number becomes another's could not be removed by anybody: out before, in after.
  * control: is closed here; made: the number of the connection, or -1. */
@@ -136,7 +152,9 @@ int binding_open_to_mapped(struct pending *p, const struct binding_request *q, s
         return 0;
     b->about.status = status < 0 ? 0 : status;
     b->about.only_ipv6 = only;
-    error = make_control(q->fd, &b->about, &control);
+    error = can_replace(q, old);
+    if (!error)
+        error = make_control(q->fd, &b->about, &control);
     if (error)
         return error;
     real.setsockopt(control.fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
@@ -191,7 +209,9 @@ static int take(struct pending *p, struct binding *b, const struct binding_reque
         return arena_slot_of(p->arena, b->handle) ? -EAGAIN : -EINVAL;
     if (!is_readable(q->fd))
         return -EAGAIN;
-    error = read_reply(b, q->fd, flags, &control, &made);
+    error = can_replace(q, old);
+    if (!error)
+        error = read_reply(b, q->fd, flags, &control, &made);
     if (error)
         return error;
     out->cookie = old;
@@ -210,25 +230,36 @@ static int take(struct pending *p, struct binding *b, const struct binding_reque
     return made >= 0 ? made : error;
 }
 
-static void follow(struct pending *p, const struct binding_request *q, uint64_t old)
+/* Returns 0, or -errno: nothing has changed then. */
+static int follow(struct pending *p, const struct binding_request *q, const struct binding_taken *t)
 {
-    struct binding_taken *t = binding_taken_of(p->arena, old);
-    struct binding *b = t ? binding_place(p->arena) : NULL;
+    uint64_t old = t->cookie;
     struct fresh control;
+    struct binding *b;
+    int error = can_replace(q, old);
 
-    if (!b || make_control(-1, &t->about, &control) != 0)
-        return;
+    if (!error)
+        error = make_control(-1, &t->about, &control);
+    if (error)
+        return error;
+    b = binding_place(p->arena);
+    if (!b) {
+        real_close(control.fd);
+        return -ENOBUFS;
+    }
     b->cookie = control.cookie;
     b->listening = true;
     b->about = t->about;
     replace(p, q, old, &control, -1);
     binding_arm(p, q, b);
+    return 0;
 }
 
 int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out)
 {
     int saved_errno = errno, result = -ESTALE;
     struct lock_hold hold;
+    struct binding_taken *t;
     struct binding *b;
     uint64_t cookie;
 
@@ -241,9 +272,9 @@ int binding_take(struct pending *p, const struct binding_request *q, int flags, 
     if (b) {
         out->shared = b->forked;
         result = take(p, b, q, flags, out);
-    } else if (binding_taken_of(p->arena, cookie)) {
-        follow(p, q, cookie);
-        result = -EAGAIN;
+    } else if (t = binding_taken_of(p->arena, cookie), t) {
+        result = follow(p, q, t);
+        result = result ? result : -EAGAIN;
     }
     arena_leave(p, &hold);
     errno = saved_errno;
@@ -253,14 +284,16 @@ int binding_take(struct pending *p, const struct binding_request *q, int flags, 
 void binding_follow(struct pending *p, const struct binding_request *q)
 {
     int saved_errno = errno;
+    struct binding_taken *t;
     struct lock_hold hold;
     uint64_t cookie;
 
     if (!arena_enter(p, &hold))
         return;
     cookie = real_cookie(q->fd);
-    if (!binding_of(p->arena, cookie))
-        follow(p, q, cookie);
+    t = binding_taken_of(p->arena, cookie);
+    if (t && !binding_of(p->arena, cookie))
+        follow(p, q, t);
     arena_leave(p, &hold);
     errno = saved_errno;
 }
