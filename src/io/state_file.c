@@ -284,15 +284,24 @@ static int file_verify(struct state_file *f, int fd)
     return 0;
 }
 
+/* Change what is noted of the writers' descriptors in one place. */
+static void note(struct state_file *f, int from, int to)
+{
+    for (int i = 0, value = from; i < STATE_WRITERS; i++, value = from) {
+        if (atomic_compare_exchange_strong(&f->lock_fd[i], &value, to))
+            return;
+    }
+}
+
 int state_file_lock(struct state_file *f)
 {
     bool hasty = atomic_load_explicit(&f->hasty, memory_order_relaxed);
     int64_t deadline_ms = hasty ? 0 : clock_ms() + STATE_WAIT_MS;
-    int fd = file_open(f->path, FILE_FLAGS, 0), none = 0, error;
+    int fd = file_open(f->path, FILE_FLAGS, 0), error;
 
     if (fd < 0)
         return fd;
-    atomic_compare_exchange_strong(&f->lock_fd, &none, fd + 1);
+    note(f, 0, fd + 1);
     error = state_flock(fd, deadline_ms);
     if (error == 0 || error == -EAGAIN)
         atomic_store_explicit(&f->hasty, error != 0, memory_order_relaxed);
@@ -323,18 +332,19 @@ int state_file_grow(struct state_file *f, int fd)
 /* By word, since a child forked meanwhile still holds the open file. */
 void state_file_unlock(struct state_file *f, int fd)
 {
-    int mine = fd + 1;
-
     flock(fd, LOCK_UN);
-    atomic_compare_exchange_strong(&f->lock_fd, &mine, 0);
+    note(f, fd + 1, 0);
     real_close(fd);
 }
 
 void state_file_after_fork(struct state_file *f)
 {
-    int fd = atomic_exchange(&f->lock_fd, 0) - 1;
     struct file_info st;
 
-    if (fd >= 0 && file_ask(fd, &st) == 0 && st.device == f->dev && st.inode == f->ino)
-        real_close(fd);
+    for (int i = 0; i < STATE_WRITERS; i++) {
+        int fd = atomic_exchange(&f->lock_fd[i], 0) - 1;
+
+        if (fd >= 0 && file_ask(fd, &st) == 0 && st.device == f->dev && st.inode == f->ino)
+            real_close(fd);
+    }
 }

@@ -24,7 +24,8 @@
 enum {
     STATE_NAME_SIZE = 56,           /* room for "/socksify-18446744073709551615-4294967295.state" */
     STATE_STEP = 1024,              /* slots by which the file grows */
-    STATE_PREFIX_LEN = 12
+    STATE_PREFIX_LEN = 12,
+    STATE_WRITERS = 16              /* threads that write or wait at once, as far as a fork knows of them */
 };
 
 /* What makes the addresses of one map unlike those of any other. */
@@ -74,7 +75,7 @@ struct state_file {
     _Atomic uint32_t slots;         /* verified by this process: these may be touched */
     _Atomic bool hasty;             /* the lock was waited for in vain: do not wait again until it was had */
     bool had_datagrams;             /* page.datagrams as it was when the file was opened */
-    _Atomic int lock_fd;            /* descriptor of a writer plus 1, for the child of a fork; 0: none */
+    _Atomic int lock_fd[STATE_WRITERS];     /* descriptors of writers plus 1, for the child of a fork; 0: none */
     uint64_t dev, ino;
     char directory[STATE_PATH_SIZE];        /* empty: none */
     char path[STATE_PATH_SIZE + STATE_NAME_SIZE];
@@ -105,7 +106,8 @@ int state_file_grow(struct state_file *f, int fd);
 /* Let other writers in.  fd: from state_file_lock(), closed here. */
 void state_file_unlock(struct state_file *f, int fd);
 
-/* In the child of a fork: close what a writer of the parent had open at that moment. */
+/* In the child of a fork: close what writers of the parent had open at that moment, STATE_WRITERS of them at most.  A
+ * parent that is killed would leave the lock to the child otherwise. */
 void state_file_after_fork(struct state_file *f);
 
 /* Make new random numbers within the pools, without ever waiting for the kernel to have some. */
