@@ -46,6 +46,11 @@ mtu: 0
  65525, 4
 EOT
     same "$1: control messages" udp-fields "$four"
+    for address in $addresses; do
+        same "$1: calls by number, $address" udp-by-number "$address"
+        same "$1: what control messages hold, $address" udp-control "$address"
+    done
+    same "$1: 1,024 pieces" udp-vectors "$four"
     same "$1: MSG_MORE, UDP_CORK" udp-corked "$four"
     same "$1: threads" udp-threads "$four"
     for address in $addresses; do
@@ -67,6 +72,9 @@ if [ -n "${LINKED-}" ]; then
         same "a thread that waits already, $address" udp-early "$address"
     done
     same "control messages" udp-fields "$four"
+    same "calls by number" udp-by-number "$four"
+    same "what control messages hold" udp-control "$four"
+    same "1,024 pieces" udp-vectors "$four"
     same "MSG_MORE, UDP_CORK" udp-corked "$four"
     finish
 fi
@@ -87,6 +95,22 @@ the largest: -1 EMSGSIZE
 10 less: 65497
 one more: -1 EMSGSIZE
 EOT
+
+gives "options by number" udp-options-by-number "$four" <<EOT
+SYS_connect: 0
+IP_MTU: 0
+ 65525, 4
+UDP_SEGMENT: -1 ENOPROTOOPT
+EOT
+# Less by the header: of an address, 10 or 22 bytes; of a name, 7 and its length.
+for host in 127.0.0.1,65497 echo.test,65491 $(! has_ipv6 || echo ::1,65485 ::ffff:127.0.0.1,65497); do
+    gives "the largest to ${host%,*}" udp-largest "$udp" "${host%,*}" <<EOT
+a byte: 1
+ ${host#*,}, by a message 1, one more -1 EMSGSIZE, by a message -1 EMSGSIZE
+connect: 0
+ ${host#*,}, by a message 1, one more -1 EMSGSIZE, by a message -1 EMSGSIZE
+EOT
+done
 
 # calls WAY COUNT: the system calls for so many datagrams there and back are the standard input.  Not counted is the
 # look at the association that is due once a second.

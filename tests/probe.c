@@ -9,7 +9,8 @@ static const struct command *const tables[] = {
     serve_commands, tcp_commands,    calls_commands, identity_commands, pass_commands, thread_commands,  load_commands,
     signal_commands, kinds_commands, datagram_commands, facts_commands, odd_commands,  address_commands,
     udp_commands,    detour_commands, life_commands,   process_commands,  jail_commands,
-    udp_fault_commands, udp_batch_commands, udp_early_commands, udp_pass_commands, bind_commands,
+    udp_fault_commands, udp_batch_commands, udp_early_commands, udp_pass_commands,
+    udp_number_commands, bind_commands,
     bind_wait_commands,
     bind_undo_commands, faults_commands, sysfaults_commands, many_commands, kills_commands,
 };

@@ -37,6 +37,7 @@ extern const struct command udp_fault_commands[];
 extern const struct command udp_batch_commands[];
 extern const struct command udp_early_commands[];
 extern const struct command udp_pass_commands[];
+extern const struct command udp_number_commands[];
 extern const struct command bind_commands[];
 extern const struct command bind_wait_commands[];
 extern const struct command bind_undo_commands[];

@@ -324,7 +324,7 @@ static int threads(char **argv)
     return 0;
 }
 
-static struct target resolve(const char *name, const char *port, int family)
+struct target udp_resolve(const char *name, const char *port, int family)
 {
     struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_DGRAM }, *list;
     struct target t;
@@ -353,7 +353,7 @@ static int by_name(char **argv)
     static const int families[] = { AF_INET, AF_INET6 };
 
     for (int i = 0; i < 2; i++) {
-        struct target t = resolve(argv[0], argv[1], families[i]);
+        struct target t = udp_resolve(argv[0], argv[1], families[i]);
         int fd = udp_socket(&t);
         char buf[16];
 
@@ -370,7 +370,7 @@ static int by_name(char **argv)
 /* argv: NAME PORT ADDRESS...  A name beside addresses of both families, on one socket. */
 static int mixed(char **argv)
 {
-    struct target t = resolve(argv[0], argv[1], AF_INET6);
+    struct target t = udp_resolve(argv[0], argv[1], AF_INET6);
     int fd = udp_socket(&t);
 
     for (int round = 0; round < 2; round++) {

@@ -40,6 +40,9 @@ void udp_receive(int fd, int way, size_t size, int flags, unsigned pieces);
 /* Send, and tell what came of it.  to: NULL to the peer.  Returns the result, -2 when the way cannot do it. */
 long udp_send(int fd, int way, const struct target *to, size_t size, int flags, unsigned pieces);
 
+/* The first address of a name; port: in digits.  Ends the program when there is none. */
+struct target udp_resolve(const char *name, const char *port, int family);
+
 /* There and back: sendto(), recvfrom(). */
 void udp_exchange(int fd, const struct target *to);
 

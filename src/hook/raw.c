@@ -98,6 +98,9 @@ static int descriptor_call(long number, const long a[ARGUMENTS], long *result)
     case SYS_fcntl64:
         *result = fcntl64((int)a[0], (int)a[1], a[2]);
         return 1;
+    case SYS_ioctl:
+        *result = ioctl((int)a[0], (ioctl_request)a[1], a[2]);
+        return 1;
     default:
         return 0;
     }
