@@ -139,6 +139,34 @@ START_TEST(vector_clear_at_every_place_clears_no_more)
 }
 END_TEST
 
+/* _i: where the first cut of one lies; the other's everywhere. */
+START_TEST(vector_copy_from_any_cut_to_any_is_memcpy)
+{
+    char before[BYTES], after[BYTES];
+
+    for (int i = 0; i < BYTES; i++)
+        before[i] = (char)('A' + i);
+    for (size_t cut = 0; cut <= BYTES; cut++) {
+        const size_t len[5] = { (size_t)_i, 0, BYTES - (size_t)_i, 0, 0 }, other[5] = { 0, cut, BYTES - cut, 0, 0 };
+        struct parts from, to;
+
+        parts_make(&from, len);
+        parts_make(&to, other);
+        vector_scatter(from.piece, 5, before, BYTES);
+        for (size_t size = 0; size <= BYTES; size++) {
+            vector_clear(to.piece, 5, 0, BYTES);
+            vector_copy(to.piece, from.piece, size);
+            vector_gather(to.piece, 5, after, BYTES);
+            ck_assert_mem_eq(after, before, size);
+            for (size_t i = size; i < BYTES; i++)
+                ck_assert_int_eq(after[i], 0);
+        }
+        parts_free(&from);
+        parts_free(&to);
+    }
+}
+END_TEST
+
 START_TEST(vector_size_beyond_the_range_is_the_greatest)
 {
     struct iovec v[2] = { { NULL, (size_t)SSIZE_MAX }, { NULL, 1 } };
@@ -453,6 +481,7 @@ Suite *make_suite(void)
     tcase_add_test(t, relay_without_port_is_an_error);
     tcase_add_loop_test(t, vector_move_at_every_split_is_memmove, 0, BYTES + 1);
     tcase_add_loop_test(t, vector_clear_at_every_place_clears_no_more, 0, BYTES - 8);
+    tcase_add_loop_test(t, vector_copy_from_any_cut_to_any_is_memcpy, 0, BYTES + 1);
     tcase_add_test(t, vector_size_beyond_the_range_is_the_greatest);
     tcase_add_loop_test(t, source_of_each_story_is_as_told, 0, COUNT(stories));
     tcase_add_test(t, source_given_as_name_is_the_address_used);

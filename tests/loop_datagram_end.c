@@ -342,36 +342,69 @@ static int all_closed(char **argv)
     return loop_code();
 }
 
-enum late { LATE_RECV, LATE_RECVMSG, LATE_RECVMMSG, LATE_SECOND, LATES };
+enum late { LATE_RECV, LATE_RECVMSG, LATE_RECVMMSG, LATE_LAST, LATE_BETWEEN, LATE_FIRST, LATES };
+
+/* What a call waits for, our own word among it, and what there is of direct datagrams before that and behind it. */
+static const struct { unsigned count, before, behind; } late_parts[LATES] = {
+    [LATE_RECV] = { 1, 0, 0 }, [LATE_RECVMSG] = { 1, 0, 0 }, [LATE_RECVMMSG] = { 1, 0, 0 }, [LATE_LAST] = { 2, 1, 0 },
+    [LATE_BETWEEN] = { 5, 2, 2 }, [LATE_FIRST] = { 3, 0, 2 }
+};
+
+enum { LATE_MESSAGES = 5, LATE_ROOM = 24 };
 
 static struct {
     enum late way;
     int fd, result, error;
     atomic_int thread;
+    char room[LATE_MESSAGES][2][LATE_ROOM];
+    struct sockaddr_in from[LATE_MESSAGES];
+    struct mmsghdr message[LATE_MESSAGES];
 } late;
 
 static void *sleep_in_call(void *argument)
 {
-    char room[2][64];
-    struct iovec piece[2] = { { room[0], sizeof room[0] }, { room[1], sizeof room[1] } };
-    struct mmsghdr m[2];
+    static struct iovec piece[LATE_MESSAGES][2];
+    struct mmsghdr *m = late.message;
 
-    memset(m, 0, sizeof m);
-    for (int i = 0; i < 2; i++)
-        m[i].msg_hdr = (struct msghdr){ .msg_iov = &piece[i], .msg_iovlen = 1 };
+    memset(late.room, 0, sizeof late.room);
+    memset(late.from, 0, sizeof late.from);
+    for (int i = 0; i < LATE_MESSAGES; i++) {
+        /* Cut elsewhere in each. */
+        piece[i][0] = (struct iovec){ late.room[i][0], 2 + (size_t)i };
+        piece[i][1] = (struct iovec){ late.room[i][1], LATE_ROOM };
+        m[i].msg_hdr = (struct msghdr){ .msg_iov = piece[i], .msg_iovlen = 2, .msg_name = &late.from[i],
+                                        .msg_namelen = sizeof late.from[i] };
+    }
     atomic_store(&late.thread, (int)gettid());
     if (late.way == LATE_RECV)
-        late.result = (int)recv(late.fd, room[0], sizeof room[0], 0);
+        late.result = (int)recv(late.fd, late.room[0][1], LATE_ROOM, 0);
     else if (late.way == LATE_RECVMSG)
         late.result = (int)recvmsg(late.fd, &m[0].msg_hdr, 0);
     else
-        late.result = recvmmsg(late.fd, m, late.way == LATE_SECOND ? 2 : 1, 0, NULL);
+        late.result = recvmmsg(late.fd, m, late_parts[late.way].count, 0, NULL);
     late.error = errno;
     return argument;
 }
 
-/* A direct datagram, which is in front of what tells of the failure. */
-static void send_directly(void)
+/* How often a thread has slept. */
+static long sleeps(int thread)
+{
+    char path[64], line[128];
+    long count = -1;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+    f = fopen(path, "r");
+    if (!f)
+        return count;
+    while (fgets(line, sizeof line, f) && sscanf(line, "voluntary_ctxt_switches: %ld", &count) != 1)
+        ;
+    fclose(f);
+    return count;
+}
+
+/* Direct datagrams, of as many bytes as their number and one. */
+static void send_directly(unsigned first, unsigned count)
 {
     struct sockaddr_in to = { .sin_family = AF_INET };
     socklen_t len = sizeof to;
@@ -379,14 +412,34 @@ static void send_directly(void)
 
     getsockname(late.fd, (struct sockaddr *)&to, &len);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    loop_check(sendto(fd, "direct", 6, 0, (struct sockaddr *)&to, len) == 6, "sendto");
+    for (unsigned i = first; i < first + count; i++)
+        loop_check(sendto(fd, "directly", i + 1, 0, (struct sockaddr *)&to, len) == (int)i + 1, "sendto");
     close(fd);
+}
+
+/* The messages that are left are the direct ones, in order, with nothing behind them. */
+static void check_late(unsigned count)
+{
+    loop_check(late.result == (int)count, "%d: %d messages", late.way, late.result);
+    for (unsigned i = 0; i < count; i++) {
+        const struct mmsghdr *m = &late.message[i];
+        char text[2 * LATE_ROOM + 1] = "";
+        size_t first = m->msg_hdr.msg_iov[0].iov_len;
+
+        memcpy(text, late.room[i][0], first);
+        memcpy(text + first, late.room[i][1], LATE_ROOM);
+        loop_check(m->msg_len == i + 1 && strncmp(text, "directly", i + 1) == 0 && strlen(text) == i + 1,
+                   "%d: message %u: %u bytes, %s", late.way, i, m->msg_len, text);
+        loop_check(m->msg_hdr.msg_namelen == sizeof late.from[i] &&
+                   late.from[i].sin_addr.s_addr == htonl(INADDR_LOOPBACK), "%d: message %u: its name", late.way, i);
+    }
 }
 
 static void fail_late(enum late way, const char *error)
 {
     struct sockaddr_in any = { .sin_family = AF_INET };
     pthread_t thread;
+    long slept;
     char c;
 
     late.way = way;
@@ -398,16 +451,23 @@ static void fail_late(enum late way, const char *error)
     while (!atomic_load(&late.thread))
         sched_yield();
     loop_until_asleep(atomic_load(&late.thread));
-    if (way == LATE_SECOND)
-        send_directly();
+    send_directly(0, late_parts[way].before);
     sink_send(late.fd, 0, FEW, MSG_DONTWAIT);
     while (net_tell(loop_control, "count") < 1)
         poll(NULL, 0, 5);
+    loop_until_asleep(atomic_load(&late.thread));
+    slept = sleeps(atomic_load(&late.thread));
     loop_release();
+    if (late_parts[way].behind) {
+        /* Until our word is in the sleeper's hands. */
+        while (sleeps(atomic_load(&late.thread)) == slept)
+            poll(NULL, 0, 5);
+        send_directly(late_parts[way].before, late_parts[way].behind);
+    }
     while (pthread_tryjoin_np(thread, NULL) != 0)
         poll(NULL, 0, 5);
-    if (way == LATE_SECOND) {
-        loop_check(late.result == 1, "%d: %d messages", way, late.result);
+    if (late_parts[way].count > 1) {
+        check_late(late_parts[way].before + late_parts[way].behind);
         late.result = (int)recv(late.fd, &c, 1, MSG_DONTWAIT);
         late.error = errno;
     }

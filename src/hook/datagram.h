@@ -116,6 +116,11 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result);
  * the kernel's.  Returns the payload's length. */
 ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result);
 
+/* One of several messages comes forward to the place of one that the program is not to see, such as our own word.
+ * to, from: as filled by the kernel; room: bytes for a name that both have at least; flags: of the call.
+ * Returns 0, or -EFAULT with nothing done. */
+int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from, int flags);
+
 /* The same of a call without an address.  data: size bytes. */
 ssize_t datagram_late_data(int fd, void *data, size_t size, ssize_t result);
 

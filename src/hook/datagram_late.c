@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../core/frame.h"
+#include "../io/memory.h"
 #include "../io/vector.h"
 #include "datagram.h"
 #include "datagram_source.h"
@@ -53,8 +54,10 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     if (result <= 0 || !a || !assoc_facts(a, false, &f))
         return result;
     vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
-    if (assoc_is_wake(head, had, atomic_load(&a->cookie)))
+    if (assoc_is_wake(head, had, atomic_load(&a->cookie))) {
+        vector_clear(m->msg_iov, m->msg_iovlen, 0, had);
         return hook_return(errno, late_failure(a));
+    }
     if (!f.relay.len && !atomic_load(&a->branch) && !atomic_load_explicit(&a->self, memory_order_relaxed))
         return result;
     if (m->msg_name && !is_ours(a, &f, m->msg_name, m->msg_namelen))
@@ -71,4 +74,47 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
         memcpy(m->msg_name, &shown.sa, m->msg_namelen < significant ? m->msg_namelen : significant);
     tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
     return result - skip;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of a vector as much as is to be written. */
+static bool writable(const struct iovec *v, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count && size; i++) {
+        size_t n = least(size, v[i].iov_len);
+
+        if (!memory_writable(v[i].iov_base, n))
+            return false;
+        size -= n;
+    }
+    return true;
+}
+
+int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from, int flags)
+{
+    struct msghdr *t = &to->msg_hdr, *f = &from->msg_hdr;
+    size_t had = least(from->msg_len, vector_size(f->msg_iov, f->msg_iovlen));
+    size_t kept = least(had, vector_size(t->msg_iov, t->msg_iovlen));
+    size_t name = t->msg_name && f->msg_name ? least(room, f->msg_namelen) : 0;
+    /* Of the room for these no more is known than what the message before had there. */
+    bool fits = f->msg_controllen <= t->msg_controllen;
+
+    if (!writable(t->msg_iov, t->msg_iovlen, kept) || (name && !memory_writable(t->msg_name, name)) ||
+        (fits && f->msg_controllen && !memory_writable(t->msg_control, f->msg_controllen)))
+        return -EFAULT;
+    vector_copy(t->msg_iov, f->msg_iov, kept);
+    vector_clear(f->msg_iov, f->msg_iovlen, 0, had);
+    if (name)
+        memcpy(t->msg_name, f->msg_name, name);
+    if (fits && f->msg_controllen)
+        memcpy(t->msg_control, f->msg_control, f->msg_controllen);
+    t->msg_namelen = t->msg_name && f->msg_name ? f->msg_namelen : 0;
+    t->msg_flags = f->msg_flags | (kept < had ? MSG_TRUNC : 0) | (fits ? 0 : MSG_CTRUNC);
+    t->msg_controllen = fits ? f->msg_controllen : 0;
+    to->msg_len = flags & MSG_TRUNC ? from->msg_len : (unsigned)kept;
+    return 0;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "../core/frame.h"
@@ -14,10 +15,7 @@
 #include "number.h"
 #include "wait.h"
 
-enum {
-    MESSAGES_MAX = 1024,    /* UIO_MAXIOV */
-    ROOMS = 64              /* more names than that are taken to have room for an address */
-};
+enum { MESSAGES_MAX = 1024 };   /* UIO_MAXIOV */
 
 /* The numbers that came with SCM_RIGHTS were made anew: what was known of them is over. */
 static void forget_passed(struct msghdr *message)
@@ -136,50 +134,67 @@ static void forget_all_passed(struct mmsghdr *messages, int count)
             forget_passed(&messages[i].msg_hdr);
 }
 
-/* Room that messages have for names, which the kernel's call overwrites. */
+/* Room that messages have for names, which the kernel's call overwrites.  No address takes more than a byte tells. */
 struct rooms {
     unsigned count;
-    socklen_t len[ROOMS];
+    uint8_t len[MESSAGES_MAX];
 };
 
 static void note_rooms(int fd, const struct mmsghdr *messages, unsigned count, struct rooms *r)
 {
-    r->count = count < ROOMS ? count : ROOMS;
-    if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) != KIND_DATAGRAM ||
-        !memory_readable(messages, r->count * sizeof *messages))
+    uint32_t kind = fdtab_get(&process.fdtab, fd) & FDTAB_KIND;
+
+    r->count = count < MESSAGES_MAX ? count : MESSAGES_MAX;
+    if ((kind && kind != KIND_DATAGRAM) || !memory_readable(messages, r->count * sizeof *messages))
         r->count = 0;
     for (unsigned i = 0; i < r->count; i++)
-        r->len[i] = messages[i].msg_hdr.msg_namelen;
+        r->len[i] = messages[i].msg_hdr.msg_namelen < UINT8_MAX ? (uint8_t)messages[i].msg_hdr.msg_namelen : UINT8_MAX;
 }
 
-/* What came to a thread that slept here since before the socket's first datagram: see datagram_late().  Where nobody
- * knows how much room a name had, only as much of it is written as was found to be the relay's. */
+/* Returns datagram_late()'s for a message.  room: of its name. */
+static ssize_t receive_late_one(int fd, struct mmsghdr *message, int flags, socklen_t room)
+{
+    struct msghdr *m = &message->msg_hdr;
+    socklen_t len = m->msg_namelen;
+    ssize_t n = message->msg_len;
+
+    if (!datagram_is_late(fd, n, flags))
+        return n;
+    if (room < len)
+        m->msg_namelen = room;
+    if (!m->msg_name || memory_readable(m->msg_name, m->msg_namelen))
+        n = datagram_late(fd, m, n);
+    m->msg_namelen = len;
+    return n;
+}
+
+/* What came to a thread that slept here since before the socket's first datagram: see datagram_late().  Our own word
+ * that the association has failed goes, and what lies behind it comes forward. */
 static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, const struct rooms *r)
 {
-    int entry_errno = errno;
+    int entry_errno = errno, kept = 0, error = 0;
 
+    /* Where nothing could be noted the kernel could read nothing, or it is no datagram socket. */
+    if (count <= 0 || (unsigned)count > r->count)
+        return count;
     for (int i = 0; i < count; i++) {
-        struct msghdr *m = &messages[i].msg_hdr;
-        socklen_t len = m->msg_namelen;
-        ssize_t n = messages[i].msg_len;
+        ssize_t n = receive_late_one(fd, &messages[i], flags, r->len[i]);
+        socklen_t room = r->len[i] < r->len[kept] ? r->len[i] : r->len[kept];
 
-        if (!datagram_is_late(fd, n, flags))
-            continue;
-        if ((unsigned)i < r->count && r->len[i] < len)
-            m->msg_namelen = r->len[i];
-        if (!m->msg_name || memory_readable(m->msg_name, m->msg_namelen))
-            n = datagram_late(fd, m, n);
-        m->msg_namelen = len;
-        if (n < 0 && i == 0)
-            return -1;
         if (n < 0) {
-            tell_later(fd, errno);
-            errno = entry_errno;
-            return i;
+            error = errno;
+            continue;
         }
         messages[i].msg_len = (unsigned)n;
+        if (kept == i || datagram_late_move(&messages[kept], room, &messages[i], flags) == 0)
+            kept++;
+        else
+            error = EFAULT;
     }
-    return count;
+    if (kept && error)
+        tell_later(fd, error);
+    errno = kept || !error ? entry_errno : error;
+    return kept || !error ? kept : -1;
 }
 
 /* True if the socket's datagrams come from the relay. */

@@ -44,10 +44,9 @@ static void advance(struct place *p, size_t n, bool more)
     }
 }
 
-static void move_down(const struct iovec *v, size_t to, size_t from, size_t size)
+/* From the beginning. */
+static void copy(struct place d, struct place s, size_t size)
 {
-    struct place d = place_at(v, to), s = place_at(v, from);
-
     while (size) {
         size_t n = least(size, least(d.piece->iov_len - d.at, s.piece->iov_len - s.at));
 
@@ -87,9 +86,15 @@ void vector_move(const struct iovec *v, size_t to, size_t from, size_t size)
     if (size == 0)
         return;
     if (to < from)
-        move_down(v, to, from, size);
+        copy(place_at(v, to), place_at(v, from), size);
     else if (to > from)
         move_up(v, to, from, size);
+}
+
+void vector_copy(const struct iovec *to, const struct iovec *from, size_t size)
+{
+    if (size)
+        copy(place_at(to, 0), place_at(from, 0), size);
 }
 
 void vector_clear(const struct iovec *v, size_t count, size_t at, size_t size)
