@@ -57,6 +57,20 @@ same "by a message" udp-message "$there"
 same "threads" udp-threads "$there"
 [ ! -s "$first_log" ] && ok "nothing at the first" || bad "the first proxy saw: $(head -3 "$first_log")"
 
+# One call carries what is for both, once both associations stand.
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+    # shellcheck disable=SC2086
+    timeout -k 1 "$patience" strace -qq -o "$work/trace" -e trace=getsid,sendmsg,sendto,sendmmsg \
+        env $environment "$preload" "$PROBE" udp-counted "$four" 96 mmsg "$there" >"$out" 2>"$err"
+    sed '1,/^getsid(/d; /^getsid(/,$d; s/(.*//' "$work/trace" | sort | uniq -c | sed 's/^ *//' >"$out"
+    echo "3 sendmmsg" >"$work/expected"
+    status=0
+    result "the calls for many" "$work/expected"
+    apart "the calls for many"
+else
+    skip "no strace"
+fi
+
 # fails NAME ERROR: what goes through the other, which fails, fails, and the first goes on.
 fails()
 {

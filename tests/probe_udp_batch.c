@@ -129,12 +129,13 @@ static int batches(char **argv)
     return 0;
 }
 
-static int plain_messages(int fd, bool out, const struct target *to, unsigned count)
+/* To so many targets by turns. */
+static int plain_messages(int fd, bool out, const struct target *to, unsigned targets, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         pieces[i][0] = (struct iovec){ out ? udp_outgoing : rooms[i], out ? 20 : ROOM };
-        names[i] = to->sa;
-        messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &names[i], .msg_namelen = to->len,
+        names[i] = to[i % targets].sa;
+        messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &names[i], .msg_namelen = to[i % targets].len,
                                                      .msg_iov = pieces[i], .msg_iovlen = 1 } };
     }
     return out ? sendmmsg(fd, messages, count, 0) : recvmmsg(fd, messages, count, 0, NULL);
@@ -152,25 +153,29 @@ static void plain_one(int fd, bool peer, const struct target *to)
         net_die("receive");
 }
 
-/* argv: ADDRESS COUNT WAY, of mmsg, to and peer.  Calls that nobody else makes stand around what is to be counted; what
- * is before them pays for the association, and for the first look at the memory. */
+/* argv: ADDRESS COUNT WAY [OTHER], WAY of mmsg, to and peer; OTHER for mmsg.  Calls that nobody else makes stand around
+ * what is to be counted; what is before them pays for the association, and for the first look at the memory. */
 static int counted(char **argv)
 {
-    struct target to = net_target(argv[0]);
-    int fd = udp_socket(&to), count = atoi(argv[1]);
+    struct target to[2] = { net_target(argv[0]) };
+    int fd = udp_socket(&to[0]), count = atoi(argv[1]);
     bool peer = strcmp(argv[2], "peer") == 0, many = strcmp(argv[2], "mmsg") == 0;
+    unsigned targets = argv[3] ? 2 : 1;
 
+    if (argv[3])
+        to[1] = net_target(argv[3]);
     if (peer)
-        net_connect(fd, &to);
-    plain_one(fd, peer, &to);
+        net_connect(fd, &to[0]);
+    for (unsigned i = 0; i < targets; i++)
+        plain_one(fd, peer, &to[i]);
     for (int i = 0; i < 2; i++) {
         if (i == 1)
             getsid(0);
-        if (many && (plain_messages(fd, true, &to, (unsigned)count) != count ||
-                     plain_messages(fd, false, &to, (unsigned)count) != count))
+        if (many && (plain_messages(fd, true, to, targets, (unsigned)count) != count ||
+                     plain_messages(fd, false, to, targets, (unsigned)count) != count))
             net_die("many");
         for (int had = many ? count : 0; had < count; had++)
-            plain_one(fd, peer, &to);
+            plain_one(fd, peer, &to[0]);
     }
     getsid(0);
     return 0;
@@ -268,7 +273,7 @@ static int learned(char **argv)
 
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
-    { "udp-counted", 3, counted, "ADDRESS COUNT WAY: datagrams whose system calls are counted" },
+    { "udp-counted", 3, counted, "ADDRESS COUNT WAY [OTHER]: datagrams whose system calls are counted" },
     { "udp-bound", 3, bound, "ADDRESS OWN ABSENT: bind() to an address and any port" },
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },

@@ -39,19 +39,39 @@ static struct assoc *ordinary(int fd, struct assoc_facts *f)
 bool datagram_batch_begin(struct datagram_batch *b, int fd, int flags)
 {
     b->count = 0;
+    b->fd = fd;
+    b->other = NULL;
     b->a = flags & (MSG_MORE | MSG_FASTOPEN) ? NULL : ordinary(fd, &b->facts);
     return b->a && b->facts.alive;
 }
 
-/* What another proxy carries goes one by one. */
-static bool is_trunks(const struct datagram_batch *b, unsigned proxy)
+OWN_FRAME static struct assoc *find_other(struct datagram_batch *b, unsigned proxy)
 {
-    return atomic_load_explicit(&b->a->proxy, memory_order_relaxed) == (int)proxy;
+    struct assoc *other = assoc_branch(&process.assoc, b->a, proxy);
+    struct assoc_facts f;
+
+    if (!other || assoc_look(&process.assoc, other, b->fd, clock_coarse_ms()) != 0 || !assoc_facts(other, false, &f) ||
+        !f.relay.len || !f.alive)
+        return NULL;
+    b->relay = f.relay;
+    return other;
 }
 
-/* What goes through the proxy, by an address, and without a word to the user.  Returns the header's length, or 0. */
-OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct sockaddr *sa, socklen_t len,
-                                  uint8_t *header)
+/* The relay at the proxy that carries a message: the trunk's, or that of one other.  Returns NULL when it does not
+ * stand, and for a third, whose messages go one by one. */
+static struct assoc_address *relay_at(struct datagram_batch *b, unsigned proxy)
+{
+    if (HOOK_LIKELY(atomic_load_explicit(&b->a->proxy, memory_order_relaxed) == (int)proxy))
+        return &b->facts.relay;
+    if (!b->other)
+        b->other = find_other(b, proxy);
+    return b->other && atomic_load_explicit(&b->other->proxy, memory_order_relaxed) == (int)proxy ? &b->relay : NULL;
+}
+
+/* What goes through the proxy, by an address, and without a word to the user.  *relay: gets where to.
+ * Returns the header's length, or 0. */
+OWN_FRAME static size_t header_to(struct datagram_batch *b, const struct sockaddr *sa, socklen_t len, uint8_t *header,
+                                  struct assoc_address **relay)
 {
     struct addr shown;
     struct route r;
@@ -60,35 +80,37 @@ OWN_FRAME static size_t header_to(const struct datagram_batch *b, const struct s
     if (sa->sa_family != AF_INET && (sa->sa_family != AF_INET6 || b->facts.domain == AF_INET))
         return 0;
     route_judge(&process.conf, &process.state, &process.proxies, sa, len, false, &r);
-    if (r.way != ROUTE_PROXY || !is_trunks(b, r.proxy) || r.target.kind == ADDR_NAME || r.target.port == 0 ||
-        resolvers_has(&process.resolvers, &r.target))
+    if (r.way != ROUTE_PROXY || r.target.kind == ADDR_NAME || r.target.port == 0 ||
+        resolvers_has(&process.resolvers, &r.target) || !(*relay = relay_at(b, r.proxy)))
         return 0;
     size = udp_header_put(&r.target, header);
     addr_from_sockaddr(sa, len, &shown);
     assoc_sent(b->a, &shown, false);
-    datagram_quick_learn(b->a, r.proxy, &r.target, &shown);
+    if (*relay == &b->facts.relay)
+        datagram_quick_learn(b->a, r.proxy, &r.target, &shown);
     return size;
 }
 
 /* The same, for a destination in the program's memory. */
-static size_t header_of(const struct datagram_batch *b, const struct msghdr *m, uint8_t *header)
+static size_t header_of(struct datagram_batch *b, const struct msghdr *m, uint8_t *header, struct assoc_address **relay)
 {
     struct sockaddr_in6 own;
 
+    *relay = &b->facts.relay;
     if (HOOK_LIKELY(!atomic_load_explicit(&b->a->named, memory_order_relaxed) &&
                     datagram_quick_header(b->a, &b->facts, m->msg_name, m->msg_namelen, header)))
         return UDP_HEADER_IPV4;
     if (m->msg_namelen < sizeof(struct sockaddr_in) || m->msg_namelen > sizeof own ||
         !memory_take(&own, m->msg_name, m->msg_namelen))
         return 0;
-    return header_to(b, (struct sockaddr *)&own, m->msg_namelen, header);
+    return header_to(b, (struct sockaddr *)&own, m->msg_namelen, header, relay);
 }
 
-OWN_FRAME static size_t header_to_peer(const struct datagram_batch *b)
+OWN_FRAME static size_t header_to_peer(struct datagram_batch *b, struct assoc_address **relay)
 {
     struct addr shown;
 
-    if (!b->facts.peer.len || !is_trunks(b, b->facts.proxy) || ntohs(b->facts.peer.sa.sin6_port) == 0 ||
+    if (!b->facts.peer.len || !(*relay = relay_at(b, b->facts.proxy)) || ntohs(b->facts.peer.sa.sin6_port) == 0 ||
         atomic_load_explicit(&b->a->asks, memory_order_relaxed))
         return 0;
     if (b->facts.by_name && addr_from_sockaddr((struct sockaddr *)&b->facts.peer.sa, b->facts.peer.len, &shown) == 0)
@@ -99,6 +121,7 @@ OWN_FRAME static size_t header_to_peer(const struct datagram_batch *b)
 bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
 {
     struct iovec *piece = b->piece[b->count];
+    struct assoc_address *relay;
     struct msghdr m = *message;
 
     message_trim(&m);
@@ -107,15 +130,15 @@ bool datagram_batch_add(struct datagram_batch *b, const struct msghdr *message)
         return false;
     piece[0].iov_base = b->facts.header;
     if (!m.msg_name || m.msg_namelen == 0) {
-        piece[0].iov_len = header_to_peer(b);
+        piece[0].iov_len = header_to_peer(b, &relay);
     } else {
         piece[0].iov_base = b->header[b->count];
-        piece[0].iov_len = header_of(b, &m, piece[0].iov_base);
+        piece[0].iov_len = header_of(b, &m, piece[0].iov_base, &relay);
     }
     if (!piece[0].iov_len)
         return false;
     b->message[b->count++] = (struct mmsghdr){
-        .msg_hdr = { .msg_name = &b->facts.relay.sa, .msg_namelen = b->facts.relay.len, .msg_iov = piece,
+        .msg_hdr = { .msg_name = &relay->sa, .msg_namelen = relay->len, .msg_iov = piece,
                      .msg_iovlen = m.msg_iovlen + 1 }
     };
     return true;
@@ -127,9 +150,13 @@ long datagram_batch_send(struct datagram_batch *b, int fd, int flags)
 
     if (!atomic_load_explicit(&b->a->owed, memory_order_relaxed))
         atomic_store_explicit(&b->a->owed, true, memory_order_relaxed);
+    if (b->other)
+        atomic_store_explicit(&b->other->owed, true, memory_order_relaxed);
     sent = real.sendmmsg(fd, b->message, b->count, flags);
     if (sent < 0) {
         assoc_doubt(b->a);
+        if (b->other)
+            assoc_doubt(b->other);
         return -errno;
     }
     for (long i = 0; i < sent; i++)

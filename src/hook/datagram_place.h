@@ -31,8 +31,11 @@ struct datagram_batch {
     struct mmsghdr message[DATAGRAM_BATCH];
     struct iovec piece[DATAGRAM_BATCH][2];
     uint8_t header[DATAGRAM_BATCH][UDP_HEADER_IPV6];
+    int fd;
     struct assoc *a;
     struct assoc_facts facts;
+    struct assoc *other;            /* the place of another proxy, which carries some of them, or NULL */
+    struct assoc_address relay;     /* its relay */
     unsigned count;
 };
 
