@@ -100,7 +100,20 @@ static void too_large(const struct target *to)
     close(fd);
 }
 
-/* argv: ADDRESS OTHER.  Many messages in a call, to one, to two, and to a peer. */
+static void plain_one(int fd, bool peer, const struct target *to)
+{
+    char byte = 0;
+
+    if (!peer)
+        sendto(fd, &byte, 1, 0, (const struct sockaddr *)&to->sa, to->len);
+    else if (send(fd, &byte, 1, 0) != 1)
+        net_die("send");
+    if ((peer ? recv(fd, &byte, 1, 0) : recvfrom(fd, &byte, 1, 0, NULL, NULL)) != 1)
+        net_die("receive");
+}
+
+/* argv: ADDRESS OTHER [FIRST].  Many messages in a call, to one, to two, and to a peer.  FIRST: one there and back to
+ * each before those to two. */
 static int batches(char **argv)
 {
     struct target to[2] = { net_target(argv[0]), net_target(argv[1]) };
@@ -120,6 +133,8 @@ static int batches(char **argv)
     close(fd);
     /* Each echo answers by itself: only the number is certain. */
     fd = udp_socket(&to[0]);
+    for (int i = 0; argv[2] && i < 2; i++)
+        plain_one(fd, false, &to[i]);
     send_all(fd, to, 2, 0);
     for (int i = 0; i < MANY; i++) {
         if (recv(fd, rooms[0], ROOM, 0) < 0)
@@ -139,18 +154,6 @@ static int plain_messages(int fd, bool out, const struct target *to, unsigned ta
                                                      .msg_iov = pieces[i], .msg_iovlen = 1 } };
     }
     return out ? sendmmsg(fd, messages, count, 0) : recvmmsg(fd, messages, count, 0, NULL);
-}
-
-static void plain_one(int fd, bool peer, const struct target *to)
-{
-    char byte = 0;
-
-    if (!peer)
-        sendto(fd, &byte, 1, 0, (const struct sockaddr *)&to->sa, to->len);
-    else if (send(fd, &byte, 1, 0) != 1)
-        net_die("send");
-    if ((peer ? recv(fd, &byte, 1, 0) : recvfrom(fd, &byte, 1, 0, NULL, NULL)) != 1)
-        net_die("receive");
 }
 
 /* argv: ADDRESS COUNT WAY [OTHER], WAY of mmsg, to and peer; OTHER for mmsg.  Calls that nobody else makes stand around
@@ -272,7 +275,7 @@ static int learned(char **argv)
 }
 
 const struct command udp_batch_commands[] = {
-    { "udp-batches", 2, batches, "ADDRESS OTHER: many datagrams in a call" },
+    { "udp-batches", 2, batches, "ADDRESS OTHER [FIRST]: many datagrams in a call" },
     { "udp-counted", 3, counted, "ADDRESS COUNT WAY [OTHER]: datagrams whose system calls are counted" },
     { "udp-bound", 3, bound, "ADDRESS OWN ABSENT: bind() to an address and any port" },
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
