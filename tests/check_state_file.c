@@ -402,10 +402,10 @@ START_TEST(file_damaged_while_programs_run_no_wrong_name)
 }
 END_TEST
 
-/* Other pools of this directory, as a new process would open them. */
-static void open_pools(struct state *s, const char *ipv4, const char *ipv6)
+/* Other pools of a directory, as a new process would open them.  Returns state_open()'s. */
+static int open_pools_in(struct state *s, const char *where, const char *ipv4, const char *ipv6)
 {
-    struct state_options o = { .directory = directory };
+    struct state_options o = { .directory = where };
     struct pools pools;
     const char *fault;
 
@@ -414,7 +414,12 @@ static void open_pools(struct state *s, const char *ipv4, const char *ipv6)
     ck_assert(!ipv6 || pools_parse_ipv6(&pools, ipv6, &fault) == 0);
     o.pools = &pools;
     memset(s, 0, sizeof *s);
-    ck_assert_int_eq(state_open(s, &o), 0);
+    return state_open(s, &o);
+}
+
+static void open_pools(struct state *s, const char *ipv4, const char *ipv6)
+{
+    ck_assert_int_eq(open_pools_in(s, directory, ipv4, ipv6), 0);
 }
 
 START_TEST(pools_of_others_are_other_files)
@@ -471,6 +476,41 @@ START_TEST(pools_in_the_file_must_be_the_same)
 }
 END_TEST
 
+static void check_border(struct state *s)
+{
+    static const struct { const char *text; bool inside; } at[] = {
+        { "10.7.255.255", false }, { "10.8.0.0", true }, { "10.8.255.255", true }, { "10.9.0.0", true },
+        { "10.9.255.255", true }, { "10.10.0.0", false }, { "198.18.0.1", false }, { "198.19.0.1", false }
+    };
+
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        struct addr a = ip(at[i].text), name;
+
+        ck_assert_msg((state_name_find(s, &a, &name) != -ERANGE) == at[i].inside, "%s", at[i].text);
+    }
+}
+
+/* Verdicts on IPv4 addresses outside of the pool are kept (hook/datagram_quick.c): which these are the configuration
+ * alone says, with a file or without (_i 2), with the file of another configuration under the name (_i 1), before there
+ * are names and with as many as there may be. */
+START_TEST(pool_ipv4_has_one_border_whatever_there_is)
+{
+    struct addr a;
+
+    if (_i == 1) {
+        open_pools(&one, NULL, NULL);
+        ck_assert_int_eq(state_name_assign(&one, "a.test", AF_INET, &a), 0);
+        open_pools(&two, "10.8.0.0/15", NULL);
+        ck_assert_int_eq(rename(one.file.path, two.file.path), 0);
+    }
+    ck_assert_int_eq(open_pools_in(&two, _i == 2 ? "/proc" : directory, "10.8.0.0/15", NULL), _i == 2 ? -EACCES : 0);
+    check_border(&two);
+    for (unsigned i = 0; i < 66000; i++)
+        must(state_name_assign(&two, name_of(i), AF_INET, &a) == 0 && a.ip[0] == 10 && a.ip[1] / 2 == 4, "name", i);
+    check_border(&two);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("state_file");
@@ -485,6 +525,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, file_of_wrong_kind_is_replaced_or_left_alone, 0, BAD_DIRECTORY + 1);
     tcase_add_test(t, pools_of_others_are_other_files);
     tcase_add_loop_test(t, pools_in_the_file_must_be_the_same, 0, 2);
+    tcase_add_loop_test(t, pool_ipv4_has_one_border_whatever_there_is, 0, 3);
     tcase_add_test(t, directory_unfit_is_refused);
     tcase_add_test(t, directory_default_is_chosen_by_stat);
     tcase_add_test(t, disk_full_names_go_private);

@@ -74,7 +74,7 @@ void datagram_quick_learn(struct assoc *a, unsigned proxy, const struct addr *ta
 {
     uint32_t ip;
 
-    /* Of resolvers more is to be known. */
+    /* Of resolvers more is to be known.  An IPv4 address is one of the pool or is none, by the configuration alone. */
     if (target->kind != ADDR_IPV4 || target->port == 0 || target->port == PORT_DOMAIN || !addr_equal(target, shown))
         return;
     memcpy(&ip, target->ip, sizeof ip);
