@@ -67,6 +67,20 @@ done <<EOT
 EOT
 same "all at once: threads" udp-threads "$four"
 
+# A thread that waits since before the association stands, by the calls that have room for a name.
+# 15 is 70 messages, beside which the receive buffer holds no more garbage.
+while read -r wrong ways; do
+    start_proxy "$wrong"
+    for address in $addresses; do
+        # shellcheck disable=SC2086
+        same "$wrong: a thread that waits already, $address" udp-early "$address" $ways
+    done
+done <<EOT
+--udp-frag 3 4 5 6 8 10 11 15
+--udp-rsv 3 4 5 6 8 10 11 15
+--udp-garbage 3 4 5 6 8 10 11
+EOT
+
 # Sources that somebody without a peer hears, and with one does not.
 while read -r source shown; do
     start_proxy --udp-source "$source"

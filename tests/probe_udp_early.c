@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ static void listen_short(int fd, int way)
     printf(" from %s: %.*s\n", short_name(&name, len, text), n > 0 ? (int)n : 0, udp_incoming);
 }
 
-/* Several by one call, which waits for all of them.  name_room: for each name. */
+/* Several, by a call that waits for all of them.  name_room: for each name. */
 static void listen_for_many(int fd, socklen_t name_room)
 {
     static char room[LATE][100];
@@ -56,7 +57,7 @@ static void listen_for_many(int fd, socklen_t name_room)
     struct iovec pieces[LATE];
     struct mmsghdr m[LATE];
     char text[TEXT_SIZE];
-    int n;
+    int got = 0, n;
 
     memset(m, 0, sizeof m);
     for (int i = 0; i < LATE; i++) {
@@ -64,9 +65,11 @@ static void listen_for_many(int fd, socklen_t name_room)
         m[i].msg_hdr = (struct msghdr){ .msg_name = &names[i], .msg_namelen = name_room,
                                         .msg_iov = &pieces[i], .msg_iovlen = 1 };
     }
-    n = recvmmsg(fd, m, LATE, 0, NULL);
-    say("recvmmsg", n);
-    for (int i = 0; i < n; i++)
+    /* What a relay has sent beside them may have taken the places of some. */
+    while (got < LATE && (n = recvmmsg(fd, m + got, (unsigned)(LATE - got), 0, NULL)) > 0)
+        got += n;
+    say("recvmmsg", got);
+    for (int i = 0; i < got; i++)
         printf(" %u from %s: %.*s\n", m[i].msg_len,
                name_room < sizeof names[i] ? short_name(&names[i], m[i].msg_hdr.msg_namelen, text)
                                            : text_sockaddr(&names[i], m[i].msg_hdr.msg_namelen, text),
@@ -119,17 +122,20 @@ static void early_by(int way, const struct target *t)
     close(fd);
 }
 
-/* argv: ADDRESS.  By every way to receive, by one that waits for several datagrams, and with little room for names. */
+/* argv: ADDRESS [WAY...].  By every way to receive, by one that waits for several datagrams, and with little room for
+ * names; or by some of them, by number. */
 static int early(char **argv)
 {
     struct target t = net_target(argv[0]);
 
-    for (int way = 0; way < WAYS; way++)
+    for (int way = 0; !argv[1] && way < WAYS; way++)
         early_by(way, &t);
+    for (char **way = argv + 1; argv[1] && *way; way++)
+        early_by(atoi(*way), &t);
     return 0;
 }
 
 const struct command udp_early_commands[] = {
-    { "udp-early", 1, early, "ADDRESS: a thread waits already" },
+    { "udp-early", 1, early, "ADDRESS [WAY...]: a thread waits already" },
     { NULL, 0, NULL, NULL }
 };

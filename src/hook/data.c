@@ -49,7 +49,7 @@ static inline bool receives(int fd, void *data, size_t size, int flags, ssize_t 
 
 OWN_FRAME static ssize_t received_datagram(int fd, void *data, size_t size, int flags, ssize_t result)
 {
-    return datagram_is_late(fd, result, flags) ? datagram_late_data(fd, data, size, result) : result;
+    return datagram_is_late(fd, result, flags) ? datagram_late_data(fd, data, size, flags, result) : result;
 }
 
 static inline ssize_t received(int fd, void *data, size_t size, int flags, ssize_t result)
@@ -157,7 +157,7 @@ static ssize_t received_from(int fd, void *data, size_t size, int flags, struct 
     if (HOOK_LIKELY(!datagram_is_late(fd, result, flags)))
         return result;
     m.msg_namelen = !sa ? 0 : *len < room ? *len : room;
-    return datagram_late(fd, &m, result);
+    return datagram_late(fd, &m, flags, result);
 }
 
 static socklen_t room_for_name(const struct sockaddr *sa, const socklen_t *len)

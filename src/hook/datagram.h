@@ -112,9 +112,10 @@ bool datagram_carry(int fd, const struct msghdr *m, int flags, const struct data
 bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result);
 
 /* A call of libc has received a datagram while another thread made the first association of the socket: take the
- * relay's header off.  m: as filled by the kernel, msg_namelen the part of the address that the program has; result:
- * the kernel's.  Returns the payload's length. */
-ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result);
+ * relay's header off.  m: as filled by the kernel, msg_namelen the part of the address that the program has; flags:
+ * of the call; result: the kernel's.  What is to be dropped is, if the name tells that it is the relay's, and the next
+ * one is received, or with MSG_WAITFORONE none (EAGAIN).  Returns the payload's length, or -1 with errno. */
+ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result);
 
 /* One of several messages comes forward to the place of one that the program is not to see, such as our own word.
  * to, from: as filled by the kernel; room: bytes for a name that both have at least; flags: of the call.
@@ -122,12 +123,12 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result);
 int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from, int flags);
 
 /* The same of a call without an address.  data: size bytes. */
-ssize_t datagram_late_data(int fd, void *data, size_t size, ssize_t result);
+ssize_t datagram_late_data(int fd, void *data, size_t size, int flags, ssize_t result);
 
 /* True if datagram_late() is to be called: no load but the gate's while no socket has an association. */
 static inline bool datagram_is_late(int fd, ssize_t result, int flags)
 {
-    return result > 0 && datagram_handle(fd) && !(flags & MSG_ERRQUEUE);
+    return result >= 0 && datagram_handle(fd) && !(flags & MSG_ERRQUEUE);
 }
 
 /* FIONREAD: the payload's length of the first datagram.  Returns false when fd has no association. */

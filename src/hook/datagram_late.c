@@ -32,15 +32,34 @@ static bool is_ours(struct assoc *a, const struct assoc_facts *f, const struct s
            memcmp(sa, &f->relay.sa, len < begin ? len : begin) == 0;
 }
 
-OWN_FRAME ssize_t datagram_late_data(int fd, void *data, size_t size, ssize_t result)
+/* The relay itself has sent what nobody is to see.  Of a call without a name that is not known. */
+static bool is_relays(const struct assoc_facts *f, const struct msghdr *m)
+{
+    return m->msg_name && assoc_address_equal(&f->relay, m->msg_name, m->msg_namelen);
+}
+
+/* The wait goes on; its time begins anew. */
+OWN_FRAME static ssize_t receive_next(int fd, struct assoc *a, struct msghdr *m, int flags, ssize_t result)
+{
+    int entry_errno = errno;
+
+    assoc_dropped(&process.assoc, a);
+    if (flags & MSG_PEEK)
+        real_recv(fd, NULL, 0, MSG_DONTWAIT);
+    if (flags & MSG_WAITFORONE)
+        return hook_return(entry_errno, -EAGAIN);
+    return datagram_receive(fd, m, flags, &result) ? hook_return(entry_errno, result) : result;
+}
+
+OWN_FRAME ssize_t datagram_late_data(int fd, void *data, size_t size, int flags, ssize_t result)
 {
     struct iovec piece = { data, size };
     struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
 
-    return datagram_late(fd, &m, result);
+    return datagram_late(fd, &m, flags, result);
 }
 
-ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
+ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result)
 {
     struct assoc *a = datagram_of(fd);
     size_t room = vector_size(m->msg_iov, m->msg_iovlen);
@@ -51,7 +70,7 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     size_t significant;
     int skip;
 
-    if (result <= 0 || !a || !assoc_facts(a, false, &f))
+    if (!a || !assoc_facts(a, false, &f))
         return result;
     vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
     if (assoc_is_wake(head, had, atomic_load(&a->cookie))) {
@@ -65,6 +84,10 @@ ssize_t datagram_late(int fd, struct msghdr *m, ssize_t result)
     significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
                                       : offsetof(struct sockaddr_in6, sin6_scope_id);
     skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
+    if (skip < 0 && is_relays(&f, m)) {
+        vector_clear(m->msg_iov, m->msg_iovlen, 0, had);
+        return receive_next(fd, a, m, flags, result);
+    }
     if (skip <= 0)
         return result;
     vector_move(m->msg_iov, 0, (size_t)skip, had - (size_t)skip);

@@ -46,7 +46,7 @@ static ssize_t receive_message(int fd, struct msghdr *message, int flags)
         socklen_t len = message->msg_namelen;
 
         message->msg_namelen = len < room ? len : room;
-        result = datagram_late(fd, message, result);
+        result = datagram_late(fd, message, flags, result);
         message->msg_namelen = len;
     }
     return result;
@@ -163,7 +163,7 @@ static ssize_t receive_late_one(int fd, struct mmsghdr *message, int flags, sock
     if (room < len)
         m->msg_namelen = room;
     if (!m->msg_name || memory_readable(m->msg_name, m->msg_namelen))
-        n = datagram_late(fd, m, n);
+        n = datagram_late(fd, m, flags, n);
     m->msg_namelen = len;
     return n;
 }
@@ -178,11 +178,14 @@ static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, 
     if (count <= 0 || (unsigned)count > r->count)
         return count;
     for (int i = 0; i < count; i++) {
-        ssize_t n = receive_late_one(fd, &messages[i], flags, r->len[i]);
+        /* For one that is dropped another is received only if nothing is left. */
+        bool last = !kept && i + 1 == count && (!error || error == EAGAIN);
+        int own = last ? flags & ~MSG_WAITFORONE : flags | MSG_WAITFORONE;
+        ssize_t n = receive_late_one(fd, &messages[i], own, r->len[i]);
         socklen_t room = r->len[i] < r->len[kept] ? r->len[i] : r->len[kept];
 
         if (n < 0) {
-            error = errno;
+            error = error && errno == EAGAIN ? error : errno;
             continue;
         }
         messages[i].msg_len = (unsigned)n;
