@@ -345,6 +345,45 @@ START_TEST(without_an_arena_nothing_is_pending)
 }
 END_TEST
 
+static int (*kernel)(int, int, int, void *, socklen_t *);
+static int cookie_error;
+
+static int without_cookie(int number, int level, int option, void *value, socklen_t *len)
+{
+    if (level != SOL_SOCKET || option != SO_COOKIE || !cookie_error)
+        return kernel(number, level, option, value, len);
+    errno = cookie_error;
+    return -1;
+}
+
+/* That there is none is an answer only where it is sure. */
+START_TEST(what_cannot_be_told_is_not_over)
+{
+    kernel = real.getsockopt;
+    real.getsockopt = without_cookie;
+    cookie_error = 0;
+    until_reply(STEP_MS);
+    ck_assert_uint_eq(pending_find(&p, fd), handle);
+    ck_assert_uint_eq(pending_find(&p, far), 0);
+    cookie_error = ENOMEM;
+    errno = 1;
+    ck_assert_uint_eq(pending_find(&p, fd), PENDING_UNKNOWN);
+    ck_assert_uint_eq(pending_find(&p, far), PENDING_UNKNOWN);
+    ck_assert_int_eq(errno, 1);
+    ck_assert(!pending_is_live(&p, PENDING_UNKNOWN));
+    for (int i = 0; i < 3; i++) {
+        cookie_error = (const int[]){ ENOPROTOOPT, ENOTSOCK, EBADF }[i];
+        ck_assert_uint_eq(pending_find(&p, fd), 0);
+    }
+    cookie_error = 0;
+    give(good, sizeof good - 1);
+    ck_assert_int_eq(pending_poke(&p, fd, handle), 0);
+    cookie_error = ENOMEM;
+    ck_assert_uint_eq(pending_find(&p, fd), 0);
+    real.getsockopt = kernel;
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("pending");
@@ -365,6 +404,7 @@ Suite *make_suite(void)
     tcase_add_test(c, abandoned_socket_is_reset);
     tcase_add_test(c, kernel_s_own_refusal_is_passed_on);
     tcase_add_test(c, child_ends_what_its_parent_waits_for);
+    tcase_add_test(c, what_cannot_be_told_is_not_over);
     tcase_add_test(c, without_an_arena_nothing_is_pending);
     suite_add_tcase(s, c);
     return s;

@@ -3,6 +3,7 @@
  *
  * Those that print are run bare as well, against a listener that takes no connection: CONTROL is then "-".
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -253,10 +255,47 @@ static int guests(char **argv)
     return loop_code();
 }
 
+/* A child that cannot ask whose the socket is must not write into the handshake, nor take it for over. */
+static int unsure(char **argv)
+{
+    const struct timeval soon = { .tv_usec = 50000 };
+    int *cookie_error = dlsym(RTLD_DEFAULT, "cookieless_error"), ready[2], fd;
+    char c = 'x';
+    pid_t pid;
+
+    loop_arguments(argv);
+    if (!loop_check(cookie_error && pipe(ready) == 0, "cookieless.c"))
+        return loop_code();
+    *cookie_error = 0;
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    pid = loop_fork();
+    if (pid == 0) {
+        loop_check(read(ready[0], &c, 1) == 1, "the parent");
+        *cookie_error = ENOMEM;
+        loop_is(send(fd, &c, 1, 0), EAGAIN, "send");
+        loop_is(recv(fd, &c, 1, 0), EAGAIN, "recv");
+        loop_check(fcntl(fd, F_SETFL, 0) == 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon) == 0,
+                   "blocking");
+        loop_is(send(fd, &c, 1, 0), EAGAIN, "blocking send");
+        *cookie_error = 0;
+        loop_is(send(fd, &c, 1, MSG_DONTWAIT), EAGAIN, "send once more");
+        loop_release();
+        loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+        loop_good(fd, "the child");
+        _exit(loop_code());
+    }
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(fd, 1);
+    loop_check(write(ready[1], &c, 1) == 1, "the child");
+    loop_reap(pid, "the child");
+    return loop_code();
+}
+
 const struct loop_command odd_commands[] = {
     { "marks", 2, marks, "ADDRESS CONTROL: any bit in poll()'s events" },
     { "bad-pointers", 2, bad_pointers, "ADDRESS CONTROL: wrong arguments" },
     { "far", 2, far, "ADDRESS CONTROL: select() with a large count" },
     { "guests", 2, guests, "ADDRESS CONTROL: a child of clone()" },
+    { "unsure", 2, unsure, "ADDRESS CONTROL: SO_COOKIE fails in a child, by cookieless.c" },
     { NULL, 0, NULL, NULL },
 };

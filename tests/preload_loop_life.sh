@@ -13,6 +13,19 @@ for command in refused-calls flip cut-short duplicates many-duplicates over sets
     last-number set-numbers again low-water-later dup-first fork-first; do
     passes "$command" $command "$at" "$control"
 done
+
+# passes_cookieless NAME COMMAND: with a library behind the object; where a program is the object there is no such place.
+passes_cookieless()
+{
+    [ -z "${LINKED-}" ] || return 0
+    with=$preload
+    preload=$preload:$work/cookieless.so
+    passes "$@"
+    preload=$with
+}
+[ -n "${LINKED-}" ] ||
+    ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so" || bad "cookieless.so"
+passes_cookieless "a child without cookies" unsure "$at" "$control"
 passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"
 
 # like_bare NAME COMMAND: what it prints is what it prints bare, of a connection whose SYN is held.
@@ -46,14 +59,7 @@ kill "$proxy_pid"
 start_proxy --delay reply:300
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
 passes "connect() after the deadline of another" calm "$at" 600
-# Where a program is the object there is none to put a library behind.
-if [ -z "${LINKED-}" ]; then
-    ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so" || bad "cookieless.so"
-    with=$preload
-    preload=$preload:$work/cookieless.so
-    passes "threads, where the kernel has no cookies" calm "$at" 0
-    preload=$with
-fi
+passes_cookieless "threads, where the kernel has no cookies" calm "$at" 0
 kill "$proxy_pid"
 
 start_proxy --delay reply:20 --on "*:$refusing" refuse=4

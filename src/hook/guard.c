@@ -43,7 +43,7 @@ static pending_handle handle_of_shared(int fd, uint32_t word)
     pending_handle handle = pending_find(&process.pending, fd);
     int saved_errno = errno;
 
-    if (process_is_guest())
+    if (handle == PENDING_UNKNOWN || process_is_guest())
         return handle;
     if (handle)
         fdtab_replace(&process.fdtab, fd, word,
@@ -75,6 +75,8 @@ bool guard_step(int fd, pending_handle handle)
 {
     uint32_t word;
 
+    if (handle == PENDING_UNKNOWN && ((handle = guard_handle(fd)) == 0 || handle == PENDING_UNKNOWN))
+        return handle != 0;
     if (pending_poke(&process.pending, fd, handle) == -EAGAIN)
         return true;
     word = fdtab_get(&process.fdtab, fd);
@@ -131,11 +133,13 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit, const sigset_
     int slice = guard_slice(true), sleep_ms;
     struct timespec t;
 
-    if (!p.events)
+    if (handle == PENDING_UNKNOWN)
+        p.fd = -1;
+    else if (!p.events)
         return 0;
     /* No time is left until a deadline that may be another's, or one of a handshake that is over: each step looks at
      * this one's own. */
-    slice = slice <= 0 ? SLICE_MS : slice;
+    slice = slice <= 0 || p.fd < 0 ? SLICE_MS : slice;
     sleep_ms = left < slice ? left < 0 ? 0 : (int)left : slice;
     t = (struct timespec){ sleep_ms / 1000, sleep_ms % 1000 * 1000000L };
     return real.ppoll(&p, 1, &t, signals);
@@ -175,7 +179,7 @@ void guard_drain_open(void)
 
         if (guest && !handle && fd <= STDERR_FILENO)
             handle = pending_find(&process.pending, fd);
-        if (!pending_is_live(&process.pending, handle))
+        if (handle != PENDING_UNKNOWN && !pending_is_live(&process.pending, handle))
             continue;
         flags = real.fcntl(fd, F_GETFD);
         if (flags >= 0 && !(flags & FD_CLOEXEC))

@@ -30,7 +30,7 @@ pending_handle guard_handle_of(int fd, uint32_t word);
 /* When a call on fd that waits for events runs out of SO_RCVTIMEO (POLLIN) or SO_SNDTIMEO; INT64_MAX: never. */
 int64_t guard_limit(int fd, short events);
 
-/* The handle of fd's pending handshake, or 0. */
+/* The handle of fd's pending handshake, or 0; PENDING_UNKNOWN as of pending_find(). */
 static inline pending_handle guard_handle(int fd)
 {
     uint32_t word;
@@ -69,7 +69,8 @@ static inline ssize_t guard_result(int fd, ssize_t result)
     return result;
 }
 
-/* Step the handshake of fd.  Returns true while it lasts; a handle that is none of fd's is taken from the table. */
+/* Step the handshake of fd.  Returns true while it lasts, or may (PENDING_UNKNOWN, which is asked again); a handle that
+ * is none of fd's is taken from the table. */
 bool guard_step(int fd, pending_handle handle);
 
 /* A blocking accept(): bring the handshakes of this process on until there is something to accept, for programs that

@@ -49,6 +49,9 @@ struct pending {
 /* A descriptor's link to its handshake; 0: none.  At most 24 bits. */
 typedef uint32_t pending_handle;
 
+/* Of no handshake: pending_find() could not tell. */
+#define PENDING_UNKNOWN ((pending_handle)1 << 24)
+
 struct pending_request {
     int fd, domain;
     uint64_t cookie;                   /* SO_COOKIE of fd; 0 where the kernel has none */
@@ -112,7 +115,8 @@ void pending_tend(struct pending *p, enum pending_some some);
  * each wait in the kernel. */
 void pending_tidy(struct pending *p);
 
-/* The handshake of fd's socket, whoever began it, or 0; fd is one of its numbers from then on. */
+/* The handshake of fd's socket, whoever began it, or 0; fd is one of its numbers from then on.  PENDING_UNKNOWN while
+ * some last and it cannot be told (no SO_COOKIE, no lock): that may be over only when this says so. */
 pending_handle pending_find(struct pending *p, int fd);
 
 /* Other processes may hold the socket of a handshake that has just begun. */

@@ -147,19 +147,32 @@ static void join(struct pending *p, struct arena_slot *s, int fd)
     atomic_store_explicit(&p->arena->joined, true, memory_order_relaxed);
 }
 
+/* A kernel that has no SO_COOKIE lets no handshake begin. */
+static bool never_has_cookie(int fd)
+{
+    uint64_t cookie;
+    socklen_t len = sizeof cookie;
+
+    return real.getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0 &&
+           (errno == EBADF || errno == ENOTSOCK || errno == ENOPROTOOPT);
+}
+
 pending_handle pending_find(struct pending *p, int fd)
 {
-    uint64_t cookie = real_cookie(fd);
     int saved_errno = errno;
+    uint64_t cookie = p->arena ? real_cookie(fd) : 0;
     pending_handle handle = 0;
     struct arena_slot *s;
     struct lock_hold hold;
 
-    /* Asked again: what is taken for over gets the program's bytes into the handshake. */
-    if (!cookie)
-        cookie = real_cookie(fd);
-    if (!cookie || !arena_enter(p, &hold))
+    if (!p->arena || !atomic_load_explicit(&p->arena->count, memory_order_relaxed))
         return 0;
+    /* What is taken for over gets the program's bytes into the handshake. */
+    if (!cookie || !arena_enter(p, &hold)) {
+        handle = !cookie && never_has_cookie(fd) ? 0 : PENDING_UNKNOWN;
+        errno = saved_errno;
+        return handle;
+    }
     s = slot_of_cookie(p->arena, cookie);
     if (s)
         handle = arena_handle_of(p->arena, s);
