@@ -39,6 +39,7 @@ all()
         same "$1: many in a call, $address" udp-batches "$address" "${address%:*}:$other" ${2-}
     done
     ! has_ipv6 || [ "$1" = danted ] || same "$1: bound to IPv6 alone" udp-ipv6-only "[::1]:$udp" 0
+    same "$1: received into memory that is none" udp-nowhere "$four"
     same "$1: bound to an address" udp-bound "$four" 192.0.2.7:0 192.0.2.8:0
     gives "$1: IP_MTU" udp-mtu "$four" <<EOT
 none: -1 ENOTCONN
@@ -76,6 +77,7 @@ if [ -n "${LINKED-}" ]; then
     same "calls by number" udp-by-number "$four"
     same "what control messages hold" udp-control "$four"
     same "1,024 pieces" udp-vectors "$four"
+    same "received into memory that is none" udp-nowhere "$four"
     same "MSG_MORE, UDP_CORK" udp-corked "$four"
     finish
 fi

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -274,6 +275,83 @@ static int learned(char **argv)
     return 0;
 }
 
+/* Ways to name memory that is none, or that cannot be written; of the second of three messages. */
+enum { GOOD, BAD_DATA, BAD_PIECES, BAD_NAME, BAD_CONTROL, PART_OF_DATA, BAD_WAYS, FIRST = 20 };
+
+static void spoil(struct msghdr *m, int way, char *page)
+{
+    switch (way) {
+    case BAD_DATA:
+        m->msg_iov->iov_base = page;
+        break;
+    case BAD_PIECES:
+        m->msg_iov = (struct iovec *)page;
+        break;
+    case BAD_NAME:
+        m->msg_name = page;
+        break;
+    case BAD_CONTROL:
+        m->msg_control = page;
+        m->msg_controllen = sizeof controls[0];
+        break;
+    case PART_OF_DATA:
+        m->msg_iov->iov_base = page - 4;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What is received into it, and what can be received behind that. */
+static void receive_nowhere(const struct target *to, int way, char *page, bool batch)
+{
+    int fd = udp_socket(to), on = 1, n = 0;
+
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
+    udp_exchange(fd, to);
+    for (size_t i = 0; i < 3; i++)
+        sendto(fd, udp_outgoing, FIRST + i, 0, (const struct sockaddr *)&to->sa, to->len);
+    for (int i = 0; i < 3; i++) {
+        pieces[i][0] = (struct iovec){ rooms[i], ROOM };
+        messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &names[i], .msg_namelen = sizeof names[i],
+                                                     .msg_iov = pieces[i], .msg_iovlen = 1 } };
+    }
+    spoil(&messages[1].msg_hdr, way, page);
+    if (batch) {
+        n = recvmmsg(fd, messages, 3, 0, NULL);
+        printf("way %d: recvmmsg: %d %s\n", way, n, n < 0 ? text_errno(errno) : "");
+        n = n == 3 ? (int)messages[2].msg_len : 0;
+    } else {
+        for (int i = 0; i < 3; i++) {
+            n = (int)recvmsg(fd, &messages[i].msg_hdr, 0);
+            printf("way %d: recvmsg: %d %s\n", way, n, n < 0 ? text_errno(errno) : "");
+        }
+    }
+    while (n != FIRST + 2 && ((n = (int)recv(fd, rooms[0], ROOM, 0)) >= 0 || errno == EFAULT))
+        printf("left: %d %s\n", n, n < 0 ? text_errno(errno) : "");
+    close(fd);
+}
+
+static int nowhere(char **argv)
+{
+    struct target to = net_target(argv[0]);
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+
+    for (int way = GOOD; way < BAD_WAYS; way++) {
+        for (int i = 0; i < 4; i++) {
+            /* Each time others, of which nobody knows anything. */
+            char *page = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+            if (page == MAP_FAILED || mprotect(page + size, size, i < 2 ? PROT_NONE : PROT_READ) != 0)
+                net_die("mmap");
+            /* A vector of nothing can be read. */
+            if (way != BAD_PIECES || i < 2)
+                receive_nowhere(&to, way, page + size, i % 2);
+        }
+    }
+    return 0;
+}
+
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER [FIRST]: many datagrams in a call" },
     { "udp-counted", 3, counted, "ADDRESS COUNT WAY [OTHER]: datagrams whose system calls are counted" },
@@ -281,5 +359,6 @@ const struct command udp_batch_commands[] = {
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
     { "udp-learned", 2, learned, "ADDRESS NAME: datagrams before and after NAME is asked for" },
+    { "udp-nowhere", 1, nowhere, "ADDRESS: received into memory that is none" },
     { NULL, 0, NULL, NULL }
 };

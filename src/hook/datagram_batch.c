@@ -180,6 +180,14 @@ static bool alike(const struct msghdr *m, const struct msghdr *first)
            (m->msg_iov->iov_len == first->msg_iov->iov_len && m->msg_controllen == first->msg_controllen);
 }
 
+/* Where a name cannot be put the datagrams behind it stay in the socket, so that this message goes alone. */
+static bool takes_name(const struct msghdr *m)
+{
+    size_t len = m->msg_namelen < sizeof(struct sockaddr_in6) ? m->msg_namelen : sizeof(struct sockaddr_in6);
+
+    return !m->msg_name || ((int)m->msg_namelen >= 0 && memory_writable(m->msg_name, len));
+}
+
 /* Returns the number of messages, from the first on, that can be received so. */
 static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned count)
 {
@@ -191,7 +199,7 @@ static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned c
         struct msghdr *m = &messages[good].msg_hdr;
 
         message_trim(m);
-        if (m->msg_iovlen != 1 || (m->msg_name && (int)m->msg_namelen < 0) ||
+        if (m->msg_iovlen != 1 || !takes_name(m) ||
             !memory_readable(m->msg_iov, sizeof *m->msg_iov) ||
             m->msg_iov->iov_len > SSIZE_MAX - UDP_HEADER_MAX || !alike(m, &messages[0].msg_hdr))
             break;
