@@ -62,6 +62,18 @@ static int from_sockaddr(const void *sa, size_t len, struct addr *out)
     return rc;
 }
 
+/* All of an address that has a meaning; of the room for a name it sets no more than its own bytes. */
+static void assert_same(const struct addr *a, const struct addr *b)
+{
+    ck_assert_int_eq(a->kind, b->kind);
+    ck_assert_uint_eq(a->port, b->port);
+    ck_assert_uint_eq(a->scope, b->scope);
+    if (a->kind == ADDR_NAME)
+        ck_assert_str_eq(a->name, b->name);
+    else
+        ck_assert_mem_eq(a->ip, b->ip, sizeof a->ip);
+}
+
 START_TEST(sockaddr_in_every_length)
 {
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(0x1234) };
@@ -77,7 +89,7 @@ START_TEST(sockaddr_in_every_length)
     ck_assert_mem_eq(&a, &before, sizeof(a));
     for (size_t len = sizeof(in); len <= sizeof(longer); len++) {
         ck_assert_int_eq(from_sockaddr(longer, len, &a), 0);
-        ck_assert_mem_eq(&a, &want, sizeof(a));
+        assert_same(&a, &want);
     }
 }
 END_TEST
@@ -99,7 +111,7 @@ START_TEST(sockaddr_in6_every_length)
         struct addr want = make(len < sizeof(in6) ? "fe80::1" : "fe80::1%7", 443);
 
         ck_assert_int_eq(from_sockaddr(longer, len, &a), 0);
-        ck_assert_mem_eq(&a, &want, sizeof(a));
+        assert_same(&a, &want);
     }
 }
 END_TEST
@@ -111,7 +123,7 @@ START_TEST(sockaddr_mapped_becomes_ipv4)
 
     inet_pton(AF_INET6, "::ffff:192.0.2.1", &in6.sin6_addr);
     ck_assert_int_eq(from_sockaddr(&in6, sizeof(in6), &a), 0);
-    ck_assert_mem_eq(&a, &want, sizeof(a));
+    assert_same(&a, &want);
 }
 END_TEST
 
@@ -190,12 +202,12 @@ START_TEST(wire_written_is_rfc_and_reads_back)
     ck_assert_uint_eq(addr_put(&a, p), len);
     ck_assert_mem_eq(p, wires[_i].bytes, len);
     ck_assert_int_eq(addr_get(p, len, &back), wires[_i].len);
-    ck_assert_mem_eq(&a, &back, sizeof(a));
+    assert_same(&a, &back);
     guard_free(p, len);
     for (size_t cut = 0; cut < len; cut++) {
         p = guard_new(wires[_i].bytes, cut);
         ck_assert_int_eq(addr_get(p, cut, &back), -EAGAIN);
-        ck_assert_mem_eq(&a, &back, sizeof(a));
+        assert_same(&a, &back);
         guard_free(p, cut);
     }
 }

@@ -34,6 +34,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(mkdtemp(directory));
     state_open(&state, &o);
     conf.state = CONF_READY;
+    conf.proxy_count = 2;
     rules_init(&conf.rules, rule, 16, text, sizeof text);
 }
 
@@ -185,7 +186,6 @@ START_TEST(judge_rules_choose_a_proxy)
 
     ck_assert_int_eq(rules_add(&conf.rules, "198.51.100.0/24", RULES_PROXY, &bad, &bad_len), 0);
     rules_send(&conf.rules, 0, 1);
-    conf.proxy_count = 2;
     judge("198.51.100.7", 80, true, &r);
     ck_assert_int_eq(r.way, ROUTE_PROXY);
     ck_assert_uint_eq(r.proxy, 1);
@@ -198,7 +198,6 @@ START_TEST(judge_rules_choose_a_proxy)
     ck_assert_int_eq(r.way, ROUTE_DIRECT);
     judge("192.0.2.10", 1080, true, &r);
     ck_assert_int_eq(r.way, ROUTE_PROXY);
-    conf.proxy_count = 1;
 }
 END_TEST
 

@@ -21,9 +21,15 @@ enum {
 
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
+/* Of the room for a name an address needs no more than its own bytes. */
+static void clear(struct addr *a)
+{
+    memset(a, 0, offsetof(struct addr, ip) + sizeof a->ip);
+}
+
 static void set_ipv4(struct addr *a, const uint8_t *ip, uint16_t port)
 {
-    memset(a, 0, sizeof(*a));
+    clear(a);
     a->kind = ADDR_IPV4;
     a->port = port;
     memcpy(a->ip, ip, IPV4_SIZE);
@@ -36,7 +42,7 @@ static void set_ipv6(struct addr *a, const uint8_t *ip, uint16_t port, uint32_t 
         set_ipv4(a, ip + sizeof(mapped_prefix), port);
         return;
     }
-    memset(a, 0, sizeof(*a));
+    clear(a);
     a->kind = ADDR_IPV6;
     a->port = port;
     a->scope = scope;

@@ -228,7 +228,7 @@ void socks5_again(struct socks5 *s)
     expect(s, SOCKS5_STAGE_METHOD, SHORT_REPLY);
 }
 
-enum socks5_want socks5_want(const struct socks5 *s)
+static inline enum socks5_want want_of(const struct socks5 *s)
 {
     if (s->error != 0)
         return SOCKS5_FAILED;
@@ -237,9 +237,14 @@ enum socks5_want socks5_want(const struct socks5 *s)
     return s->out_sent < s->out_limit ? SOCKS5_SEND : SOCKS5_RECV;
 }
 
+enum socks5_want socks5_want(const struct socks5 *s)
+{
+    return want_of(s);
+}
+
 const uint8_t *socks5_out(const struct socks5 *s, size_t *len)
 {
-    *len = socks5_want(s) == SOCKS5_SEND ? (size_t)(s->out_limit - s->out_sent) : 0;
+    *len = want_of(s) == SOCKS5_SEND ? (size_t)(s->out_limit - s->out_sent) : 0;
     return s->out + s->out_sent;
 }
 
@@ -250,13 +255,13 @@ void socks5_sent(struct socks5 *s, size_t n)
 
 uint8_t *socks5_in(struct socks5 *s, size_t *len)
 {
-    *len = socks5_want(s) == SOCKS5_RECV ? (size_t)(s->in_need - s->in_have) : 0;
+    *len = want_of(s) == SOCKS5_RECV ? (size_t)(s->in_need - s->in_have) : 0;
     return s->in + s->in_have;
 }
 
 void socks5_received(struct socks5 *s, size_t n)
 {
-    if (n == 0 || socks5_want(s) != SOCKS5_RECV)
+    if (n == 0 || want_of(s) != SOCKS5_RECV)
         return;
     s->in_have = (uint16_t)(s->in_have + n);
     if (s->stage == SOCKS5_STAGE_METHOD)
@@ -269,7 +274,7 @@ void socks5_received(struct socks5 *s, size_t n)
 
 void socks5_eof(struct socks5 *s)
 {
-    enum socks5_want want = socks5_want(s);
+    enum socks5_want want = want_of(s);
 
     if (want == SOCKS5_DONE || want == SOCKS5_FAILED)
         return;
@@ -281,7 +286,7 @@ void socks5_eof(struct socks5 *s)
 
 void socks5_next_reply(struct socks5 *s)
 {
-    if (socks5_want(s) == SOCKS5_DONE)
+    if (want_of(s) == SOCKS5_DONE)
         expect(s, SOCKS5_STAGE_REPLY, REPLY_HEAD);
 }
 

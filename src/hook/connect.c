@@ -44,6 +44,32 @@ static int connect_unix(const struct sockaddr *sa, socklen_t len)
     return -ECONNREFUSED;
 }
 
+/* Could the kernel have said this of an address of another family than the socket's, or we instead of it? */
+static bool may_be_of_family(int error)
+{
+    switch (error) {
+    case -EAFNOSUPPORT:
+    case -EINVAL:
+    case -ENETUNREACH:
+    case -EHOSTUNREACH:
+    case -EACCES:
+    case -ECONNREFUSED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The kernel dials no address of another family than the socket's, so that an idle stream's is asked for after an
+ * error alone: then it is the kernel that must tell it. */
+static int connect_idle(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    int result = stream_connect(fd, sa->sa_family, sa, len, true), domain;
+
+    return may_be_of_family(result) && kind_ask(fd, &domain) == KIND_STREAM && domain != sa->sa_family ? NOT_OURS
+                                                                                                         : result;
+}
+
 static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
 {
     bool stream = (fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_STREAM, idle = false;
@@ -54,8 +80,10 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
         datagram_forget(fd);
     switch (kind) {
     case KIND_STREAM:
+        if (idle)
+            return connect_idle(fd, sa, len);
         /* Another family than the socket's is an error that the kernel knows best. */
-        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len, idle) : NOT_OURS;
+        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len, false) : NOT_OURS;
     case KIND_DATAGRAM:
         return datagram_connect(fd, domain, sa, len);
     case KIND_OTHER:

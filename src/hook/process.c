@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../core/frame.h"
 #include "../io/conf_load.h"
 #include "../io/file.h"
 #include "../io/lock.h"
@@ -253,14 +254,18 @@ static void resolve(const struct addr *proxy, struct addr found[UPSTREAM_ADDRESS
     process_leave(&call);
 }
 
-int process_proxy(unsigned which, int domain, struct addr *out)
+OWN_FRAME static int resolve_proxy(unsigned which, int domain, struct addr *out)
 {
     struct addr found[UPSTREAM_ADDRESSES] = { { .kind = ADDR_NONE } };
-    struct upstream *known = &process.proxies.of[which];
 
-    if (upstream_known(known))
-        return upstream_choose(known->address, domain, out);
     resolve(&process.conf.proxies[which].address, found);
-    upstream_set(known, found);
+    upstream_set(&process.proxies.of[which], found);
     return upstream_choose(found, domain, out);
+}
+
+int process_proxy(unsigned which, int domain, struct addr *out)
+{
+    const struct upstream *known = &process.proxies.of[which];
+
+    return upstream_known(known) ? upstream_choose(known->address, domain, out) : resolve_proxy(which, domain, out);
 }

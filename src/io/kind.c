@@ -79,16 +79,12 @@ int kind_ask(int fd, int *domain)
 
 int kind_ask_stream(int fd, int *domain, bool *idle)
 {
-    int error = ask(fd, SO_DOMAIN, domain);
     uint8_t state = 0;          /* the first byte of struct tcp_info */
     socklen_t len = sizeof state;
 
     *idle = false;
-    if (error)
-        return error;
-    if ((*domain != AF_INET && *domain != AF_INET6) ||
-        real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) != 0)
+    if (real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) != 0 || state != TCP_CLOSE)
         return kind_ask(fd, domain);
-    *idle = state == TCP_CLOSE;
+    *idle = true;
     return KIND_STREAM;
 }

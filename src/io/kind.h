@@ -27,8 +27,9 @@ enum kind kind_judge(int domain, int type, int protocol);
  * Returns an enum kind, or -EBADF, -ENOTSOCK.  Async-signal-safe. */
 int kind_ask(int fd, int *domain);
 
-/* The same of what is probably a stream, by fewer questions if it is one: only TCP has TCP_INFO.
- * idle: set to true if the kernel says as well that it is neither connected nor about to be, else to false. */
+/* The same of what is probably a stream, by one question if it is an idle one: only TCP has TCP_INFO.
+ * domain: not NULL; untouched when idle is set.  idle: set to true if the kernel says as well that it is neither
+ * connected nor about to be, else to false. */
 int kind_ask_stream(int fd, int *domain, bool *idle);
 
 #endif

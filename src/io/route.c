@@ -88,7 +88,7 @@ void route_judge(const struct conf *c, struct state *s, const struct upstreams *
         judge_unconfigured(c, &out->target, out);
         return;
     }
-    if (stream && upstreams_include(proxies, &out->target)) {
+    if (stream && upstreams_include(proxies, c->proxy_count, &out->target)) {
         out->way = ROUTE_DIRECT;
         out->why = "a proxy itself";
         return;

@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "log.h"
 #include "real.h"
 #include "report.h"
 
@@ -43,7 +44,8 @@ static int step_send(int fd, struct socks5 *machine)
     ssize_t n = real_send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n >= 0) {
-        report_sent(fd, socks5_stage(machine), (size_t)n);
+        if (log_wants(CONF_LOG_DEBUG))
+            report_sent(fd, socks5_stage(machine), (size_t)n);
         socks5_sent(machine, (size_t)n);
     } else if (n == -EPIPE || n == -ECONNRESET) {
         socks5_eof(machine);
@@ -62,7 +64,8 @@ static int step_receive(int fd, struct socks5 *machine)
     ssize_t n = real_recv(fd, p, len, MSG_DONTWAIT);
 
     if (n > 0) {
-        report_received(fd, socks5_stage(machine), (size_t)n);
+        if (log_wants(CONF_LOG_DEBUG))
+            report_received(fd, socks5_stage(machine), (size_t)n);
         socks5_received(machine, (size_t)n);
     } else if (n == 0 || n == -ECONNRESET) {
         socks5_eof(machine);
@@ -253,15 +256,17 @@ static int converse_again(struct attempt *a, int domain, const struct addr *prox
 /* From the dial to the last reply.  *slow: the kernel took its time to connect. */
 static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool *slow)
 {
-    int64_t deadline = clock_ms() + a->limits->step_ms;
     int error = tunnel_dial_opening(a->fd, domain, proxy, a->machine, a->flight);
     struct cleanup cleanup;
+    int64_t deadline;
 
     if (error == -EOPNOTSUPP)
         error = tunnel_dial_within(a->fd, domain, proxy, &a->limit);
     *slow = error == -EINPROGRESS;
     if (error && !*slow)
         return error;
+    /* The dial has slept for a tick at most, which is not worth another look at the clock. */
+    deadline = *slow ? clock_ms() + a->limits->step_ms : 0;
     cleanup_begin(&cleanup, reset_cancelled, a);
     error = converse(a, *slow, deadline);
     if (is_ours(a) && flight_again(a->flight, a->machine, error))

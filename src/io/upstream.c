@@ -36,9 +36,9 @@ int upstream_choose(const struct addr found[UPSTREAM_ADDRESSES], int domain, str
     return -EAFNOSUPPORT;
 }
 
-bool upstreams_include(const struct upstreams *all, const struct addr *a)
+bool upstreams_include(const struct upstreams *all, unsigned count, const struct addr *a)
 {
-    for (int i = 0; i < CONF_PROXIES; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const struct upstream *u = &all->of[i];
 
         if (!upstream_known(u))
@@ -55,5 +55,5 @@ bool upstreams_may_include(const struct upstreams *all, unsigned count, const st
     for (unsigned i = 0; i < count; i++)
         if (!upstream_known(&all->of[i]))
             return true;
-    return upstreams_include(all, a);
+    return upstreams_include(all, count, a);
 }

@@ -35,10 +35,10 @@ bool upstream_known(const struct upstream *u);
  * reach of an AF_INET socket, the other way round a v4-mapped address does. */
 int upstream_choose(const struct addr found[UPSTREAM_ADDRESSES], int domain, struct addr *out);
 
-/* True if this is a known address, port included, of any of the proxies. */
-bool upstreams_include(const struct upstreams *all, const struct addr *a);
+/* True if this is a known address, port included, of any of the first count proxies; count: at most CONF_PROXIES. */
+bool upstreams_include(const struct upstreams *all, unsigned count, const struct addr *a);
 
-/* The same, and true as well while the addresses of one of the first count proxies are unknown. */
+/* The same, and true as well while the addresses of one of them are unknown. */
 bool upstreams_may_include(const struct upstreams *all, unsigned count, const struct addr *a);
 
 #endif
