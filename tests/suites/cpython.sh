@@ -31,15 +31,21 @@ suite_enter "$0" "$@"
 if [ $# -gt 1 ]; then
     shift
 elif [ "$way" = direct ]; then
-    set -- test_socket test_select test_selectors test_epoll test_poll test_asyncio test_subprocess test_os test_posix \
-        test_signal
+    set -- test_socket test_select test_selectors test_epoll test_poll test_subprocess test_os test_posix test_signal
+    # Apart, so that the other ways need not try them bare once more.
+    for module in $("$PYTHON" -c 'import os, test.test_asyncio; print(*os.listdir(test.test_asyncio.__path__[0]))'); do
+        case $module in test_*.py) set -- "$@" "test_asyncio.${module%.py}" ;; esac
+    done
 else
     set -- test_selectors test_ssl test_ftplib test_httplib test_urllib2_localnet test_smtplib test_poplib \
         test_imaplib test_xmlrpc test_socketserver test_httpservers test_telnetlib test_asyncore test_asynchat \
-        test_docxmlrpc test_wsgiref test_socket test_logging test_multiprocessing_spawn
+        test_docxmlrpc test_wsgiref test_socket test_logging
     # Of asyncio what comes near a socket: the rest is the same bare.
     for module in base_events buffered_proto events sendfile server sock_lowlevel ssl sslproto streams unix_events; do
         set -- "$@" "test_asyncio.test_$module"
     done
+    # The longest of all, with little that leaves the machine: one way is enough.  Meanwhile danted's tries the others
+    # bare for both.
+    [ "$way" != proxyd ] || set -- test_multiprocessing_spawn "$@"
 fi
 suite_compare "$@"
