@@ -157,6 +157,68 @@ if have musl-gcc; then
 fi
 probe=$work/probe
 
+# What the search of libc passes over does not hide what lies behind it.
+mkdir front behind
+cp orphan front/tool
+cp static behind/tool
+kept=$PATH
+PATH=$work/front:$work/behind:$PATH
+for call in execvp execlp execvpe posix_spawnp; do
+    refused "statically linked" "$probe" $call tool x
+done
+cp probe behind/tool
+for call in execvp posix_spawnp; do
+    carried 1 "$probe" $call tool show
+done
+PATH=$kept
+
+# Pointers that lead nowhere, and in musl an environment that is none.
+cat >astray.c <<'END'
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+int main(int argc, char **argv)
+{
+    char *bad = (char *)8, *texts[] = { argv[1], bad, NULL }, **lists[] = { (char **)8, texts };
+
+    execve(bad, argv, environ);
+    puts(strerror(errno));
+    printf("%s\n", strerror(posix_spawn(NULL, bad, NULL, NULL, argv, environ)));
+    for (int i = 0; i < 2; i++) {
+        execve(argv[1], lists[i], environ);
+        puts(strerror(errno));
+        execve(argv[1], argv, lists[i]);
+        puts(strerror(errno));
+        execve("/nonexistent", argv, lists[i]);
+        puts(strerror(errno));
+        printf("%s\n", strerror(posix_spawn(NULL, argv[1], NULL, NULL, lists[i], environ)));
+        printf("%s\n", strerror(posix_spawn(NULL, argv[1], NULL, NULL, argv, lists[i])));
+    }
+    fflush(stdout);
+    if (argc > 2)
+        fexecve(open(argv[1], O_RDONLY), argv, NULL);
+    puts(strerror(errno));
+    return 1;
+}
+END
+if $CC astray.c -o astray 2>err; then
+    as_bare "$work/astray" "$work/probe"
+    as_bare "$work/astray" "$work/probe" null
+else
+    fault "$CC: $(cat err)"
+fi
+if have musl-gcc && musl-gcc astray.c -o astray-musl 2>err; then
+    as_bare "$work/astray-musl" "$work/probe"
+    refused 'statically linked' "$work/astray-musl" "$work/static" null
+fi
+
 # The whole chain of what can be wrong, by its reasons.
 refused 'links no shared library' sh -c "$work/pie"
 refused "$work/static, which it runs, is statically" sh -c "$work/script-static"
@@ -252,8 +314,11 @@ grep -q ^ALL_PROXY out && fault "a convention that does not configure is carried
 if have strace && strace -o /dev/null true 2>err; then
     under strace -f -qq -o trace "$probe" vfork execve "$probe" show
     first=$(sed -n '1s/ .*//p' trace)
-    sed -n "/^$first /d; s/^[0-9]* *//; /^execve/q; p" trace | sed 's/(.*//' | sort | uniq -c >child
-    grep -Ev ' (statx|openat|preadv?(64)?|fstatfs|fgetxattr|get[eu]?[ug]id|getpid|prctl|close)$' child | faults 'vfork child'
+    # A futex() that waits for nothing looks where a pointer leads.
+    sed -n "/^$first /d; s/^[0-9]* *//; /^execve/q; p" trace | sed 's/^futex(.*FUTEX_CMP_REQUEUE.*/look/; s/(.*//' |
+        sort | uniq -c >child
+    grep -Ev ' (look|statx|openat|preadv?(64)?|fstatfs|fgetxattr|get[eu]?[ug]id|getpid|prctl|close)$' child |
+        faults 'vfork child'
     [ "$(awk '{ n += $1 } END { print (n > 0 && n <= 60) }' child)" = 1 ] || fault "vfork child: $(cat child)"
 fi
 

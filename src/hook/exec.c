@@ -73,11 +73,12 @@ static enum outcome become(call *function, const struct launch *l, const char *o
 
 static enum outcome judged(call *function, const struct launch *l, char *const argv[], char *const envp[])
 {
+    struct launch own = *l;
     const char *object;
     int r;
 
-    if (launch_idle()) {
-        function(l, argv, envp);
+    if (launch_idle() || launch_astray(&own.path, &argv, &envp)) {
+        function(&own, argv, envp);
         return OUTCOME_FAILED;
     }
     r = launch_judge(l, argv, envp, &object);
@@ -160,11 +161,9 @@ static void try_each(const char *file, const char *rest, char *const argv[], cha
 
 static int search(const char *file, char *const argv[], char *const envp[])
 {
-    const char *path = envlist_value(environ, "PATH");
+    const char *path = program_search(envlist_value(environ, "PATH"));
 
     hook_enter();
-    if (!path)
-        path = gnu_get_libc_version ? "/bin:/usr/bin" : "/usr/local/bin:/bin:/usr/bin";
     errno = ENOENT;
     if (strchr(file, '/'))
         run_or_shell(file, argv, envp);
@@ -202,7 +201,7 @@ int fexecve(int fd, char *const argv[], char *const envp[])
     const struct launch l = { .dir = fd, .path = "", .flags = AT_EMPTY_PATH };
 
     hook_enter();
-    if (!envp)    /* EINVAL, which an environment of ours in its place would hide */
+    if (!envp && gnu_get_libc_version)    /* EINVAL, which an environment of ours in its place would hide */
         return real.fexecve(fd, argv, envp);
     judged(call_fexecve, &l, argv, envp);
     return -1;

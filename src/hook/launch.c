@@ -2,12 +2,14 @@
 /* launch.c - what exec and spawn have in common: judge the program, join the environment */
 #include "launch.h"
 
+#include <alloca.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "../io/file.h"
 #include "../io/log.h"
+#include "../io/memory.h"
 
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
@@ -62,29 +64,106 @@ static void judge(const struct launch *l, char *const argv[], char *const envp[]
     program_judge(&query, out);
 }
 
-int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object)
+/* As launch_judge(), with the finding. */
+static int look(const struct launch *l, char *const argv[], char *const envp[], const char **object,
+                struct program_finding *finding)
 {
-    struct program_finding finding;
-
     *object = process.carry.objects[0].path;
+    finding->reason = PROGRAM_UNKNOWN;
     if (!l->path || (!l->path[0] && !(l->flags & AT_EMPTY_PATH)))
         return 0;    /* EFAULT or ENOENT, which the kernel will say */
     if (process.conf.bypass == CONF_BYPASS_ALLOW && process.carry.object_count == 1)
         return 0;    /* nothing to be found out */
-    judge(l, argv, envp, &finding);
-    if (finding.object && finding.object->path)
-        *object = finding.object->path;
+    judge(l, argv, envp, finding);
+    if (finding->object && finding->object->path)
+        *object = finding->object->path;
     if (process.conf.bypass == CONF_BYPASS_ALLOW)
         return 0;
-    if (finding.reason == PROGRAM_CARRIED && !can_be_preloaded(finding.object)) {
+    if (finding->reason == PROGRAM_CARRIED && !can_be_preloaded(finding->object)) {
         log_line(CONF_LOG_WARN, "%s refused: the object that carries it to the proxy cannot be read from here any more;"
                  " SOCKSIFY_BYPASS=allow runs it without the proxy", l->path[0] ? l->path : "program in an open file");
         return -EACCES;
     }
-    if (!program_bypasses(finding.reason))
+    if (!program_bypasses(finding->reason))
         return 0;
-    tell(l, &finding);
+    tell(l, finding);
     return -EACCES;
+}
+
+int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object)
+{
+    struct program_finding finding;
+
+    return look(l, argv, envp, object, &finding);
+}
+
+int launch_judge_search(const char *file, char *const argv[], char *const envp[], const char **object)
+{
+    const char *rest = program_search(envlist_value(environ, "PATH"));
+    size_t size = program_room(file, rest);
+    struct launch l = { .dir = AT_FDCWD, .path = file };
+    struct program_finding finding;
+    char *path;
+    int r;
+
+    *object = process.carry.objects[0].path;
+    if (strchr(file, '/'))
+        return launch_judge(&l, argv, envp, object);
+    if (!*file || strlen(file) >= size)
+        return 0;    /* ENOENT or ENAMETOOLONG, which libc will say */
+    path = alloca(size);
+    l.path = path;
+    while (program_candidate(&rest, file, path, size)) {
+        if (program_try(path) != 0)
+            continue;
+        r = look(&l, argv, envp, object, &finding);
+        if (r != 0 || finding.reason != PROGRAM_UNKNOWN)
+            return r;
+    }
+    return 0;
+}
+
+static bool is_text(const char *s)
+{
+    enum { GRAIN = 4096 };    /* no page is smaller */
+
+    for (;;) {
+        size_t room = GRAIN - (uintptr_t)s % GRAIN;
+
+        if (!memory_readable(s, room))
+            return false;
+        if (memchr(s, 0, room))
+            return true;
+        s += room;
+    }
+}
+
+/* A list of texts that ends with NULL; NULL itself is none, and the kernel's to judge. */
+static bool is_list(char *const list[])
+{
+    if (!list)
+        return true;
+    for (;; list++) {
+        if (!memory_readable(list, sizeof *list))
+            return false;
+        if (!*list)
+            return true;
+        if (!is_text(*list))
+            return false;
+    }
+}
+
+bool launch_astray(const char **path, char *const **argv, char *const **envp)
+{
+    bool is_path = is_text(*path), is_argv = is_list(*argv), is_envp = is_list(*envp);
+
+    if (!is_path)
+        *path = MEMORY_NOWHERE;
+    if (!is_argv)
+        *argv = MEMORY_NOWHERE;
+    if (!is_envp)
+        *envp = MEMORY_NOWHERE;
+    return !(is_path && is_argv && is_envp);
 }
 
 struct envlist_preload launch_preload(const char *object)

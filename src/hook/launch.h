@@ -31,6 +31,15 @@ static inline bool launch_idle(void)
  * reason and remedy, at CONF_LOG_INFO when this process was last told the same of a program of that name. */
 int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object);
 
+/* The same for the program that libc's search would start: it passes over what the kernel says there is not, a script
+ * without its interpreter among it.  file: as posix_spawnp() gets it. */
+int launch_judge_search(const char *file, char *const argv[], char *const envp[], const char **object);
+
+/* Put MEMORY_NOWHERE in the place of what leads nowhere, so that the kernel says EFAULT in its turn and nobody else
+ * looks.  path, argv, envp: as a program passed them.  Returns true when any of them was replaced: the call is to be
+ * made, and nothing to be judged. */
+bool launch_astray(const char **path, char *const **argv, char *const **envp);
+
 /* How much is missing from this environment?
  * Returns 0 with the bytes that launch_join() needs, 0: nothing is missing; -E2BIG after a line (size untouched). */
 int launch_measure(const char *object, char *const envp[], size_t *size);

@@ -20,16 +20,20 @@ enum { NOT_RUN = 127 << 8 };    /* how system() tells that its shell could not b
 typedef int spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 
-static int start(spawn *function, const struct launch *l, pid_t *pid, const char *name,
-                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[],
-                 char *const envp[])
+/* search: name is one to be searched for, and else a path. */
+static int start(spawn *function, bool search, pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
+    const struct launch l = { .dir = AT_FDCWD, .path = name };
     int entry_errno = errno;
     void *memory = NULL;
     const char *object;
     size_t size = 0;
-    int r = launch_judge(l, argv, envp, &object);
+    int r;
 
+    if (launch_astray(&name, &argv, &envp))
+        return function(pid, name, actions, attributes, argv, envp);
+    r = search ? launch_judge_search(name, argv, envp, &object) : launch_judge(&l, argv, envp, &object);
     if (r == 0)
         r = launch_measure(object, envp, &size);
     if (r == 0 && size > LAUNCH_ON_STACK) {
@@ -51,27 +55,9 @@ static int start(spawn *function, const struct launch *l, pid_t *pid, const char
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    const struct launch l = { .dir = AT_FDCWD, .path = path };
-
     if (launch_idle())
         return real.posix_spawn(pid, path, actions, attributes, argv, envp);
-    return start(real.posix_spawn, &l, pid, path, actions, attributes, argv, envp);
-}
-
-static int start_found(spawn *function, pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
-{
-    struct launch l = { .dir = AT_FDCWD };
-    int entry_errno = errno;
-    const char *search = envlist_value(environ, "PATH");
-    size_t size = program_room(file, search);
-    char *path = alloca(size);
-
-    /* libc searches again, and tells in its own way what it did not find. */
-    if (program_find(file, search, path, size) == 0)
-        l.path = path;
-    errno = entry_errno;
-    return start(function, &l, pid, file, actions, attributes, argv, envp);
+    return start(real.posix_spawn, false, pid, path, actions, attributes, argv, envp);
 }
 
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -79,20 +65,19 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 {
     if (launch_idle())
         return real.posix_spawnp(pid, file, actions, attributes, argv, envp);
-    return start_found(real.posix_spawnp, pid, file, actions, attributes, argv, envp);
+    return start(real.posix_spawnp, true, pid, file, actions, attributes, argv, envp);
 }
 
 /* The same with a descriptor for the process in place of its number. */
 int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    const struct launch l = { .dir = AT_FDCWD, .path = path };
     bool idle = launch_idle();
 
     if (!HOOK_HAVE(pidfd_spawn))
         return ENOSYS;
     return idle ? real.pidfd_spawn(pidfd, path, actions, attributes, argv, envp)
-                : start(real.pidfd_spawn, &l, pidfd, path, actions, attributes, argv, envp);
+                : start(real.pidfd_spawn, false, pidfd, path, actions, attributes, argv, envp);
 }
 
 int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
@@ -103,7 +88,7 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
     if (!HOOK_HAVE(pidfd_spawnp))
         return ENOSYS;
     return idle ? real.pidfd_spawnp(pidfd, file, actions, attributes, argv, envp)
-                : start_found(real.pidfd_spawnp, pidfd, file, actions, attributes, argv, envp);
+                : start(real.pidfd_spawnp, true, pidfd, file, actions, attributes, argv, envp);
 }
 
 /* Our variables go into memory that the program may write to, like those that it had. */

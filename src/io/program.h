@@ -66,6 +66,13 @@ bool program_bypasses(enum program_reason reason);
 /* The reason as the end of a sentence that begins with the program's name: "is statically linked". */
 const char *program_phrase(enum program_reason reason);
 
+/* Where execvp() searches.  path: value of PATH, or NULL.  Returns path, or in place of NULL this libc's default. */
+const char *program_search(const char *path);
+
+/* Is this path a file that the real user may execute?  Returns 0; -EACCES when it is none or may not be; other negative
+ * errno of statx(). */
+int program_try(const char *path);
+
 /* Bytes of buf that the two functions below can make use of; PATH_MAX at most.  search: as for program_find(). */
 size_t program_room(const char *name, const char *search);
 

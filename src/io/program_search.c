@@ -12,7 +12,15 @@
 #include "program.h"
 #include "real.h"
 
-static const char default_search[] = "/bin:/usr/bin";
+/* In glibc alone. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+const char *program_search(const char *path)
+{
+    if (path)
+        return path;
+    return gnu_get_libc_version ? "/bin:/usr/bin" : "/usr/local/bin:/bin:/usr/bin";
+}
 
 bool program_bypasses(enum program_reason reason)
 {
@@ -41,7 +49,7 @@ size_t program_room(const char *name, const char *search)
 {
     size_t longest = 0, name_len = strnlen(name, PATH_MAX);
 
-    for (const char *p = search ? search : default_search; *p && longest < PATH_MAX; p += *p == ':') {
+    for (const char *p = program_search(search); *p && longest < PATH_MAX; p += *p == ':') {
         size_t len = strcspn(p, ":");
 
         longest = len > longest ? len : longest;
@@ -70,7 +78,7 @@ bool program_candidate(const char **rest, const char *name, char *buf, size_t si
     return false;
 }
 
-static int try(const char *path)
+int program_try(const char *path)
 {
     struct file_info info;
 
@@ -83,18 +91,18 @@ static int try(const char *path)
 
 int program_find(const char *name, const char *search, char *buf, size_t size)
 {
-    const char *rest = search ? search : default_search;
+    const char *rest = program_search(search);
     int result = -ENOENT;
 
     if (strlen(name) >= size)
         return -ENAMETOOLONG;
     if (strchr(name, '/')) {
         strcpy(buf, name);
-        result = try(buf);
+        result = program_try(buf);
         return result == -EACCES || result == 0 ? result : -ENOENT;
     }
     while (*name && program_candidate(&rest, name, buf, size)) {
-        int tried = try(buf);
+        int tried = program_try(buf);
 
         if (tried == 0)
             return 0;
