@@ -109,6 +109,8 @@ const char *conf_file_fault(int error)
         return "everyone may read the file: chmod 600 helps";
     case -EINVAL:
         return relative_fault;
+    case -ESPIPE:
+        return "a pipe is read once only, and each program reads it";
     case -EFBIG:
         return "the file is larger than 1 MiB";
     case -EILSEQ:

@@ -14,7 +14,7 @@
 #include "../io/objects.h"
 #include "../io/program_elf.h"
 
-enum { EXIT_OWN = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, PATH_SIZE = 4096 };
+enum { EXIT_OWN = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 static int say(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -63,9 +63,9 @@ static struct program_object objects[OBJECTS_MAX];
 /* What lies where the launcher's object is; a file that cannot be read is the launcher's to tell. */
 static size_t find_objects(const char *path)
 {
-    static char text[(OBJECTS_MAX - 1) * (PATH_SIZE + OBJECTS_NAME_SIZE)];
+    static char text[(OBJECTS_MAX - 1) * (CHECK_PATH_SIZE + OBJECTS_NAME_SIZE)];
 
-    if (strlen(path) >= PATH_SIZE || objects_look(path, &objects[0]) != 0)
+    if (strlen(path) >= CHECK_PATH_SIZE || objects_look(path, &objects[0]) != 0)
         objects[0] = (struct program_object){ program_own_target(), ELF_GLIBC | ELF_MUSL, NULL };
     return objects_complete(objects, text);
 }
@@ -89,11 +89,11 @@ static int why_not(const char *name)
 
 int check_command(char **arguments, bool allow, struct check_result *out)
 {
+    static char path[CHECK_PATH_SIZE];
     struct program_finding finding;
-    char path[PATH_SIZE];
     int r;
 
-    *out = (struct check_result){ NULL, NULL };
+    *out = (struct check_result){ NULL, NULL, NULL };
     if (!arguments[0] || !arguments[1])
         return say(EXIT_OWN, "no command to check");
     r = program_find(arguments[1], getenv("PATH"), path, sizeof path);
@@ -102,6 +102,7 @@ int check_command(char **arguments, bool allow, struct check_result *out)
                    strerror(why_not(arguments[1])));
     if (r != 0)
         return say(EXIT_NOT_FOUND, "%s: command not found", arguments[1]);
+    out->path = path;
     judge(path, arguments + 1, find_objects(arguments[0]), &finding);
     /* A shell would say that the script is not found. */
     if (finding.reason == PROGRAM_UNKNOWN && finding.culprit[0] && access(finding.culprit, F_OK) != 0)

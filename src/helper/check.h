@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
+enum { CHECK_PATH_SIZE = 4096 };
+
 struct check_result {
+    const char *path;       /* the command's file, valid until the next call; NULL when it was not found */
     const char *object;     /* the path of the launcher's object or of the one beside it, whichever fits the command,
                                valid until the next call; NULL when none does, or when it is not known */
     const char *phrase;     /* what lets the command bypass the library, a constant; NULL: nothing does */

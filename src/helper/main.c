@@ -12,6 +12,7 @@
 #include "check.h"
 #include "diagnose.h"
 #include "option.h"
+#include "run.h"
 #include "show.h"
 
 enum { EXIT_OWN = 125 };
@@ -117,17 +118,20 @@ static int check(char **arguments)
     return 0;
 }
 
-/* The launcher reads what to preload. */
-static int check_launch(char **arguments)
+/* Whether it would run, before a password is asked for. */
+static int ready(char **arguments)
 {
-    struct check_result result = { NULL, NULL };
+    struct check_result result;
     int status = check_conf(arguments);
 
-    if (!status)
-        status = check_command(arguments + 1, conf.bypass == CONF_BYPASS_ALLOW, &result);
-    if (!status && result.object)
-        puts(result.object);
-    return status;
+    return status ? status : check_command(arguments + 1, conf.bypass == CONF_BYPASS_ALLOW, &result);
+}
+
+static int run(char **arguments)
+{
+    int status = check_conf(arguments);
+
+    return status ? status : run_command(arguments + 1, conf.bypass == CONF_BYPASS_ALLOW);
 }
 
 static const struct command {
@@ -135,12 +139,13 @@ static const struct command {
     int (*function)(char **arguments);    /* the words after the name, NULL-terminated; returns the exit status */
     const char *help;
 } commands[] = {
-    { "conf", check_conf, "conf GIVEN                       check the configuration; GIVEN: letters of options" },
-    { "proxy", diagnose, "proxy GIVEN                      ask the proxy what it can do" },
+    { "proxy", diagnose, "proxy GIVEN                      ask the proxy what it can do; GIVEN: letters of options" },
     { "show", show, "show GIVEN                       write the configuration" },
     { "check", check, "check OBJECT COMMAND [ARGUMENT]  check that the command would use the proxy" },
-    { "launch", check_launch, "launch GIVEN OBJECT COMMAND [ARGUMENT]\n"
-                              "                                   both, and write which object to preload" },
+    { "ready", ready, "ready GIVEN OBJECT COMMAND [ARGUMENT]\n"
+                      "                                   the same, and check the configuration" },
+    { "run", run, "run GIVEN OBJECT COMMAND [ARGUMENT]\n"
+                  "                                   the same, and become the command" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -25,6 +25,19 @@ static const char *look_up(void *context, const char *name)
     return w->lookup(name);
 }
 
+/* O_NONBLOCK: a pipe that nobody writes to must not stop the program's start.  Returns a descriptor; -ESPIPE for a
+ * pipe; other -errno. */
+static int open_file(const char *path)
+{
+    int fd = file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    struct file_info info;
+
+    if (fd < 0 || file_ask(fd, &info) != 0 || !S_ISFIFO(info.mode))
+        return fd;
+    real_close(fd);
+    return -ESPIPE;
+}
+
 static bool is_public(int fd)
 {
     struct file_info info;
@@ -51,7 +64,7 @@ static ssize_t read_all(int fd, char *to, size_t size)
 static const char *read_password(void *context, const char *path, int *error)
 {
     struct world *w = context;
-    int fd = file_open(path, O_RDONLY | O_NOCTTY, 0);
+    int fd = open_file(path);
     ssize_t n = fd;
 
     if (fd >= 0) {
@@ -115,12 +128,6 @@ bool conf_usual_place(char path[CONF_PATH_SIZE], int number, char *(*lookup)(con
     else if (number == 1)
         join(path, SYSCONFDIR, "/socksify.conf");
     return number < 2;
-}
-
-/* O_NONBLOCK: a pipe that nobody writes to must not stop the program's start. */
-static int open_file(const char *path)
-{
-    return file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 }
 
 /* Open the file; its name goes to path, empty when there is none.  Returns a descriptor or -errno. */
