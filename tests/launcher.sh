@@ -194,7 +194,7 @@ exports "LD_PRELOAD=$OBJECT" -x $url "$SOCKSIFY"
 # altered NAME VALUE: a launcher with another path in it.
 altered()
 {
-    sed "s|^$1=.*|$1='$2'|" "$SOCKSIFY" >altered && chmod +x altered
+    sed "s|^socksify_$1=.*|socksify_$1='$2'|" "$SOCKSIFY" >altered && chmod +x altered
 }
 
 mkdir 'a b' 'a:b'
@@ -222,6 +222,15 @@ mkdir path
 cp bare-script path/-c
 PATH=$PATH:$work/path runs 0 "in
 $work/path/-c a" -x $url -- -c a
+# A variable of the environment stays exported when a shell sets it anew: none is set but those that are ours.
+names='level file user given mode option object helper url saved old old_file warn_password'
+printf 'geheim\n' >secret
+chmod 600 secret
+# shellcheck disable=SC2046
+env $(printf '%s=kept ' $names) "$SOCKSIFY" -x $url -u alice -v -l log --password-file=secret env >out 2>err
+for name in $names; do
+    grep -Fxq $name=kept out || fault "$name was changed: $(grep "^$name=" out) $(cat err)"
+done
 # Without PATH the file that was judged is the one that runs.
 env -u PATH "$SOCKSIFY" -x $url true || fault 'without PATH'
 
