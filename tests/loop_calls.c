@@ -3,8 +3,10 @@
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -53,6 +55,39 @@ static void by_number(int fd, int file, const int pipes[2])
     loop_check(syscall(SYS_pselect6, fd + 1, NULL, &out, NULL, &none, NULL) == 0, "SYS_pselect6 says writable");
 }
 
+static long submit(aio_context_t context, struct iocb *first, struct iocb *then)
+{
+    struct iocb *list[2] = { first, then };
+
+    return syscall(SYS_io_submit, context, then ? 2L : 1L, list);
+}
+
+/* The kernel's own AIO, which libaio's programs know by number: what is for the socket does not go, nor what is behind.
+ * open: the handshake is over. */
+static void by_kernel(int fd, int file, bool open)
+{
+    struct iocb to_socket = { .aio_fildes = (uint32_t)fd, .aio_lio_opcode = IOCB_CMD_PWRITE,
+                              .aio_buf = (uintptr_t)buf, .aio_nbytes = 3 };
+    struct iocb to_file = to_socket;
+    struct io_event event[2];
+    aio_context_t context = 0;
+
+    to_file.aio_fildes = (uint32_t)file;
+    /* Some kernels are built without. */
+    if (syscall(SYS_io_setup, 2L, &context) != 0)
+        return;
+    loop_is(syscall(SYS_io_submit, context, 1L, NULL), EFAULT, "io_submit of nothing");
+    if (open) {
+        loop_check(submit(context, &to_socket, NULL) == 1, "io_submit");
+    } else {
+        loop_is(submit(context, &to_socket, NULL), EAGAIN, "io_submit");
+        loop_is(submit(context, &to_socket, &to_file), EAGAIN, "io_submit of two");
+        loop_check(submit(context, &to_file, &to_socket) == 1, "io_submit of the other one in front");
+    }
+    loop_check(syscall(SYS_io_getevents, context, 1L, 1L, event, NULL) == 1 && event[0].res == 3, "io_getevents");
+    syscall(SYS_io_destroy, context);
+}
+
 /* No byte of theirs goes into the handshake, and none of the proxy's comes out. */
 static int other_calls(char **argv)
 {
@@ -67,10 +102,13 @@ static int other_calls(char **argv)
     loop_hold(fd, 1);
     by_function(fd, fileno(file), pipes);
     by_number(fd, fileno(file), pipes);
+    by_kernel(fd, fileno(file), false);
     loop_release();
     loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
     loop_check(pwritev2(fd, &piece, 1, -1, 0) == 3 && loop_poll(fd, POLLIN) && preadv2(fd, &piece, 1, -1, 0) == 3,
                "not through the tunnel");
+    by_kernel(fd, fileno(file), true);
+    loop_check(loop_poll(fd, POLLIN) && read(fd, buf, 3) == 3, "io_submit through the tunnel");
     loop_check(dprintf(fd, "%s", buf) == 3 && loop_poll(fd, POLLIN) && read(fd, buf, 3) == 3, "dprintf");
     loop_good(fd, "after all");
     return loop_code();

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* aio.c - asynchronous I/O, which libc does in threads of its own and past our hooks
+/* aio.c - asynchronous I/O, which libc does in threads of its own and past our hooks, and the kernel's own by number
  *
  * While a handshake is pending a single request is turned away with EAGAIN, as when there is no room for it; a list,
  * which has no such answer for one of many, waits for the handshake's end.
  */
 #include <aio.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
 
+#include "../io/memory.h"
 #include "guard.h"
 
 static int absent(void)
@@ -61,4 +63,24 @@ int lio_listio64(int mode, struct aiocb64 *const list[], int count, struct sigev
             guard_drain(list[i]->aio_fildes);
     }
     return HOOK_HAVE(lio_listio64) ? real.lio_listio64(mode, list, count, event) : absent();
+}
+
+long guard_admit(long count, struct iocb *const *list)
+{
+    int entry_errno = errno;
+
+    for (long i = 0; i < count; i++) {
+        struct iocb *at, own;
+
+        /* The kernel gets as far, and says so. */
+        if (!memory_take(&at, &list[i], sizeof at) || !memory_take(&own, at, sizeof own))
+            break;
+        if (!guard_stops((int)own.aio_fildes, POLLIN, MSG_DONTWAIT))
+            continue;
+        if (i == 0)
+            return -errno;
+        errno = entry_errno;
+        return i;
+    }
+    return count;
 }

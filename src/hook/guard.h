@@ -73,6 +73,12 @@ static inline ssize_t guard_result(int fd, ssize_t result)
  * is none of fd's is taken from the table. */
 bool guard_step(int fd, pending_handle handle);
 
+/* How many of the requests of io_submit() the kernel may have now: those in front of the first one for a socket that is
+ * pending.  count, list: the program's, any value.  Returns count or less; a negative errno where that is the very
+ * first (as guard_stops() with MSG_DONTWAIT); keeps errno.  In aio.c. */
+struct iocb;
+long guard_admit(long count, struct iocb *const *list);
+
 /* A blocking accept(): bring the handshakes of this process on until there is something to accept, for programs that
  * connect to themselves.  Returns 0, -EINTR or -EAGAIN.  A cancellation point. */
 int guard_accept(int fd);

@@ -330,6 +330,11 @@ long syscall(long number, ...)
     va_end(arguments);
     if (number == SYS_io_uring_setup)
         return hook_return(errno, io_uring_setup(0, NULL));
+    if (number == SYS_io_submit && !hook_idle(GATE_PENDING)) {
+        a[1] = guard_admit(a[1], (struct iocb *const *)a[2]);
+        if (a[1] < 0)
+            return hook_return(errno, a[1]);
+    }
     /* All socket calls of some 32-bit programs behind one number: refused rather than let through unseen. */
     if (number == SYS_socketcall)
         return hook_return(errno, -ENOSYS);
