@@ -356,6 +356,35 @@ static int without_cookie(int number, int level, int option, void *value, sockle
     return -1;
 }
 
+/* Nobody acts through a number that may be another's, and nobody takes its handshake for over. */
+START_TEST(unknown_number_is_left_alone)
+{
+    struct epoll_event event = { .events = EPOLLOUT };
+    struct addr peer;
+    int set = epoll_create1(EPOLL_CLOEXEC), error = 0, one_byte = 1;
+
+    kernel = real.getsockopt;
+    real.getsockopt = without_cookie;
+    cookie_error = 0;
+    until_reply(STEP_MS);
+    give(good, sizeof good - 1);
+    cookie_error = ENOMEM;
+    ck_assert_int_eq(pending_poke(&p, fd, handle), -EAGAIN);
+    ck_assert(pending_is_of(&p, fd, handle));
+    ck_assert_int_eq(pending_control(&p, handle, set, EPOLL_CTL_ADD, fd, &event), -ENOMEM);
+    ck_assert(!pending_abandon(&p, fd, handle) && !pending_peer(&p, fd, handle, &peer));
+    ck_assert(!pending_set_low_water(&p, fd, handle, &one_byte, sizeof one_byte, &error));
+    pending_tend(&p, PENDING_ALL);
+    ck_assert(pending_is_live(&p, handle));
+    cookie_error = 0;
+    ck_assert_int_eq(pending_poke(&p, fd, handle), 0);
+    is_over();
+    ck_assert_int_eq(so_error(fd), 0);
+    real.getsockopt = kernel;
+    close(set);
+}
+END_TEST
+
 /* That there is none is an answer only where it is sure. */
 START_TEST(what_cannot_be_told_is_not_over)
 {
@@ -404,6 +433,7 @@ Suite *make_suite(void)
     tcase_add_test(c, abandoned_socket_is_reset);
     tcase_add_test(c, kernel_s_own_refusal_is_passed_on);
     tcase_add_test(c, child_ends_what_its_parent_waits_for);
+    tcase_add_test(c, unknown_number_is_left_alone);
     tcase_add_test(c, what_cannot_be_told_is_not_over);
     tcase_add_test(c, without_an_arena_nothing_is_pending);
     suite_add_tcase(s, c);
