@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "io/hosts.h"
+#include "io/hosts_known.h"
 #include "io/real.h"
 #include "io/textfile.h"
 
@@ -232,6 +233,118 @@ START_TEST(read_interrupted_and_short_line_found)
 }
 END_TEST
 
+/* The system calls of the code under test: how often a file was opened, and files that look older than they are. */
+static long (*libc_syscall)(long number, ...);
+static int opened;
+static int64_t aged_s;
+
+static long counted_syscall(long number, ...)
+{
+    enum { CHANGED = 96, MODIFIED = 112 };    /* where struct statx has these */
+    long a[6], result;
+    va_list list;
+
+    va_start(list, number);
+    for (size_t i = 0; i < 6; i++)
+        a[i] = va_arg(list, long);
+    va_end(list);
+    opened += number == SYS_openat;
+    result = libc_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (number == SYS_statx && result == 0) {
+        int64_t *changed = (int64_t *)(a[4] + CHANGED), *modified = (int64_t *)(a[4] + MODIFIED);
+
+        *changed -= aged_s;
+        *modified -= aged_s;
+    }
+    return result;
+}
+
+static void count_calls(int64_t age_s)
+{
+    libc_syscall = real.syscall;
+    real.syscall = counted_syscall;
+    aged_s = age_s;
+}
+
+/* Returns how often the file was opened. */
+static int find(struct hosts_known *k, const char *name, const char *ipv4, const char *ipv6)
+{
+    struct hosts_line found[2];
+
+    memset(found, 0xa5, sizeof found);
+    opened = 0;
+    errno = 4711;
+    hosts_known_find(k, path, name, &found[0], &found[1]);
+    ck_assert_int_eq(errno, 4711);
+    ck_assert(is_address(&found[0].address, ipv4));
+    ck_assert(is_address(&found[1].address, ipv6));
+    return opened;
+}
+
+START_TEST(known_any_found_as_listed)
+{
+    struct hosts_known k = { .version = 0 };
+
+    count_calls(60);
+    fill(rows[_i].text, strlen(rows[_i].text));
+    for (int i = 0; i < 3; i++)
+        find(&k, rows[_i].name, rows[_i].ipv4, rows[_i].ipv6);
+    ck_assert_int_eq(find(&k, "elsewhere.test", NULL, NULL), 0);
+}
+END_TEST
+
+START_TEST(known_file_read_when_changed_alone)
+{
+    struct hosts_known k = { .version = 0 };
+
+    count_calls(60);
+    fill("192.0.2.1 one Two\n", 18);
+    ck_assert_int_eq(find(&k, "three", NULL, NULL), 2);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(find(&k, "three", NULL, NULL), 0);
+        ck_assert_int_eq(find(&k, "tWO", "192.0.2.1", NULL), 1);
+    }
+    aged_s = 59;
+    fill("192.0.2.1 one three\n", 20);
+    ck_assert_int_ge(find(&k, "three", "192.0.2.1", NULL), 1);
+    ck_assert_int_eq(find(&k, "two", NULL, NULL), 0);
+    unlink(path);
+    ck_assert_int_eq(find(&k, "three", NULL, NULL), 0);
+    fill("::1 two\n", 8);
+    ck_assert_int_ge(find(&k, "two", NULL, "::1"), 1);
+    ck_assert_int_eq(find(&k, "three", NULL, NULL), 0);
+}
+END_TEST
+
+/* Its stamp may stay the same while it is changed once more. */
+START_TEST(known_file_just_changed_always_read)
+{
+    struct hosts_known k = { .version = 0 };
+
+    count_calls(0);
+    fill("192.0.2.1 one\n", 14);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(find(&k, "two", NULL, NULL), 1);
+    ck_assert_uint_eq(k.version, 0);
+}
+END_TEST
+
+/* Another thread is in the middle of it, or has left it so: nothing it says counts. */
+START_TEST(known_while_written_file_read)
+{
+    struct hosts_known k = { .version = 0 };
+
+    count_calls(60);
+    fill("192.0.2.1 one\n", 14);
+    find(&k, "two", NULL, NULL);
+    ck_assert_int_eq(find(&k, "two", NULL, NULL), 0);
+    k.version++;
+    memset((void *)k.bit, 0, sizeof k.bit);
+    ck_assert_int_eq(find(&k, "one", "192.0.2.1", NULL), 1);
+    ck_assert_int_eq(find(&k, "two", NULL, NULL), 1);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("hosts");
@@ -245,6 +358,10 @@ Suite *make_suite(void)
     tcase_add_test(t, names_many_and_long_kept_within_room);
     tcase_add_test(t, file_unreadable_nothing_found);
     tcase_add_test(t, read_interrupted_and_short_line_found);
+    tcase_add_loop_test(t, known_any_found_as_listed, 0, COUNT(rows));
+    tcase_add_test(t, known_file_read_when_changed_alone);
+    tcase_add_test(t, known_file_just_changed_always_read);
+    tcase_add_test(t, known_while_written_file_read);
     suite_add_tcase(s, t);
     return s;
 }

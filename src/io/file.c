@@ -26,7 +26,10 @@ struct answer {
     uint32_t links, uid, gid;
     uint16_t mode, spare;
     uint64_t inode, size, blocks, attributes_mask;
-    int64_t times[8];         /* seconds in the even ones: access, birth, change, modification */
+    struct {
+        int64_t s;
+        uint32_t ns, spare;
+    } accessed, born, changed, modified;
     uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
     uint64_t more[14];
 };
@@ -41,7 +44,10 @@ static int ask(int fd, const char *path, int flags, struct file_info *out)
     out->device = (uint64_t)a.dev_major << 32 | a.dev_minor;
     out->inode = a.inode;
     out->size = a.size;
-    out->modified_s = a.times[6];
+    out->modified_s = a.modified.s;
+    out->changed_s = a.changed.s;
+    out->modified_ns = a.modified.ns;
+    out->changed_ns = a.changed.ns;
     out->mode = a.mode;
     out->uid = a.uid;
     out->links = a.links;

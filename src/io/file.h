@@ -16,6 +16,8 @@ struct file_info {
     uint64_t inode;
     uint64_t size;         /* bytes */
     int64_t modified_s;    /* time of modification, seconds of CLOCK_REALTIME */
+    int64_t changed_s;     /* of the last change, be it of its content or of what is asked here */
+    uint32_t modified_ns, changed_ns;
     uint32_t mode;         /* type and permissions, as S_ISREG() and its kin take them */
     uint32_t uid;
     uint32_t links;

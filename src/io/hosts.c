@@ -113,6 +113,24 @@ static void search(const char *path, const struct search *s)
     textfile_close(&f);
 }
 
+size_t hosts_visit(const char *path, void (*visit)(void *context, const char *name, size_t len), void *context)
+{
+    struct textfile f;
+    struct field field;
+    enum end end = END_LINE;
+
+    textfile_open(&f, path);
+    while (end != END_FILE) {
+        for (end = read_field(&f, &field); end == END_FIELD; ) {
+            end = read_field(&f, &field);
+            if (field.len > 0)
+                visit(context, field.text, field.len);
+        }
+    }
+    textfile_close(&f);
+    return f.total;
+}
+
 void hosts_find_name(const char *path, const char *name, struct hosts_line *ipv4, struct hosts_line *ipv6)
 {
     search(path, &(struct search){ .name = name, .ipv4 = ipv4, .ipv6 = ipv6 });

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* hosts.h - looks into /etc/hosts, as hosts(5) lays it out
  *
- * libc's own reader would ask DNS for what it does not find.  The file is read anew each time, in pieces on the stack;
- * nothing is allocated and no descriptor stays open.  A line may have any length.
+ * libc's own reader would ask DNS for what it does not find.  The file is read anew each time, in pieces on the stack
+ * (hosts_known.h tells when it need not be); nothing is allocated and no descriptor stays open.  A line may have any
+ * length.
  * No function here changes errno, takes a lock or is a cancellation point; all are async-signal-safe.
  */
 #ifndef SOCKSIFY_IO_HOSTS_H
@@ -30,6 +31,11 @@ void hosts_find_name(const char *path, const char *name, struct hosts_line *ipv4
 
 /* Find the first line of an address.  path: as above.  a: its port and scope do not count.  out is always set. */
 void hosts_find_address(const char *path, const struct addr *a, struct hosts_line *out);
+
+/* Go through all names, also of lines whose address nobody could read.
+ * path: as above.  visit: is called with context for each; name: len bytes, no NUL.  Returns the bytes that were
+ * read, 0 of a file that cannot be read. */
+size_t hosts_visit(const char *path, void (*visit)(void *context, const char *name, size_t len), void *context);
 
 /* The i-th name of a line; 0: the canonical one.  i: less than line->count.  Owned by line. */
 const char *hosts_name(const struct hosts_line *line, size_t i);

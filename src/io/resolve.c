@@ -186,11 +186,11 @@ static void judge_map(const struct conf *c, struct state *s, const char *name, u
 }
 
 /* Whoever wants IPv4 alone takes a line of ::1 for one of 127.0.0.1, as glibc does. */
-static void find_line(const char *name, unsigned families, struct resolve_answer *out)
+static void find_line(struct state *s, const char *name, unsigned families, struct resolve_answer *out)
 {
     static const struct addr loopback = { .kind = ADDR_IPV6, .ip = { [15] = 1 } };
 
-    hosts_find_name(HOSTS_PATH, name, &out->ipv4, &out->ipv6);
+    hosts_known_find(&s->hosts, HOSTS_PATH, name, &out->ipv4, &out->ipv6);
     if (families == RESOLVE_IPV4 && out->ipv4.address.kind == ADDR_NONE &&
         addr_same_host(&out->ipv6.address, &loopback)) {
         out->ipv4 = out->ipv6;
@@ -204,7 +204,7 @@ static void judge_name(const struct conf *c, struct state *s, const char *name, 
     const char *why = "";
     enum rules_verdict verdict;
 
-    find_line(name, families, out);
+    find_line(s, name, families, out);
     if (judge_local(name, out))
         return;
     verdict = judge_rules(c, name, port, &why);

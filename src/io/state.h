@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "../core/addr.h"
+#include "hosts_known.h"
 #include "learned.h"
 #include "state_file.h"
 
@@ -38,6 +39,7 @@ struct state {                      /* zero-filled before state_open() */
     struct state_kept kept_file, kept_own;
     const char *_Atomic warning;
     struct learned direct;          /* real addresses of names that a rule makes direct; this process' own */
+    struct hosts_known hosts;       /* what /etc/hosts does not have; this process' own */
 };
 
 /* Map the state: the file, and private memory, which a limit of the address space (RLIMIT_AS) leaves to processes
