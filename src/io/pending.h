@@ -137,7 +137,8 @@ bool pending_recall(struct pending *p, int epfd, int fd);
 
 /* fd is about to be closed or replaced: its registrations are given back, and the handshake is given up when no other
  * number holds it.  While it lasts the registrations go over to one of those numbers, which is returned; else -1.
- * registered: the number is a socket's with registrations; handle: 0 for none. */
+ * registered: the number is a socket's with registrations; handle: 0 for none.  Not for a process that has the memory
+ * of another (vfork): the caller has asked. */
 int pending_close(struct pending *p, int fd, pending_handle handle, bool registered);
 
 /* The number of an epoll set is about to be closed or replaced: the registrations in it are given back. */

@@ -61,7 +61,7 @@ int pending_close(struct pending *p, int fd, pending_handle handle, bool registe
     struct arena_slot *s;
     struct lock_hold hold;
 
-    if ((!registered && !pending_is_live(p, handle)) || is_child(p) || !arena_enter_own(p, &hold))
+    if ((!registered && !pending_is_live(p, handle)) || !arena_enter_own(p, &hold))
         return -1;
     s = arena_slot_of(p->arena, handle);
     if (registered)
