@@ -200,6 +200,26 @@ START_TEST(pipe_that_is_full_loses_the_line)
 }
 END_TEST
 
+/* It may be moved away at any time; what was in it before stays, and a new one is the user's alone. */
+START_TEST(file_is_opened_for_each_line_and_appended_to)
+{
+    char old[sizeof path + 4];
+    struct stat st;
+
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "one");
+    log_line(CONF_LOG_INFO, "two");
+    ck_assert_ptr_nonnull(strstr(logged(), "two\n"));
+    snprintf(old, sizeof old, "%s.old", path);
+    ck_assert_int_eq(rename(path, old), 0);
+    log_line(CONF_LOG_INFO, "three");
+    ck_assert_str_eq(logged(), "three\n");
+    ck_assert(stat(path, &st) == 0 && st.st_mode == (S_IFREG | 0600));
+    ck_assert_int_eq(rename(old, path), 0);
+    ck_assert(strncmp(logged(), "one\n", 4) == 0 && !strstr(text, "three"));
+}
+END_TEST
+
 START_TEST(file_that_cannot_be_opened_is_no_matter)
 {
     log_init(CONF_LOG_INFO, "/nonexistent/log");
@@ -227,6 +247,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, quiet_says_nothing);
     tcase_add_test(tc, stderr_replaced_by_another_file_is_left_alone);
     tcase_add_test(tc, pipe_that_is_full_loses_the_line);
+    tcase_add_test(tc, file_is_opened_for_each_line_and_appended_to);
     tcase_add_test(tc, file_that_cannot_be_opened_is_no_matter);
     suite_add_tcase(suite, tc);
     return suite;

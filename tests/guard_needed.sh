@@ -26,9 +26,8 @@ examine()
             fault "$1 has $bad"
         fi
     done
-    if grep 'GNU_STACK' "$work/segments" | grep -q 'RWE'; then
-        fault "$1 has an executable stack"
-    fi
+    grep -q 'GNU_STACK' "$work/segments" || fault "$1 does not say that its stack is not executed"
+    grep 'RWE' "$work/segments" | faults "$1 has memory that is written and executed"
 }
 
 each_object examine

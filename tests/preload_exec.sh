@@ -275,6 +275,35 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
         carried - $nobody --no-new-privs sh -c "$work/probe-suid show"
         carried - $nobody sh -c "$work/probe show"
     fi
+    if $nobody test -r "$object"; then
+        # Linked with the object it has that, but nothing of the caller's environment, and reaches loopback alone.
+        cat >setid.c <<'END'
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const char *try(const char *host, int type, int port)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(host) };
+
+    return connect(socket(AF_INET, type, 0), (struct sockaddr *)&sa, sizeof sa) ? strerror(errno) : "connected";
+}
+
+int main(void)
+{
+    return printf("%s, %s\n", try("127.0.0.2", SOCK_STREAM, 1), try("127.0.0.1", SOCK_DGRAM, 53)) < 0;
+}
+END
+        ${CC:-cc} -o setid setid.c "$object" -Wl,-rpath,"${object%/*}" && cp setid setid-suid && chmod 4755 setid-suid
+        for program in setid setid-suid; do
+            SOCKSIFY_BYPASS=allow SOCKSIFY_PROXY=$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_BLOCK=0.0.0.0/0 \
+                $nobody "./$program" >>setid.out 2>/dev/null
+        done
+        printf '%s, %s\n' 'Permission denied' 'Permission denied' 'Connection refused' 'Network is unreachable' |
+            cmp -s - setid.out || fault "a set-user-ID program with the object: $(cat setid.out)"
+    fi
     rm -rf state
     mv state-root state
 fi
