@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -243,6 +244,58 @@ START_TEST(what_cannot_be_watched_is_looked_at)
 }
 END_TEST
 
+/* A proxy that says nothing. */
+static struct addr silent_proxy(void)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len = sizeof here;
+    struct addr proxy;
+
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&here, &len), 0);
+    ck_assert_int_eq(addr_from_sockaddr((struct sockaddr *)&here, len, &proxy), 0);
+    return proxy;
+}
+
+static long count_sleeps(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw;
+}
+
+/* poll() takes no more numbers than a process may open: EINVAL, at once. */
+START_TEST(wait_without_numbers_sleeps)
+{
+    const struct rlimit none = { 0, 0 };
+    static const struct conf_proxy account;
+    struct assoc_request q = { .account = &account, .limits = { 400, 400 } };
+    struct addr proxy;
+    long before;
+
+    begin();
+    atomic_store(&place->making, NULL);
+    table.making = NULL;
+    atomic_store(&table.made_now, 0);
+    proxy = silent_proxy();
+    q.fd = fd;
+    q.proxy = &proxy;
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EINPROGRESS);
+    queue_question();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    before = count_sleeps();
+    if (_i == 0)
+        assoc_drain_one(&table, place);
+    else
+        ck_assert_int_eq(assoc_wait(&table, place, _i == 1 ? -1 : fd, INT64_MAX), 0);
+    ck_assert_int_ge(count_sleeps() - before, 3);
+    ck_assert_int_eq(atomic_load(&place->ended), -ETIMEDOUT);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_number");
@@ -254,6 +307,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, nothing_is_kept_of_another_socket);
     tcase_add_test(tc, room_to_send_is_watched_in_a_set_made_anew);
     tcase_add_test(tc, what_cannot_be_watched_is_looked_at);
+    tcase_add_loop_test(tc, wait_without_numbers_sleeps, 0, 3);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -53,13 +53,13 @@ int assoc_slice_ms(const struct assoc_table *t)
     return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-/* Step the association of a place, or that of any which has something queued, and tell what it waits for.
- * Returns false when there is none. */
+/* Step the association of a place, or the first with something queued that lasts, and tell what it waits for.  p: its
+ * descriptor is -1 when there is none to wait for.  Returns false when there is none. */
 static bool look(struct assoc_table *t, struct assoc *a, struct pollfd *p)
 {
     struct assoc_making *m;
     struct lock_hold hold;
-    int error = 0;
+    int error;
 
     if (a && !assoc_making_of(a))
         return false;
@@ -68,16 +68,17 @@ static bool look(struct assoc_table *t, struct assoc *a, struct pollfd *p)
     /* Whoever has the lock for so long brings it on. */
     if (lock_take(&t->lock, t->space, &hold) != 0)
         return true;
-    for (m = a ? assoc_making_of(a) : t->making; m && !a && (m->count == 0 || m->stream); m = m->next)
-        ;
-    if (m)
-        error = assoc_making_step(t, m);
+    do {
+        for (m = a ? assoc_making_of(a) : t->making; m && !a && (m->count == 0 || m->stream); m = m->next)
+            ;
+        error = m ? assoc_making_step(t, m) : 0;
+    } while (m && !a && error != -EAGAIN);
     if (error == -EAGAIN) {
         p->fd = m->relay.len ? m->socket : atomic_load(&m->a->control);
         p->events = m->relay.len ? POLLOUT : assoc_making_events(m);
     }
     lock_give(&t->lock, &hold);
-    return error == -EAGAIN || (m && !a);
+    return error == -EAGAIN;
 }
 
 void assoc_poke(struct assoc_table *t, struct assoc *a)
@@ -116,6 +117,9 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
         if (left <= 0)
             return -EAGAIN;
         n = real.ppoll(p, 2, &slice, signals);
+        /* Fewer numbers than that may be open at all (RLIMIT_NOFILE): the association alone is waited for. */
+        if (n < 0 && errno == EINVAL)
+            n = real.ppoll(NULL, 0, &slice, signals);
         /* What waits with a limit is never restarted (signal(7)). */
         if (n < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
             return -EINTR;
@@ -152,16 +156,21 @@ int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_
     return error ? error : atomic_load(&a->ended);
 }
 
+static void sleep_for(struct pollfd *p)
+{
+    struct timespec slice = { 0, SLICE_MS * 1000000 };    /* the kernel writes to it */
+
+    if (real.syscall(SYS_ppoll, p, p->fd >= 0 ? 1L : 0L, &slice, NULL, 0L) < 0 && errno == EINVAL)
+        real.syscall(SYS_ppoll, NULL, 0L, &slice, NULL, 0L);
+}
+
 /* Others are brought on as well: what waits for the last of several must not wait for each in turn. */
 static void drain(struct assoc_table *t, struct assoc *a, int64_t limit)
 {
     struct pollfd p;
 
     while (look(t, a, &p) && clock_ms() < limit) {
-        struct timespec slice = { 0, SLICE_MS * 1000000 };    /* the kernel writes to it */
-
-        if (p.fd >= 0)
-            real.syscall(SYS_ppoll, &p, 1L, &slice, NULL, 0L);
+        sleep_for(&p);
         assoc_tend(t);
     }
 }
