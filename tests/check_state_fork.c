@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* check_state_fork.c - a process forks while several of its threads write to the state */
+/* check_state_fork.c - threads that write to the state, while the process forks or they are cancelled */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +82,56 @@ START_TEST(fork_while_several_wait_leaves_no_descriptor)
 }
 END_TEST
 
+/* As on a file system that cannot reserve room (NFS 3, some of FUSE). */
+static void forbid_fallocate(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
+
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static bool written;
+
+/* A cancellation is on its way, and acts at the next point for it. */
+static void *write_many(void *unused)
+{
+    pthread_cancel(pthread_self());
+    for (unsigned i = 0; i < STATE_STEP + 10; i++)
+        assign(&one, i, AF_INET);
+    written = true;
+    pthread_testcancel();
+    return unused;
+}
+
+START_TEST(file_grows_without_fallocate_and_is_no_cancellation_point)
+{
+    pthread_t thread;
+    struct stat st;
+    struct addr a;
+    void *result;
+
+    open_both();
+    forbid_fallocate();
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_many, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+    ck_assert(written);
+    a = assign(&one, STATE_STEP + 5, AF_INET);
+    ck_assert_int_eq(find(&two, &a, STATE_STEP + 5), 0);
+    ck_assert(is_shared(&a));
+    ck_assert_int_eq(stat(one.file.path, &st), 0);
+    /* No holes. */
+    ck_assert_int_ge((long)st.st_blocks * 512, (long)st.st_size);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("state_fork");
@@ -83,6 +140,7 @@ Suite *make_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, states_setup, states_teardown);
     tcase_add_test(t, fork_while_several_wait_leaves_no_descriptor);
+    tcase_add_test(t, file_grows_without_fallocate_and_is_no_cancellation_point);
     suite_add_tcase(s, t);
     return s;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* file.c - files, asked and opened by system calls */
+/* file.c - files, asked, opened and made longer by system calls */
 #include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "real.h"
 
@@ -16,7 +18,8 @@
 
 enum {
     WANTED = 0x7ff,           /* STATX_BASIC_STATS */
-    PATH_EMPTY = 0x1000       /* AT_EMPTY_PATH */
+    PATH_EMPTY = 0x1000,      /* AT_EMPTY_PATH */
+    EXTEND_TRIES = 16         /* after a signal */
 };
 
 /* The kernel's struct statx: the same bytes for every machine, word size and libc. */
@@ -78,4 +81,40 @@ uint64_t file_namespace(const char *kind)
 
     strncat(path, kind, sizeof path - strlen(path) - 1);
     return file_ask_path(path, true, &info) == 0 ? info.inode : 0;
+}
+
+/* Returns 0, or the errno; EOPNOTSUPP where there is no such call, or its arguments are not one word each. */
+static int reserve(int fd, uint64_t from, uint64_t to)
+{
+    int error = sizeof(long) == 8 ? EINTR : EOPNOTSUPP;
+
+    for (int i = 0; i < EXTEND_TRIES && error == EINTR; i++)
+        error = real.syscall(SYS_fallocate, (long)fd, 0L, (long)from, (long)(to - from)) == 0 ? 0 : errno;
+    return error;
+}
+
+/* posix_fallocate() is a cancellation point where libc has to write by itself. */
+int file_extend(int fd, uint64_t from, uint64_t to)
+{
+    static const char zero[4096];
+    struct rlimit limit;
+    int error;
+
+    /* The kernel would send SIGXFSZ. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < to)
+        return -EFBIG;
+    error = reserve(fd, from, to);
+    if (error != EOPNOTSUPP && error != ENOSYS)
+        return -error;
+    if (real.syscall(SYS_lseek, (long)fd, (long)from, (long)SEEK_SET) < 0)
+        return -errno;
+    for (int tries = EXTEND_TRIES; from < to;) {
+        uint64_t left = to - from;
+        long n = real.syscall(SYS_write, (long)fd, zero, (long)(left < sizeof zero ? left : sizeof zero));
+
+        if (n <= 0 && (n == 0 || errno != EINTR || --tries == 0))
+            return n == 0 ? -ENOSPC : -errno;
+        from += n > 0 ? (uint64_t)n : 0;
+    }
+    return 0;
 }

@@ -41,6 +41,11 @@ int file_ask_path(const char *path, bool follow, struct file_info *out);
 /* open() with O_CLOEXEC.  mode: of a new file.  Returns a descriptor, to be given to real_close(), or -errno. */
 int file_open(const char *path, int flags, unsigned mode);
 
+/* Make a file longer by real blocks: a hole that the disk has no room for would be a SIGBUS later.  from: its size; to:
+ * the new one, bytes; below 2 GiB.  Sends no SIGXFSZ, and is no cancellation point.  Returns 0, or -ENOSPC, -EDQUOT,
+ * -EFBIG or another -errno: part of it may have been added. */
+int file_extend(int fd, uint64_t from, uint64_t to);
+
 /* The inode number of a namespace of this process.  kind: "net" or "pid".  Returns 0 when /proc is out of reach. */
 uint64_t file_namespace(const char *kind);
 

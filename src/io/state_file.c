@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,8 +26,7 @@
 
 enum {
     LAYOUT = 2,                 /* of struct state_image: a change of it needs a new number */
-    FILE_FLAGS = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-    EXTEND_TRIES = 16
+    FILE_FLAGS = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
 };
 
 static const char magic[8] = { 's', 'o', 'c', 'k', 's', 'i', 'f', 'y' };
@@ -146,20 +144,6 @@ static int file_adopt(struct state_file *f, const struct state_mark *want, uint3
     f->dev = st.device;
     f->ino = st.inode;
     return 0;
-}
-
-/* Real blocks, since a hole that the disk has no room for would be a SIGBUS later. */
-static int file_extend(int fd, uint64_t from, uint64_t to)
-{
-    struct rlimit limit;
-    int error = EINTR;
-
-    /* The kernel would send SIGXFSZ. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < to)
-        return -EFBIG;
-    for (int i = 0; i < EXTEND_TRIES && error == EINTR; i++)
-        error = posix_fallocate(fd, (off_t)from, (off_t)(to - from));
-    return -error;
 }
 
 static int file_fill(struct state_file *f, int fd, const struct state_mark *want)
