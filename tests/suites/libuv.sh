@@ -27,7 +27,7 @@ suite_ready()
 # Each in a process of its own, which ends by itself after some seconds.  A group is the word that names begin with.
 suite_try()
 {
-    for name in $("$runner" --list | grep "^$2\(_\|\$\)"); do
+    for name in $("$runner" --list | sed 's/ .*//' | grep "^$2\(_\|\$\)"); do
         suite_leaves "$1" "$name" && continue
         suite_run "$1" "$runner" "$name"
         case $? in
