@@ -18,6 +18,9 @@ while IFS= read -r file; do
     [ "$lines" -le "$most" ] || echo "$file: $lines lines"
     awk -v file="$file" 'length > 120 { print file ":" NR ": a line of " length " characters" }' "$file"
 done <"$work/files" >"$work/long"
+for file in HACKING SECURITY benchmarks; do
+    awk -v file="$file" 'length > 120 { print file ":" NR ": a line of " length " characters" }' "$top_srcdir/doc/$file"
+done >>"$work/long"
 faults "too long" <"$work/long"
 
 ctags --languages=C --langmap=C:+.h --kinds-C=f --fields=+ne -L "$work/files" -f "$work/tags" || fault "ctags failed"
