@@ -134,6 +134,29 @@ START_TEST(answer_without_a_question_is_cut_to_its_header)
 }
 END_TEST
 
+START_TEST(answer_belongs_by_id_and_question)
+{
+    static const struct {
+        const char *answer;
+        size_t len;
+        bool belongs;
+    } answers[] = {
+        { "\x12\x34\x81\x80\0\1\0\0\0\0\0\0\1A\0\0\1\0\1", 19, true },
+        { "\x12\x34\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1rest", 23, true },
+        { "\x12\x34\x81\x82\0\0\0\0\0\0\0\0", 12, true },
+        { "\x12\x35\x81\x80\0\1\0\0\0\0\0\0\1a\0\0\1\0\1", 19, false },
+        { "\x12\x34\x81\x80\0\1\0\0\0\0\0\0\1b\0\0\1\0\1", 19, false },
+        { "\x12\x34\x81\x80\0\1\0\0\0\0\0\0\1a\0\0\x1c\0\1", 19, false },
+        { "\x12\x34\x81\x80\0\1\0\0\0\0\0\0\1a\0\0\1\0", 18, false }
+    };
+    static const uint8_t question[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
+    uint8_t *copy = guard_new(answers[_i].answer, answers[_i].len);
+
+    ck_assert_int_eq(dns_answer_belongs(copy, answers[_i].len, question, sizeof question - 1), answers[_i].belongs);
+    guard_free(copy, answers[_i].len);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("dns_answer");
@@ -143,6 +166,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, answer_any_prefix_and_byte_ends, 0, COUNT(rows));
     tcase_add_loop_test(t, answer_is_cut_behind_its_question, 0, COUNT(cuts));
     tcase_add_loop_test(t, answer_without_a_question_is_cut_to_its_header, 0, 2);
+    tcase_add_loop_test(t, answer_belongs_by_id_and_question, 0, 7);
     suite_add_tcase(s, t);
     return s;
 }

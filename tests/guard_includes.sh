@@ -27,6 +27,7 @@ includes()
 table HOOK FACE >"$work/table"
 is_helper()
 {
+    [ -f "$src/${1%.h}.c" ] || return 0
     sed -n 's/^[a-z].*[ *]\([a-z0-9_]*\)(.*/\1/p' "$src/${1%.h}.c" | sort -u | comm -12 "$work/table" - >"$work/faces"
     [ ! -s "$work/faces" ]
 }

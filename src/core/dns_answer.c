@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "text.h"
 
 enum { FIXED = 10, PLAIN_SIZE = 512 };     /* what everybody can receive (RFC 1035 section 4.2.1) */
+enum { QUESTIONS_AT = 4, TYPE_AND_CLASS = 4 };
 
 int dns_answer_begin(struct dns_answer_reader *r, const uint8_t *message, size_t len)
 {
@@ -56,4 +58,27 @@ size_t dns_answer_cut(uint8_t *message, size_t len, const struct dns_question *q
     bytes_put16(message + 4, at > DNS_HEADER_SIZE);
     memset(message + 6, 0, DNS_HEADER_SIZE - 6);
     return at;
+}
+
+/* The end of the one question of a message; 0 when there is none. */
+static size_t end_of_question(const uint8_t *message, size_t len)
+{
+    size_t at = bytes_get16(message + QUESTIONS_AT) == 1 ? dns_skip_name(message, len, DNS_HEADER_SIZE) : 0;
+
+    return at && at + TYPE_AND_CLASS <= len ? at + TYPE_AND_CLASS : 0;
+}
+
+bool dns_answer_belongs(const uint8_t *answer, size_t len, const uint8_t *question, size_t question_len)
+{
+    size_t end = end_of_question(question, question_len);
+
+    if (memcmp(question, answer, 2) != 0)
+        return false;
+    if (!end || bytes_get16(answer + QUESTIONS_AT) == 0)
+        return true;
+    for (size_t i = DNS_HEADER_SIZE; i < end; i++) {
+        if (i >= len || text_lower((char)question[i]) != text_lower((char)answer[i]))
+            return false;
+    }
+    return true;
 }

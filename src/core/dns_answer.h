@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* dns_answer.h - reads the addresses out of a DNS answer, or cuts one that is too long for a datagram */
+/* dns_answer.h - reads the addresses out of a DNS answer, cuts one that is too long for a datagram */
 #ifndef SOCKSIFY_CORE_DNS_ANSWER_H
 #define SOCKSIFY_CORE_DNS_ANSWER_H
 
@@ -31,5 +31,10 @@ int dns_answer_next(struct dns_answer_reader *r, struct addr *out);
  * question, with TC set, so that he asks by TCP himself.
  * message: len bytes, DNS_HEADER_SIZE at least.  q: as dns_read() read it.  Returns the length that is left.  Pure. */
 size_t dns_answer_cut(uint8_t *message, size_t len, const struct dns_question *q);
+
+/* Is this the answer to a question: by its id, and by the question that it repeats, if it does (RFC 7766 section 7)?
+ * Some servers change the case of the name.  answer, question: messages of len and question_len bytes, DNS_HEADER_SIZE
+ * at least.  Pure. */
+bool dns_answer_belongs(const uint8_t *answer, size_t len, const uint8_t *question, size_t question_len);
 
 #endif

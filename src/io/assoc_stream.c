@@ -14,7 +14,6 @@
 #include "../core/dns_answer.h"
 #include "../core/errname.h"
 #include "../core/frame.h"
-#include "../core/text.h"
 #include "assoc_making.h"
 #include "clock.h"
 #include "log.h"
@@ -24,8 +23,6 @@
 enum {
     PREFIX = 2,                 /* on TCP the length stands before each message (RFC 1035 section 4.2.2) */
     PORT_DOMAIN = 53,
-    QUESTIONS_AT = 4,           /* in a message: how many it has */
-    TYPE_AND_CLASS = 4,
     READS_MAX = 2048,           /* in one step: a server may say more than it was asked, without an end */
     ANSWER_MAX = 65000          /* with a header it is still a datagram */
 };
@@ -212,30 +209,6 @@ static int send_some(struct assoc_table *t, struct assoc_making *m)
     return 0;
 }
 
-/* The end of the one question of a message; 0 when there is none. */
-static size_t end_of_question(const uint8_t *message, size_t len)
-{
-    size_t at = bytes_get16(message + QUESTIONS_AT) == 1 ? dns_skip_name(message, len, DNS_HEADER_SIZE) : 0;
-
-    return at && at + TYPE_AND_CLASS <= len ? at + TYPE_AND_CLASS : 0;
-}
-
-/* By its id, and by its question if it repeats one (RFC 7766 section 7); some servers change the case. */
-static bool is_answer(const uint8_t *answer, size_t len, const struct item *it)
-{
-    size_t end = end_of_question(it->message, it->len);
-
-    if (memcmp(it->message, answer, 2) != 0)
-        return false;
-    if (!end || bytes_get16(answer + QUESTIONS_AT) == 0)
-        return true;
-    for (size_t i = DNS_HEADER_SIZE; i < end; i++) {
-        if (i == len || text_lower((char)it->message[i]) != text_lower((char)answer[i]))
-            return false;
-    }
-    return true;
-}
-
 /* A whole answer stands in m->answer.  One to no question of ours is nobody's. */
 static void take_answer(struct assoc_table *t, struct assoc_making *m, size_t len)
 {
@@ -244,7 +217,8 @@ static void take_answer(struct assoc_table *t, struct assoc_making *m, size_t le
     if (len < DNS_HEADER_SIZE || !(bytes_get16(m->answer + 2) & DNS_QR))
         return;
     for (unsigned i = 0, at = 0; i < m->sent; at = behind(&m->queued[i++], at)) {
-        if (!read_item(m, &m->queued[i], at, &it) || !is_answer(m->answer, len, &it))
+        if (!read_item(m, &m->queued[i], at, &it) ||
+            !dns_answer_belongs(m->answer, len, it.message, it.len))
             continue;
         if (dns_read(it.message, it.len, &m->question) == 0) {
             if (m->question.edns_size > ANSWER_MAX)
