@@ -71,7 +71,7 @@ environment="$kept SOCKSIFY_CONF=$work/large"
 kept_in "too large a file" 'larger than 1 MiB'
 mkfifo "$work/pipe"
 environment="$kept SOCKSIFY_CONF=$work/pipe"
-kept_in "a pipe that nobody writes to" 'no proxy in it'
+kept_in "a pipe that nobody writes to" 'a pipe is read once only'
 
 chmod 600 "$work/secret"
 printf 'pass\n' >"$work/password"
