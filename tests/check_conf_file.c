@@ -51,6 +51,9 @@ static const struct {
     { "", F "user = u#v\npassword = #\n", "192.0.2.1:1080", "u#v", "#" },
     { "", F "user = 'u'\npassword = \"p\"\n", "192.0.2.1:1080", "'u'", "\"p\"" },
     { "", "proxy = socks5://u:p%20%23@h # 2\n", "h:1080", "u", "p #" },
+    /* a byte-order mark */
+    { "", "\xef\xbb\xbf" F, "192.0.2.1:1080", "", "" },
+    { "", "\xef\xbb\xbf[socksify]\r\n" F, "192.0.2.1:1080", "", "" },
     { "SOCKSIFY_PROXY=\n", F, "192.0.2.1:1080", "", "" },
     { "SOCKSIFY_PROXY=socks5://o\n", F, "o:1080", "", "" },
     /* what is the file's proxy's alone does not go to another, nor with another user */
@@ -213,6 +216,8 @@ static const struct {
     { "", "", 0, false, "/f: no proxy in it" },
     { "ALL_PROXY=http://h\n", "timeout = 3\n", 0, false, "/f: no proxy in it" },
     { "", "\n\n  what\n", 0, false, "/f:3: no = after the key" },
+    { "", "\xef\xbb\xbf", 0, false, "/f: no proxy in it" },
+    { P, "\n\xef\xbb\xbf" "timeout = 3\n", 0, false, "/f:2: ???timeout: unknown key" },
     { P, "\n" H "\n", 0, false, "/f:2: no = after the key" },
     { P, "= x\n", 0, false, "/f:1: no key before the =" },
     { P, "proxy =\n", 0, false, "/f:1: no value after the =" },

@@ -8,6 +8,7 @@
 #include "conf.h"
 
 static const char blanks[] = " \t\r";
+static const char byte_order_mark[] = "\xef\xbb\xbf";
 static const char bad_name[] = "the name of a proxy is not 1 to 31 letters, digits, -, _ and .";
 
 /* Cut the blanks off both ends of what ends at `end`. */
@@ -120,6 +121,9 @@ static bool read_line(struct conf_cursor *c, char *text, struct conf_line *line)
 
 bool conf_file_next(struct conf_cursor *c, struct conf_line *out)
 {
+    /* Some editors put it there, and none shows it. */
+    if (c->number == 0 && strncmp(c->next, byte_order_mark, sizeof byte_order_mark - 1) == 0)
+        c->next += sizeof byte_order_mark - 1;
     while (*c->next) {
         struct conf_line line = { .number = ++c->number };
         size_t len = strcspn(c->next, "\n");

@@ -10,7 +10,7 @@
  *     via NAME = LIST
  *
  * Blanks around keys and values do not count, nor what stands behind a blank and a #.  A user or password with the two
- * in it is a fault.  Pure functions: no state, no
+ * in it is a fault.  A UTF-8 byte-order mark at the head of the text says nothing.  Pure functions: no state, no
  * allocation, async-signal-safe.
  */
 #ifndef SOCKSIFY_CORE_CONF_FILE_H
