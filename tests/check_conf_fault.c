@@ -13,6 +13,9 @@ Suite *make_suite(void);
 #define NO_PASSWORD "a user without a password: set SOCKSIFY_PASSWORD, or give the user with -u"
 #define SCHEME "neither socks5:// nor socks5h://, and no other proxy can be used"
 #define MISSING "SOCKSIFY_PROXY is not set"
+#define NO_ITEM "neither address, network, name nor * in item"
+#define PORT "the port is none, and no range of them, in item"
+#define PREFIX "the prefix length does not fit the address in item"
 #define PORTS_FAULT "SOCKSIFY_BIND_PORTS: no port from 1 to 65535 and no range of them "    /* and which */
 #define TIMEOUT_FAULT "SOCKSIFY_TIMEOUT: not a number of seconds above 0, at most 86400, with up to 3 decimals"
 #define LEVEL_FAULT "SOCKSIFY_LOG: level is not quiet, warn, info, debug or 0 to 3"
@@ -66,13 +69,13 @@ static const struct {
     { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/broken", "SOCKSIFY_PASSWORD_FILE: the file cannot be read" },
     { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/empty", "SOCKSIFY_PASSWORD_FILE: the password in the file is empty" },
     { P "SOCKSIFY_USER=u\nSOCKSIFY_PASSWORD_FILE=/long", "SOCKSIFY_PASSWORD_FILE: password is longer than 255 bytes" },
-    { P "SOCKSIFY_BLOCK=a.test,10.0.0.0/33 b.test", "SOCKSIFY_BLOCK: bad item \"10.0.0.0/33\"" },
-    { P "SOCKSIFY_DIRECT=10.0.0.0/8,[fd00::/8", "SOCKSIFY_DIRECT: bad item \"[fd00::/8\"" },
-    { P "SOCKSIFY_DIRECT=a:0", "SOCKSIFY_DIRECT: bad item \"a:0\"" },
-    { P "SOCKSIFY_DIRECT=\xc3\xa4\x1b[0m", "SOCKSIFY_DIRECT: bad item \"???[0m\"" },
-    { P "SOCKSIFY_DIRECT=!" A50 "bbbbbbbbbbbbbccc", "SOCKSIFY_DIRECT: bad item \"!" A50 "bbbbbbbbbbbbb\"" },
-    { P "SOCKSIFY_DIRECT=socks5://" H ":" H "@h", "SOCKSIFY_DIRECT: bad item" },
-    { P "SOCKSIFY_BLOCK=x/\nSOCKSIFY_DNS=what", "SOCKSIFY_BLOCK: bad item \"x/\"" },
+    { P "SOCKSIFY_BLOCK=a.test,10.0.0.0/33 b.test", "SOCKSIFY_BLOCK: " PREFIX " \"10.0.0.0/33\"" },
+    { P "SOCKSIFY_DIRECT=10.0.0.0/8,[fd00::/8", "SOCKSIFY_DIRECT: " NO_ITEM " \"[fd00::/8\"" },
+    { P "SOCKSIFY_DIRECT=a:0", "SOCKSIFY_DIRECT: " PORT " \"a:0\"" },
+    { P "SOCKSIFY_DIRECT=\xc3\xa4\x1b[0m", "SOCKSIFY_DIRECT: " NO_ITEM " \"???[0m\"" },
+    { P "SOCKSIFY_DIRECT=!" A50 "bbbbbbbbbbbbbccc", "SOCKSIFY_DIRECT: " NO_ITEM " \"!" A50 "bbbbbbbbbbbbb\"" },
+    { P "SOCKSIFY_DIRECT=socks5://" H ":" H "@h", "SOCKSIFY_DIRECT: " NO_ITEM },
+    { P "SOCKSIFY_BLOCK=x/\nSOCKSIFY_DNS=what", "SOCKSIFY_BLOCK: " NO_ITEM " \"x/\"" },
     { P "SOCKSIFY_TIMEOUT=0", TIMEOUT_FAULT },
     { P "SOCKSIFY_TIMEOUT=0.000", TIMEOUT_FAULT },
     { P "SOCKSIFY_TIMEOUT=-1", TIMEOUT_FAULT },

@@ -77,8 +77,8 @@ refused 'bracket' -x 'socks5://[::1:1080'
 refused 'user' -x "socks5://$long:x@127.0.0.1"
 refused 'percent' -x socks5://u%zz:x@127.0.0.1
 refused 'NUL' -x socks5://u%00:x@127.0.0.1
-refused '-d: bad item' -x $url -d 10.0.0.0/33
-refused '-b: bad item' -x $url -b 'a b..c'
+refused '-d: the prefix length does not fit the address in item "10.0.0.0/33"$' -x $url -d 10.0.0.0/33
+refused '-b: neither address, network, name nor \* in item "b..c"$' -x $url -b 'a b..c'
 refused '-t: not a number' -x $url -t soon
 refused 'unknown option -z' -z -x $url
 refused 'unknown option --nonsense;' --nonsense

@@ -2,6 +2,7 @@
 /* conf_fault.c - the one line about a fault in the configuration */
 #include "conf_fault.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { ITEM_SHOWN_MAX = 64, FILE_SHOWN_MAX = 200, TELL_SIZE = 40 };
@@ -68,6 +69,20 @@ size_t conf_tell_size(const char *file, const char *text)
     for (; text && *text; text++)
         lines += *text == '\n';
     return lines * (TELL_SIZE + (file ? strnlen(file, FILE_SHOWN_MAX) : 0));
+}
+
+const char *conf_item_fault(int error)
+{
+    switch (error) {
+    case -ENOSPC:
+        return "no room for item";
+    case -ERANGE:
+        return "the port is none, and no range of them, in item";
+    case -EDOM:
+        return "the prefix length does not fit the address in item";
+    default:
+        return "neither address, network, name nor * in item";
+    }
 }
 
 void conf_fault(struct conf_reader *r, const struct conf_place *place)

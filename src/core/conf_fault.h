@@ -23,4 +23,8 @@ size_t conf_tell_size(const char *file, const char *text);
 /* Write `FILE: fault`, or the fault alone.  file: NULL without a file. */
 void conf_fault_whole(struct conf_reader *r, const char *file);
 
+/* What is wrong with an item of a list of rules: a constant phrase, behind which the item may stand.
+ * error: as rules_add() returns it, negative errno. */
+const char *conf_item_fault(int error);
+
 #endif

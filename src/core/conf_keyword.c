@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conf_fault.h"
 #include "text.h"
 
 enum { TIMEOUT_MAX_S = 86400, PORT_DOMAIN = 53 };
@@ -148,7 +149,9 @@ static int parse_list(struct conf_reader *r, const char *value, enum rules_verdi
         r->item = bad;
         r->item_len = bad_len;
     }
-    return fail(r, error == -ENOSPC ? "no room for item" : "bad item");
+    if (bad[0] == '!' && verdict != RULES_DIRECT)
+        return fail(r, "an exception in a list of what is not direct:");
+    return fail(r, conf_item_fault(error));
 }
 
 static int parse_block(struct conf_reader *r, const char *value)

@@ -34,12 +34,12 @@ static int read_ports(const char *item, size_t len, size_t *host_len, struct rul
     if (!dash)
         dash = end;
     if (text_decimal(colon + 1, (size_t)(dash - colon - 1), PORT_MAX, &low) < 0 || low == 0)
-        return -EINVAL;
+        return -ERANGE;
     high = low;
     if (dash != end && text_decimal(dash + 1, (size_t)(end - dash - 1), PORT_MAX, &high) < 0)
-        return -EINVAL;
+        return -ERANGE;
     if (high < low)
-        return -EINVAL;
+        return -ERANGE;
     rule->port_low = (uint16_t)low;
     rule->port_high = (uint16_t)high;
     *host_len = (size_t)(colon - item);
@@ -75,7 +75,7 @@ static int read_network(const char *text, size_t len, const char *bits, size_t b
         spare = MAPPED_BITS;
     prefix = (uint32_t)size * 8 + spare;
     if (bits && (text_decimal(bits, bits_len, prefix, &prefix) < 0 || prefix < spare))
-        return -EINVAL;
+        return -EDOM;
     prefix -= spare;
     keep_bits(a.ip, size, prefix);
     memcpy(rule->ip, a.ip, size);
@@ -138,9 +138,8 @@ static int read_item(const char *item, size_t len, struct rule *rule, struct add
         return 0;
     if (item[0] == '[')
         return read_bracketed(item, host_len, rule);
-    if (read_slashed(item, host_len, rule) == 0)
-        return 0;
-    return read_name(item, host_len, rule, name);
+    error = read_slashed(item, host_len, rule);
+    return error == -EINVAL ? read_name(item, host_len, rule, name) : error;
 }
 
 static int append(struct rules *r, struct rule *rule, const struct addr *name)

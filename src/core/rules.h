@@ -54,7 +54,8 @@ size_t rules_count(const char *list);
 /* Append the items of a list, all with one verdict.  Only for one thread, before the set is shared.
  * list: NUL-terminated, not NULL; may be empty.  *bad: on error the first item within list that is bad or has no room,
  * *bad_len its length; untouched on success; neither may be NULL.
- * Returns 0; -EINVAL for a bad item; -ENOSPC when the set is full.  On error nothing was appended. */
+ * Returns 0; for a bad item -ERANGE when its port is at fault, -EDOM when a prefix length behind an address is, else
+ * -EINVAL; -ENOSPC when the set is full.  On error nothing was appended. */
 int rules_add(struct rules *r, const char *list, enum rules_verdict verdict, const char **bad, size_t *bad_len);
 
 /* Have the rules from number first on send to another proxy than the first, 0. */
