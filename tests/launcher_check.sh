@@ -127,7 +127,8 @@ shown()
     shift
     (
         unset XDG_CONFIG_HOME
-        export HOME="$work/home" SOCKS5_USER=mallory SOCKS5_PASSWORD=geheim ALL_PROXY=http://h NO_PROXY=.b
+        export HOME="$work/home" SOCKS5_USER=mallory SOCKS5_PASSWORD=geheim ALL_PROXY=http://h
+        export NO_PROXY='.b,<local>,10.0.0.0/8 10.0.0.0/40,u:geheim@h,!c'
         launcher 0 "$what" "$@" --show
     )
     if grep -e geheim -e mallory "$out" "$err"; then bad "$what: credentials"; else ok "$what: no credentials"; fi
@@ -140,18 +141,21 @@ no file  ~: the file does not exist
 file     none
 given    -v, -q or -l, -x, -u, a password to be asked for, NO_PROXY, --stats
 ignored  ALL_PROXY, SOCKS5_USER, SOCKS5_PASSWORD
+skipped  <local>, 10.0.0.0/40, an item with an @, !c in NO_PROXY
 END
 SOCKSIFY_PROXY=socks5://h all_proxy=socks5://i shown "--show, a proxy that counts more" <<END
 no file  ~: the file does not exist
 file     none
 given    SOCKSIFY_PROXY, SOCKS5_USER, SOCKS5_PASSWORD, NO_PROXY
 ignored  ALL_PROXY, all_proxy
+skipped  <local>, 10.0.0.0/40, an item with an @, !c in NO_PROXY
 END
 all_proxy=socks5://i shown "--show, all_proxy" <<END
 no file  ~: the file does not exist
 file     none
 given    all_proxy, SOCKS5_USER, SOCKS5_PASSWORD, NO_PROXY
 ignored  ALL_PROXY
+skipped  <local>, 10.0.0.0/40, an item with an @, !c in NO_PROXY
 END
 echo 'proxy = socks5://u:geheim@h' >"$work/home/.config/socksify/socksify.conf"
 chmod 600 "$work/home/.config/socksify/socksify.conf"

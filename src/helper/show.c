@@ -103,6 +103,50 @@ static void show_variables(const struct conf *c, const char *given, bool counted
         putchar('\n');
 }
 
+/* One that is a URL may have a password in it. */
+static void show_item(const char *item, size_t len)
+{
+    if (memchr(item, '@', len)) {
+        printf("an item with an @");
+        return;
+    }
+    for (size_t i = 0; i < len; i++)
+        putchar(item[i] >= ' ' && item[i] <= '~' ? item[i] : '?');
+}
+
+/* The items of another program's list that are none of ours.  A set without room takes not one, for which a good one is
+ * told by an error of its own. */
+static void show_bad_items(const char *variable, const char *list)
+{
+    const char *head = "skipped ", *item;
+    struct rules none;
+    size_t len;
+    int error;
+
+    rules_init(&none, NULL, 0, NULL, 0);
+    for (; (error = rules_add(&none, list, RULES_BLOCK, &item, &len)) < 0; list = item + len) {
+        if (error == -ENOSPC)
+            continue;
+        printf("%s ", head);
+        show_item(item, len);
+        head = ",";
+    }
+    if (head[0] == ',')
+        printf(" in %s\n", variable);
+}
+
+static void show_skipped(const struct conf *c)
+{
+    enum { FOREIGN_LIST = KEY_CONVENTION | KEY_LIST };
+
+    for (size_t i = 0; i < CONF_KEYWORDS; i++) {
+        const struct conf_keyword *k = &conf_keywords[i];
+
+        if ((k->flags & FOREIGN_LIST) == FOREIGN_LIST && (c->counted >> i & 1))
+            show_bad_items(k->variable, getenv(k->variable));
+    }
+}
+
 void show_conf(const struct conf *c, const char *given)
 {
     static const char *const levels[] = { "quiet", "warn", "info", "debug" };
@@ -113,6 +157,7 @@ void show_conf(const struct conf *c, const char *given)
     show_files(c);
     show_variables(c, given, true);
     show_variables(c, given, false);
+    show_skipped(c);
     if (c->proxies[0].address.kind == ADDR_NONE)
         printf("proxy    none\n");
     for (unsigned i = 0; i < c->proxy_count; i++) {
