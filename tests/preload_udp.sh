@@ -218,7 +218,7 @@ if has_ipv6; then
     gives "an IPv6 relay, IPv4 socket" udp-repeat "$four" 1 <<EOT
 sendto 20 in 1: -1 EAFNOSUPPORT
 EOT
-    said "an IPv6 relay, IPv4 socket: said" 1 "IPv6 relay"
+    said "an IPv6 relay, IPv4 socket: said" 1 "UDP: an IPv4 socket cannot reach the proxy's IPv6 relay$"
 fi
 
 danted=$(command -v danted || command -v /usr/sbin/danted)
