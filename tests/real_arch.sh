@@ -82,7 +82,7 @@ missing()
 {
     mkdir "$work/alone"
     cp "$OBJECT" "$work/alone/"
-    sed "s|^object=.*|object='$work/alone/libsocksify.so'|" "$SOCKSIFY" >"$work/launcher"
+    sed "s|^socksify_object=.*|socksify_object='$work/alone/libsocksify.so'|" "$SOCKSIFY" >"$work/launcher"
     chmod +x "$work/launcher"
     ip netns exec "$client" "$work/launcher" -x "$url" "$work/fetch-32" $target4 80 >"$work/out" 2>&1
     same 'no object for it' 126 $?

@@ -16,7 +16,8 @@ left()
 owned()
 {
     [ -f "$1/share/man/man1/socksify.1" ] || fault 'no manual page'
-    [ "$(grep -c "^[a-z]*='$1/" "$1/bin/socksify")" = 2 ] || fault "paths in the launcher: $(grep "='/" "$1/bin/socksify")"
+    [ "$(grep -c "^socksify_[a-z]*='$1/" "$1/bin/socksify")" = 2 ] ||
+        fault "paths in the launcher: $(grep "='/" "$1/bin/socksify")"
     [ -f "$1/share/bash-completion/completions/socksify" ] || fault 'no completion'
     [ -z "$OBJECT32" ] || [ -f "$1/lib/socksify/libsocksify32.so" ] || fault 'no object for 32-bit programs'
 }
