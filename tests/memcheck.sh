@@ -86,6 +86,14 @@ looked_at sh -c "curl -sS -m 100 http://target.example:$web/file; exit \$?"
 quiet "curl, started by a shell"
 grep -qx carried "$out" || bad "curl: $(head -n 3 "$out" "$err")"
 
+# As socksify(1) has it.
+# shellcheck disable=SC2086
+timeout -k 1 "$patience" env $environment SOCKSIFY_BYPASS=allow SOCKSIFY_TIMEOUT=100 "$SOCKSIFY" $memcheck \
+    curl -sS -m 100 "http://target.example:$web/file" >"$out" 2>"$err" </dev/null
+status=$?
+quiet "curl in valgrind, by the launcher"
+grep -qx carried "$out" || bad "curl by the launcher: $(head -n 3 "$out" "$err")"
+
 probed "a stream" echo "127.0.0.1:$echo"
 probed "datagrams of threads" udp-threads "127.0.0.1:$udp"
 probed "failures" connect "127.0.0.1:$echo" "127.0.0.1:$refusing" "127.0.0.1:$echo"
