@@ -109,11 +109,17 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
     struct pollfd p[2] = { { .fd = -1 }, { .fd = fd, .events = POLLIN } };
     bool one = fd < 0;
 
-    for (struct assoc *b; (b = one ? a : assoc_unsettled(a)) && look(t, b, &p[0]);) {
+    for (struct assoc *b; (b = one ? a : assoc_unsettled(a));) {
         int64_t left = limit == INT64_MAX ? SLICE_MS : limit - clock_ms();
         struct timespec slice = { 0, (left < SLICE_MS ? left : SLICE_MS) * 1000000 };
         int n;
 
+        /* What this look has ended may have another beside it that is not: nobody else would bring that on. */
+        if (!look(t, b, &p[0])) {
+            if (one || assoc_unsettled(a) == b)
+                break;
+            continue;
+        }
         if (left <= 0)
             return -EAGAIN;
         n = real.ppoll(p, 2, &slice, signals);
