@@ -29,7 +29,8 @@ struct attempt {
     int low_water;        /* the program's SO_RCVLOWAT; 0: not asked for, since nothing was waited for */
     struct timeval limit; /* the program's SO_SNDTIMEO */
     int64_t give_up;      /* when SO_SNDTIMEO runs out; INT64_MAX without one */
-    sigset_t signals;     /* the thread's; all are blocked but while it sleeps: none is lost between two steps */
+    /* The thread's; all are blocked but while it sleeps: none is lost between two steps. */
+    const sigset_t *signals;
 };
 
 static int option_get(int fd, int level, int option, void *value, socklen_t len)
@@ -157,7 +158,7 @@ static int await(struct attempt *a, short events, int64_t deadline)
 
         if (left <= 0)
             return a->give_up < deadline ? -EINPROGRESS : -ETIMEDOUT;
-        n = real.ppoll(&p, 1, &t, &a->signals);
+        n = real.ppoll(&p, 1, &t, a->signals);
         a->interrupted |= n < 0;
         if (n < 0 && errno != EINTR)
             return -errno;
@@ -223,7 +224,7 @@ static void reset_cancelled(void *argument)
         tunnel_low_water_end(a->fd, a->low_water);
         tunnel_reset(a->fd);
     }
-    sigprocmask(SIG_SETMASK, &a->signals, NULL);
+    sigprocmask(SIG_SETMASK, a->signals, NULL);
 }
 
 static int64_t send_timeout_end(const struct timeval *t)
@@ -284,10 +285,10 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
 int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy, struct socks5 *machine,
                    struct flight *flight, const struct tunnel_limits *limits)
 {
+    sigset_t all, kept;
     struct attempt a = { .fd = fd, .machine = machine, .flight = flight, .limits = limits, .cookie = cookie,
-                         .give_up = INT64_MAX };
+                         .give_up = INT64_MAX, .signals = &kept };
     int only_ipv6 = 0, error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &a.limit, sizeof a.limit);
-    sigset_t all;
     bool slow;
 
     if (error)
@@ -296,12 +297,12 @@ int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy
     if (domain == AF_INET6)
         option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
     sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &a.signals);
+    sigprocmask(SIG_BLOCK, &all, &kept);
     error = attempt(&a, domain, proxy, &slow);
     if (!error && slow)
         tunnel_settle(fd, domain, proxy);
     else if (error && error != -EINTR && error != -EINPROGRESS && error != -EBADF && only_ipv6)
         real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
-    sigprocmask(SIG_SETMASK, &a.signals, NULL);
+    sigprocmask(SIG_SETMASK, &kept, NULL);
     return error;
 }

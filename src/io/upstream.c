@@ -29,7 +29,8 @@ int upstream_choose(const struct addr found[UPSTREAM_ADDRESSES], int domain, str
         return -EHOSTUNREACH;
     for (int i = 0; i < UPSTREAM_ADDRESSES && found[i].kind != ADDR_NONE; i++) {
         if (domain == AF_INET6 || found[i].kind == ADDR_IPV4) {
-            *out = found[i];
+            /* A name, which is most of the structure, it is not. */
+            memcpy(out, &found[i], offsetof(struct addr, ip) + sizeof out->ip);
             return 0;
         }
     }
