@@ -223,7 +223,7 @@ cp bare-script path/-c
 PATH=$PATH:$work/path runs 0 "in
 $work/path/-c a" -x $url -- -c a
 # A variable of the environment stays exported when a shell sets it anew: none is set but those that are ours.
-names='level file user given mode option object helper url saved old old_file warn_password'
+names='OPTARG level file user given mode option object helper url saved old old_file warn_password'
 printf 'geheim\n' >secret
 chmod 600 secret
 # shellcheck disable=SC2046
@@ -231,6 +231,11 @@ env $(printf '%s=kept ' $names) "$SOCKSIFY" -x $url -u alice -v -l log --passwor
 for name in $names; do
     grep -Fxq $name=kept out || fault "$name was changed: $(grep "^$name=" out) $(cat err)"
 done
+# Dante's user alone says nothing; only a blank or a colon ends a path in LD_PRELOAD.
+SOCKS_USERNAME=alice runs 0 '' -x $url true
+preloaded=$(readlink -f "$OBJECT")
+LD_PRELOAD="$preloaded	x" "$SOCKSIFY" -x $url env >out 2>err
+grep -Fxq "LD_PRELOAD=$preloaded:$preloaded	x" out || fault "a path that goes on: $(grep LD_PRELOAD out)"
 # Without PATH the file that was judged is the one that runs.
 env -u PATH "$SOCKSIFY" -x $url true || fault 'without PATH'
 

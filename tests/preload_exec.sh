@@ -166,6 +166,18 @@ PATH=$work/front:$work/behind:$PATH
 for call in execvp execlp execvpe posix_spawnp; do
     refused "statically linked" "$probe" $call tool x
 done
+loader=$(readelf -lW probe | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+LC_ALL=C sed "s,${loader:-?},${loader%?}@," probe >front/tool
+for call in execvp posix_spawnp; do
+    refused "statically linked" "$probe" $call tool x
+done
+# A file that the effective user alone may run.
+if [ "$(id -u)" = 0 ] && have python3; then
+    mkdir -m 700 front/own
+    cp static front/own/alone
+    PATH=$work/front/own:$PATH refused 'another effective user\|statically linked' python3 -c \
+        'import os; os.setresuid(65534, 0, 0); os.posix_spawnp("alone", ["alone"], os.environ)'
+fi
 cp probe behind/tool
 for call in execvp posix_spawnp; do
     carried 1 "$probe" $call tool show

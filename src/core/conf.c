@@ -130,7 +130,10 @@ static void check_credentials(struct conf_reader *r)
 {
     const struct conf_place *user = &r->filled[SLOT_USER], *password = &r->filled[SLOT_PASSWORD];
 
-    if (user->name && !password->name)
+    /* Dante's client asks for the password then; who has it set need not mean this proxy. */
+    if (user->name && !password->name && !strcmp(user->name, "SOCKS_USERNAME"))
+        r->into->user[0] = '\0';
+    else if (user->name && !password->name)
         complain(r, user, user->line ? "a user without a password: set password-file"
                                      : "a user without a password: set SOCKSIFY_PASSWORD, or give the user with -u");
     else if (password->name && !user->name)

@@ -36,7 +36,8 @@ static int preload(const char *object)
         return fail(EXIT_OWN, "cannot read ", object);
     if (!others || !others[0])
         return setenv("LD_PRELOAD", object, 1) == 0 ? 0 : fail(EXIT_OWN, "out of memory", "");
-    if (!strncmp(others, object, len) && (!others[len] || strchr(separators, others[len])))
+    /* The loader separates them by these two alone. */
+    if (!strncmp(others, object, len) && (!others[len] || others[len] == ':' || others[len] == ' '))
         return 0;
     value = malloc(len + 1 + strlen(others) + 1);
     if (!value || sprintf(value, "%s:%s", object, others) < 0 || setenv("LD_PRELOAD", value, 1) != 0)

@@ -78,10 +78,10 @@ static int open_subject(const struct subject *s)
     return (int)real.syscall(SYS_openat, (long)s->dir, s->path, flags);
 }
 
-/* Would the kernel run it for us, although we cannot read it? */
+/* Would the kernel run it for us, although we cannot read it?  It goes by the effective ids. */
 static bool may_run(const struct subject *s)
 {
-    return !s->path[0] || real.syscall(SYS_faccessat, (long)s->dir, s->path, (long)X_OK) == 0;
+    return !s->path[0] || program_ids_differ() || real.syscall(SYS_faccessat, (long)s->dir, s->path, (long)X_OK) == 0;
 }
 
 static bool on_nosuid(int fd)
@@ -157,6 +157,9 @@ static void judge_elf(int fd, const struct identity *file, const struct elf_head
     }
     out->object = fitting(&q->objects, &h->target, shape.libc);
     out->reason = out->object ? privileges(fd, file) : PROGRAM_FOREIGN;
+    /* The kernel will say that it is not there, and a search goes on to the next of the name. */
+    if (out->reason == PROGRAM_CARRIED && shape.lost)
+        out->reason = PROGRAM_UNKNOWN;
 }
 
 /* Go on with another file: true if its name could be kept. */

@@ -69,8 +69,11 @@ const char *program_phrase(enum program_reason reason);
 /* Where execvp() searches.  path: value of PATH, or NULL.  Returns path, or in place of NULL this libc's default. */
 const char *program_search(const char *path);
 
-/* Is this path a file that the real user may execute?  Returns 0; -EACCES when it is none or may not be; other negative
- * errno of statx(). */
+/* True if the effective ids are not the real ones: exec goes by those, faccessat() by these. */
+bool program_ids_differ(void);
+
+/* Is this path a file that may be executed?  Where the ids differ any that somebody may is taken for one.
+ * Returns 0; -EACCES when it is none or may not be; other negative errno of statx(). */
 int program_try(const char *path);
 
 /* Bytes of buf that the two functions below can make use of; PATH_MAX at most.  search: as for program_find(). */

@@ -3,6 +3,7 @@
 #include "program_elf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -126,12 +127,14 @@ static bool needs_library(struct window *w, const struct elf_header *h, const st
     return false;
 }
 
-static enum elf_libc loader_libc(struct window *w, const struct elf_segment *s)
+static void look_at_loader(struct window *w, const struct elf_segment *s, struct program_shape *out)
 {
     size_t got;
-    const uint8_t *name = look(w, s->offset, s->size < PIECE ? (size_t)s->size : PIECE, &got);
+    const char *name = (const char *)look(w, s->offset, s->size < PIECE ? (size_t)s->size : PIECE, &got);
 
-    return elf_libc((const char *)name, got);
+    out->interpreter = true;
+    out->libc = elf_libc(name, got);
+    out->lost = name && memchr(name, 0, got) && real.syscall(SYS_faccessat, (long)AT_FDCWD, name, (long)X_OK) != 0;
 }
 
 static void add_segment(struct window *w, const struct elf_header *h, const struct elf_segment *s,
@@ -139,8 +142,7 @@ static void add_segment(struct window *w, const struct elf_header *h, const stru
 {
     switch (s->part) {
     case ELF_INTERPRETER:
-        out->interpreter = true;
-        out->libc = loader_libc(w, s);
+        look_at_loader(w, s, out);
         break;
     case ELF_DYNAMIC:
         out->needs = needs_library(w, h, s);

@@ -15,6 +15,7 @@
 
 struct program_shape {
     bool interpreter;       /* it names a loader */
+    bool lost;              /* which is not there, or may not be run */
     bool needs;             /* it links a shared library, libc for one */
     bool go;                /* Go's linker made it */
     enum elf_libc libc;     /* of the loader */

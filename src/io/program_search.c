@@ -78,13 +78,21 @@ bool program_candidate(const char **rest, const char *name, char *buf, size_t si
     return false;
 }
 
+bool program_ids_differ(void)
+{
+    return geteuid() != getuid() || getegid() != getgid();
+}
+
 int program_try(const char *path)
 {
     struct file_info info;
 
     if (file_ask_path(path, true, &info) != 0)
         return -errno;
-    if ((info.mode & S_IFMT) != S_IFREG || real.syscall(SYS_faccessat, (long)AT_FDCWD, path, (long)X_OK) != 0)
+    if ((info.mode & S_IFMT) != S_IFREG || !(info.mode & 0111))
+        return -EACCES;
+    /* Where the ids differ the judge refuses what could be run. */
+    if (!program_ids_differ() && real.syscall(SYS_faccessat, (long)AT_FDCWD, path, (long)X_OK) != 0)
         return -EACCES;
     return 0;
 }
