@@ -10,6 +10,7 @@
 
 #include "../io/memory.h"
 #include "guard.h"
+#include "inbound.h"
 
 static int absent(void)
 {
@@ -70,11 +71,15 @@ long guard_admit(long count, struct iocb *const *list)
     int entry_errno = errno;
 
     for (long i = 0; i < count; i++) {
-        struct iocb *at, own;
+        const void *at;
+        struct iocb own;
 
         /* The kernel gets as far, and says so. */
         if (!memory_take(&at, &list[i], sizeof at) || !memory_take(&own, at, sizeof own))
             break;
+        /* To wait for a connection is no I/O. */
+        if (own.aio_lio_opcode == IOCB_CMD_POLL && inbound_is((int)own.aio_fildes))
+            continue;
         if (!guard_stops((int)own.aio_fildes, POLLIN, MSG_DONTWAIT))
             continue;
         if (i == 0)

@@ -44,20 +44,11 @@ static int connect_unix(const struct sockaddr *sa, socklen_t len)
     return -ECONNREFUSED;
 }
 
-/* Could the kernel have said this of an address of another family than the socket's, or we instead of it? */
+/* Could an address of another family than the socket's have come to this?  Not where the dial has begun, and what says
+ * that the number or the moment is another stays so. */
 static bool may_be_of_family(int error)
 {
-    switch (error) {
-    case -EAFNOSUPPORT:
-    case -EINVAL:
-    case -ENETUNREACH:
-    case -EHOSTUNREACH:
-    case -EACCES:
-    case -ECONNREFUSED:
-        return true;
-    default:
-        return false;
-    }
+    return error < 0 && error != -EINPROGRESS && error != -EALREADY && error != -EINTR && error != -EBADF;
 }
 
 /* The kernel dials no address of another family than the socket's, so that an idle stream's is asked for after an
@@ -132,6 +123,8 @@ static int connect_natively(int fd, const struct sockaddr *sa, socklen_t len)
 {
     int result = real.connect(fd, sa, len);
 
+    if (result == 0 || errno == EINPROGRESS)
+        stream_settled(fd);
     if (hook_idle(GATE_PENDING))
         return result;
     if (result < 0 && errno != EINPROGRESS)

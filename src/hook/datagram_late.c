@@ -32,10 +32,10 @@ static bool is_ours(struct assoc *a, const struct assoc_facts *f, const struct s
            memcmp(sa, &f->relay.sa, len < begin ? len : begin) == 0;
 }
 
-/* The relay itself has sent what nobody is to see.  Of a call without a name that is not known. */
-static bool is_relays(const struct assoc_facts *f, const struct msghdr *m)
+/* A relay itself has sent what nobody is to see.  Of a call without a name that is not known. */
+static bool is_relays(const struct assoc *a, const struct assoc_facts *f, const struct msghdr *m)
 {
-    return m->msg_name && assoc_address_equal(&f->relay, m->msg_name, m->msg_namelen);
+    return m->msg_name && datagram_from_relay(a, f, m->msg_name, m->msg_namelen);
 }
 
 /* The wait goes on; its time begins anew. */
@@ -48,7 +48,8 @@ OWN_FRAME static ssize_t receive_next(int fd, struct assoc *a, struct msghdr *m,
         real_recv(fd, NULL, 0, MSG_DONTWAIT);
     if (flags & MSG_WAITFORONE)
         return hook_return(entry_errno, -EAGAIN);
-    return datagram_receive(fd, m, flags, &result) ? hook_return(entry_errno, result) : result;
+    /* Else the number is something else by now. */
+    return hook_return(entry_errno, datagram_receive(fd, m, flags, &result) ? result : -EBADF);
 }
 
 OWN_FRAME ssize_t datagram_late_data(int fd, void *data, size_t size, int flags, ssize_t result)
@@ -84,7 +85,7 @@ ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result)
     significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
                                       : offsetof(struct sockaddr_in6, sin6_scope_id);
     skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
-    if (skip < 0 && is_relays(&f, m)) {
+    if (skip < 0 && is_relays(a, &f, m)) {
         vector_clear(m->msg_iov, m->msg_iovlen, 0, had);
         return receive_next(fd, a, m, flags, result);
     }

@@ -96,6 +96,9 @@ static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc
         /* That there is no UDP was found out just now: it goes by TCP. */
         if (error == -EACCES && asks && assoc_refuses(&process.assoc, to ? to->proxy : f->proxy) && i + 1 < TRIES)
             continue;
+        /* The number is another socket's than the place: the next look forgets that. */
+        if (error == -EBADF && i + 1 < TRIES)
+            continue;
         if (error == -EINPROGRESS)
             return DATAGRAM_QUEUED;
         if (error) {

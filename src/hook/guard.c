@@ -75,8 +75,14 @@ bool guard_step(int fd, pending_handle handle)
 {
     uint32_t word;
 
-    if (handle == PENDING_UNKNOWN && ((handle = guard_handle(fd)) == 0 || handle == PENDING_UNKNOWN))
-        return handle != 0;
+    if (handle == PENDING_UNKNOWN) {
+        handle = guard_handle(fd);
+        /* The parent's table says nothing of these: guard_drain_open(). */
+        if (!handle && fd <= STDERR_FILENO && process_is_guest())
+            handle = pending_find(&process.pending, fd);
+        if (handle == 0 || handle == PENDING_UNKNOWN)
+            return handle != 0;
+    }
     if (pending_poke(&process.pending, fd, handle) == -EAGAIN)
         return true;
     word = fdtab_get(&process.fdtab, fd);

@@ -330,7 +330,7 @@ long syscall(long number, ...)
     va_end(arguments);
     if (number == SYS_io_uring_setup)
         return hook_return(errno, io_uring_setup(0, NULL));
-    if (number == SYS_io_submit && !hook_idle(GATE_PENDING)) {
+    if (number == SYS_io_submit && a[1] > 0 && !hook_idle(GATE_PENDING)) {
         a[1] = guard_admit(a[1], (struct iocb *const *)a[2]);
         if (a[1] < 0)
             return hook_return(errno, a[1]);

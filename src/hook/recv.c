@@ -145,10 +145,16 @@ static void note_rooms(int fd, const struct mmsghdr *messages, unsigned count, s
     uint32_t kind = fdtab_get(&process.fdtab, fd) & FDTAB_KIND;
 
     r->count = count < MESSAGES_MAX ? count : MESSAGES_MAX;
-    if ((kind && kind != KIND_DATAGRAM) || !memory_readable(messages, r->count * sizeof *messages))
+    if (kind && kind != KIND_DATAGRAM)
         r->count = 0;
-    for (unsigned i = 0; i < r->count; i++)
-        r->len[i] = messages[i].msg_hdr.msg_namelen < UINT8_MAX ? (uint8_t)messages[i].msg_hdr.msg_namelen : UINT8_MAX;
+    /* The kernel, too, gets as far as it can. */
+    for (unsigned i = 0; i < r->count; i++) {
+        if (!memory_readable(&messages[i], sizeof *messages))
+            r->count = i;
+        else
+            r->len[i] = messages[i].msg_hdr.msg_namelen < UINT8_MAX ? (uint8_t)messages[i].msg_hdr.msg_namelen
+                                                                    : UINT8_MAX;
+    }
 }
 
 /* Returns datagram_late()'s for a message.  room: of its name. */
@@ -177,6 +183,9 @@ static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, 
     /* Where nothing could be noted the kernel could read nothing, or it is no datagram socket. */
     if (count <= 0 || (unsigned)count > r->count)
         return count;
+    /* The kernel shows the same one again and again. */
+    if (flags & MSG_PEEK && datagram_handle(fd) && !(flags & MSG_ERRQUEUE))
+        count = 1;
     for (int i = 0; i < count; i++) {
         /* For one that is dropped another is received only if nothing is left. */
         bool last = !kept && i + 1 == count && (!error || error == EAGAIN);
@@ -185,7 +194,9 @@ static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, 
         socklen_t room = r->len[i] < r->len[kept] ? r->len[i] : r->len[kept];
 
         if (n < 0) {
-            error = error && errno == EAGAIN ? error : errno;
+            /* That another was told, or that one was dropped, is less than a failure. */
+            if (!error || error == EAGAIN || (error == EINTR && errno != EAGAIN))
+                error = errno;
             continue;
         }
         messages[i].msg_len = (unsigned)n;

@@ -294,7 +294,7 @@ OWN_FRAME static long send_batch(int fd, struct mmsghdr *messages, unsigned coun
 
 /* Send some of the messages, at least one.  more: set to false when the rest is not to be tried.
  * Returns their number or a negative errno. */
-static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flags, bool *more)
+OWN_FRAME static long send_some(int fd, struct mmsghdr *messages, unsigned count, int flags, bool *more)
 {
     struct datagram_to to;
     struct batch b;

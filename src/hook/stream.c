@@ -36,7 +36,7 @@ static void remember_peer(uint64_t cookie, const struct addr *peer)
 }
 
 /* A socket that was a tunnel before, and is now connected to the proxy itself, must not show its old target. */
-static void forget_peer(int fd)
+OWN_FRAME static void forget_peer(int fd)
 {
     struct addr peer;
     uint64_t cookie = process.conf.state == CONF_READY ? real_cookie(fd) : 0;
@@ -220,7 +220,7 @@ static int still_connecting(int fd)
 }
 
 /* What a socket that is connected answers by itself.  0: go on. */
-static int answered(int fd, int domain)
+OWN_FRAME static int answered(int fd, int domain)
 {
     struct addr proxy;
 
@@ -233,7 +233,7 @@ static int answered(int fd, int domain)
 }
 
 /* What goes past the proxy is worth a line as well; programs talk to this machine all the time, though. */
-static void tell_direct(const struct route *r)
+OWN_FRAME static void tell_direct(const struct route *r)
 {
     enum conf_level level = addr_is_loopback(&r->target) ? CONF_LOG_DEBUG : CONF_LOG_INFO;
     char text[ADDR_TEXT_SIZE];
@@ -271,17 +271,23 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
     return through_proxy(fd, domain, &r, &peer, guest);
 }
 
+void stream_settled(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    if ((word & FDTAB_KIND) != KIND_STREAM || !(word & (FDTAB_FRESH | FDTAB_REGISTERED)) || process_is_guest())
+        return;
+    if (word & FDTAB_REGISTERED)
+        pending_forget(&process.pending, fd);
+    fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED, 0);
+}
+
 int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle)
 {
     bool guest = process_is_guest();
     int error = by_route(fd, domain, sa, len, idle, guest);
-    uint32_t word = fdtab_get(&process.fdtab, fd);
 
-    /* Whatever came of it, the registrations of a socket that was connected need not be followed. */
-    if ((error == 0 || error == STREAM_NOT_OURS) && word & (FDTAB_FRESH | FDTAB_REGISTERED) && !guest) {
-        if (word & FDTAB_REGISTERED)
-            pending_forget(&process.pending, fd);
-        fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED, 0);
-    }
+    if (error == 0)
+        stream_settled(fd);
     return error < 0 ? -pending_error(&process.pending, fd, -error) : error;
 }

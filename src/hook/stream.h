@@ -17,6 +17,10 @@ enum { STREAM_NOT_OURS = 1 };
  * negative errno that connect() must report.  A cancellation point. */
 int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle);
 
+/* A socket is connected now, or about to be, by whatever way: its registrations need not be followed any more, nor who
+ * else has it.  Not before: after a failure it may be connected through the proxy yet.  fd: any number.  errno kept. */
+void stream_settled(int fd);
+
 /* Say that a call was refused, once for each reason in a process.  r: of ROUTE_REFUSED.  Returns r->error. */
 int stream_refused(const struct route *r);
 

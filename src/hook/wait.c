@@ -23,7 +23,9 @@ enum {
 
 static bool holds_pending(int fd)
 {
-    return pending_is_live(&process.pending, guard_handle(fd));
+    pending_handle handle = guard_handle(fd);
+
+    return handle == PENDING_UNKNOWN || pending_is_live(&process.pending, handle);
 }
 
 /* A set that the program polls may hold sockets with handshakes, whose deadlines must be kept. */
@@ -107,11 +109,12 @@ static nfds_t add_associations(struct pollfd *ask, nfds_t count)
 /* What the kernel is asked.  Returns how long it may sleep at once, as guard_slice() does. */
 static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
 {
-    bool pending = false, listener = false;
+    bool pending = false, listener = false, unknown = false;
     int slice;
 
     for (nfds_t i = 0; i < count; i++) {
-        short wants = pending_wants(&process.pending, guard_handle(fds[i].fd));
+        pending_handle handle = guard_handle(fds[i].fd);
+        short wants = pending_wants(&process.pending, handle);
 
         ask[i] = (struct pollfd){ .fd = fds[i].fd, .events = fds[i].events & ~HANDSHAKE };
         /* A listener is never writable; and another thread may put another socket on its number. */
@@ -119,12 +122,16 @@ static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
             ask[i].events &= (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
             listener = true;
         }
-        if (wants) {
+        if (wants || handle == PENDING_UNKNOWN) {
             ask[i].events = wants | HANDSHAKE;
             pending = true;
+            unknown = unknown || !wants;
         }
     }
     slice = guard_slice(pending || listener);
+    /* Nothing tells when it can be asked about again. */
+    if (unknown && (slice < 0 || slice > NO_ROOM_MS))
+        return NO_ROOM_MS;
     /* No slice means that another thread has ended the last handshake, just now. */
     return pending && slice < 0 ? 0 : slice;
 }

@@ -113,7 +113,7 @@ struct assoc_table {                    /* all zero at first */
     _Atomic int64_t next_deadline;      /* not later than any of theirs */
     _Atomic int watch;                  /* an epoll set of ours that holds what they wait for; 0: none */
     atomic_bool forked;                 /* other processes may have our set in their epoll sets */
-    atomic_bool blind;                  /* the kernel has refused to watch some of it, since the last assoc_tend() */
+    atomic_bool blind;                  /* the kernel has refused to watch some of it */
     struct assoc_lingering {
         int control;
         uint64_t cookie;                /* 0: free */

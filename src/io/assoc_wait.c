@@ -22,18 +22,22 @@ bool assoc_tend(struct assoc_table *t)
     struct assoc_making *next;
     struct lock_hold hold;
     int64_t deadline = 0;
-    bool ended = false;
+    bool ended = false, blind = false;
 
     if (!assoc_any(t) || lock_take(&t->lock, t->space, &hold) != 0)
         return false;
-    atomic_store_explicit(&t->blind, false, memory_order_relaxed);
     for (struct assoc_making *m = t->making; m; m = next) {
         next = m->next;
-        if (assoc_making_step(t, m) != -EAGAIN)
+        if (assoc_making_step(t, m) != -EAGAIN) {
             ended = true;
-        else if (!deadline || m->deadline < deadline)
+            continue;
+        }
+        blind = blind || m->watched != assoc_making_events(m) || m->alarmed != (m->relay.len != 0);
+        if (!deadline || m->deadline < deadline)
             deadline = m->deadline;
     }
+    /* Not lowered meanwhile: another thread may be about to sleep by it. */
+    atomic_store_explicit(&t->blind, blind, memory_order_relaxed);
     atomic_store_explicit(&t->next_deadline, deadline, memory_order_relaxed);
     lock_give(&t->lock, &hold);
     errno = saved_errno;
@@ -116,7 +120,7 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
 
         /* What this look has ended may have another beside it that is not: nobody else would bring that on. */
         if (!look(t, b, &p[0])) {
-            if (one || assoc_unsettled(a) == b)
+            if (one)
                 break;
             continue;
         }

@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "log.h"
 
+enum { NUMERIC_SIZE = 64 };     /* an IPv6 address with brackets, scope and port */
+
 /* Behind one that was answered the others may have been dropped. */
 static bool took_only_first(const struct socks5 *machine)
 {
@@ -51,10 +53,11 @@ void report_received(int fd, enum socks5_stage stage, size_t n)
     log_line(CONF_LOG_DEBUG, "descriptor %d: received %u bytes of the %s", fd, (unsigned)n, messages[stage]);
 }
 
+/* proxy: an address, no name. */
 static void write_line(const char *what, const struct addr *target, const struct addr *proxy,
                        const struct socks5 *machine, int error, int64_t took)
 {
-    char to[ADDR_TEXT_SIZE], via[ADDR_TEXT_SIZE];
+    char to[ADDR_TEXT_SIZE], via[NUMERIC_SIZE];
 
     if (!log_wants(CONF_LOG_INFO))
         return;
