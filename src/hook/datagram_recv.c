@@ -41,9 +41,10 @@ struct receipt {
     uint8_t head[UDP_HEADER_IPV4], spare[UDP_HEADER_MAX - UDP_HEADER_IPV4];
 };
 
+/* 0: no end, as a great number of seconds has none. */
 static int64_t ms_of(const struct timeval *t)
 {
-    return (int64_t)t->tv_sec * 1000 + (t->tv_usec + 999) / 1000;
+    return t->tv_sec > INT32_MAX ? 0 : (int64_t)t->tv_sec * 1000 + (t->tv_usec + 999) / 1000;
 }
 
 /* When the socket's SO_RCVTIMEO runs out; 0: never. */

@@ -255,7 +255,7 @@ int64_t guard_limit(int fd, short events)
     socklen_t len = sizeof t;
 
     if (real.getsockopt(fd, SOL_SOCKET, events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO, &t, &len) != 0 ||
-        (t.tv_sec == 0 && t.tv_usec == 0))
+        (t.tv_sec == 0 && t.tv_usec == 0) || t.tv_sec > INT32_MAX)    /* which has no end */
         return INT64_MAX;
     return clock_ms() + 1 + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
 }

@@ -204,7 +204,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         if (q.nonblocking)
             return connect_at_once(&q);
         /* Without a cookie nobody can find the handshake of a number. */
-        if (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED || (q.cookie && !real_is_alone()))
+        if (q.cookie && (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED || !real_is_alone()))
             return connect_watched(&q);
     }
     return connect_waiting(&q, &machine, &flight);

@@ -229,7 +229,7 @@ static void reset_cancelled(void *argument)
 
 static int64_t send_timeout_end(const struct timeval *t)
 {
-    if (t->tv_sec == 0 && t->tv_usec == 0)
+    if ((t->tv_sec == 0 && t->tv_usec == 0) || t->tv_sec > INT32_MAX)    /* which has no end */
         return INT64_MAX;
     return clock_ms() + (int64_t)t->tv_sec * 1000 + (t->tv_usec + 999) / 1000;
 }
