@@ -17,6 +17,9 @@
 
 enum { WAITERS = 6, CONNECTS = 240, AT_ONCE = 24, STOP = 1000000 };
 
+/* Of SO_TIMESTAMPING, as the kernel's header has them. */
+enum { STAMP_SENT = 1 << 1, STAMP_REPORTED = 1 << 4, STAMP_QUEUED = 1 << 8, STAMP_ACKED = 1 << 9 };
+
 static int shared_set, shared_fd;
 static atomic_int ready, woken, connected;
 static atomic_int events_of[CONNECTS];
@@ -309,7 +312,71 @@ static int calm(char **argv)
     return loop_code();
 }
 
+/* A time stamp of each segment that is sent goes into the error queue, and nobody takes it out: POLLERR stays up. */
+static int stamping(int type)
+{
+    int flags = STAMP_SENT | STAMP_QUEUED | STAMP_ACKED | STAMP_REPORTED, fd = net_socket(&loop_target, type);
+
+    if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) != 0)
+        net_die("SO_TIMESTAMPING");
+    return fd;
+}
+
+/* Two attempts on one socket; the queue is not empty from the first one's greeting on. */
+static void stamped_twice(int type, const char *what)
+{
+    int fd = stamping(type);
+    long used = cpu_ms();
+
+    for (int i = 0; i < 2; i++) {
+        int error = net_connect_wait(fd, &loop_target);
+
+        /* The kernel's own, once after a non-blocking connect() that failed. */
+        if (i && error == ECONNABORTED)
+            error = net_connect_wait(fd, &loop_target);
+        loop_check(error == ETIMEDOUT, "%s, attempt %d: %s", what, i, error ? text_errno(error) : "connected");
+        loop_check(!stands(fd), "%s, attempt %d: a connection", what, i);
+    }
+    used = cpu_ms() - used;
+    loop_check(used < 200, "%s: %ld ms of the processor", what, used);
+    close(fd);
+}
+
+static void stamped_in_set(void)
+{
+    int fd = stamping(SOCK_STREAM | SOCK_NONBLOCK), set = loop_set();
+    long used = cpu_ms();
+
+    loop_add(set, fd, EPOLLOUT);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_check(loop_wait(set, fd) & EPOLLERR && net_error(fd) == ETIMEDOUT, "in a set");
+    used = cpu_ms() - used;
+    loop_check(used < 200, "in a set: %ld ms of the processor", used);
+    close(set);
+    close(fd);
+}
+
+/* POLLERR does not mean that the connection has failed, nor that there is anything to do. */
+static int stamped(char **argv)
+{
+    pthread_t thread;
+    int pipes[2];
+
+    loop_target = net_target(argv[0]);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    stamped_twice(SOCK_STREAM, "alone");
+    stamped_twice(SOCK_STREAM | SOCK_NONBLOCK, "not blocking");
+    stamped_in_set();
+    pthread_create(&thread, NULL, idler, &pipes[0]);
+    stamped_twice(SOCK_STREAM, "beside a thread");
+    close(pipes[1]);
+    pthread_join(thread, NULL);
+    return loop_code();
+}
+
 const struct loop_command thread_loop_commands[] = {
+    { "stamped", 1, stamped, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
     { "refused-beside", 1, refused_beside, "ADDRESS: through a proxy that refuses" },
     { "calm", 2, calm, "ADDRESS PAUSE: through a proxy whose reply takes a while, with a deadline below PAUSE ms" },
     { "beside", 2, beside, "ADDRESS CONTROL" },

@@ -17,6 +17,8 @@
 #include "datagram.h"
 #include "wait.h"
 
+enum { NAP_MS = 20 };
+
 /* A set with sockets that may be connected once more is looked for them then. */
 static int control_unfollowed(int epfd, int op, int fd, struct epoll_event *event, uint32_t word)
 {
@@ -116,6 +118,20 @@ static void join(int epfd)
     assoc_watch_join(&process.assoc, epfd);
 }
 
+/* The events, all of them tokens, are of error queues that hold something (SO_TIMESTAMPING): nothing was stepped, and
+ * armed again they come at once.  Sleep a while, at most timeout; -1: no limit.  Returns 0, or -1 with errno. */
+static int nap(const struct wait *w, int n, int timeout)
+{
+    int ms = timeout >= 0 && timeout < NAP_MS ? timeout : NAP_MS;
+    struct timespec t = { 0, ms * 1000000L };
+
+    for (int i = 0; i < n; i++) {
+        if (w->events[i].events != EPOLLERR)
+            return 0;
+    }
+    return n > 0 ? real.ppoll(NULL, 0, &t, w->mask) : 0;
+}
+
 static int wait_filtered(const struct wait *w)
 {
     for (;;) {
@@ -127,6 +143,8 @@ static int wait_filtered(const struct wait *w)
         kept = n > 0 ? filter(w->events, n, true) : 0;
         if (n < 0 || kept > 0)
             return n < 0 ? n : kept;
+        if (nap(w, n, timeout) < 0)
+            return -1;
         pending_tend(&process.pending, n == 0 && timeout > 0 ? PENDING_SHARED : PENDING_DUE);
         if (n == 0 && assoc_any(&process.assoc))
             datagram_tend();

@@ -148,7 +148,7 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit, const sigset_
     slice = slice <= 0 || p.fd < 0 ? SLICE_MS : slice;
     sleep_ms = left < slice ? left < 0 ? 0 : (int)left : slice;
     t = (struct timespec){ sleep_ms / 1000, sleep_ms % 1000 * 1000000L };
-    return real.ppoll(&p, 1, &t, signals);
+    return tunnel_poll(&p, &t, signals);
 }
 
 /* The calls that drain are no cancellation points. */

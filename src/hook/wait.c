@@ -18,7 +18,7 @@
 enum {
     HANDSHAKE = POLLERR,   /* marks what is asked for a handshake; taken out of what the program asks, to which the
                               kernel adds it anyway */
-    NO_ROOM_MS = 20        /* between two looks at what the kernel cannot be asked about */
+    NO_ROOM_MS = 20        /* between two looks at what the kernel cannot be asked about, or has nothing new of */
 };
 
 static bool holds_pending(int fd)
@@ -136,6 +136,25 @@ static int prepare(struct pollfd *ask, const struct pollfd *fds, nfds_t count)
     return pending && slice < 0 ? 0 : slice;
 }
 
+/* POLLERR alone lasts while the error queue of a socket is not empty: nothing to step for, and no sleep either.
+ * Handshakes are then left out of the next wait, after which they are stepped as after any in which nothing came. */
+static bool is_noisy(struct pollfd *ask, nfds_t count)
+{
+    bool any = false;
+
+    for (nfds_t i = 0; i < count; i++)
+        any |= ask[i].events & HANDSHAKE && ask[i].revents == POLLERR;
+    return any;
+}
+
+static void leave_out(struct pollfd *ask, nfds_t count)
+{
+    for (nfds_t i = 0; i < count; i++) {
+        if (ask[i].events & HANDSHAKE)
+            ask[i].fd = -1;
+    }
+}
+
 /* Step the handshakes, hide them, and count what is the program's.  idle: nothing was ready, which handshakes that
  * another process brings on as well, or whose time is over, must still be looked at. */
 static int harvest(struct pollfd *ask, struct pollfd *fds, nfds_t count, bool idle, bool *stepped)
@@ -163,7 +182,8 @@ static void to_timespec(int64_t ms, struct timespec *t)
 
 static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64_t end, const sigset_t *mask)
 {
-    bool room = true;    /* the kernel takes one descriptor more than the program asks for */
+    bool room = true;      /* the kernel takes one descriptor more than the program asks for */
+    bool noisy = false;    /* the last wait ended for an error queue */
 
     for (;;) {
         nfds_t asked = room ? add_associations(ask, count) : count;
@@ -172,7 +192,9 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
         bool stepped = false, idle;
         struct timespec t;
 
-        if (!room && (slice < 0 || slice > NO_ROOM_MS))
+        if (noisy)
+            leave_out(ask, count);
+        if ((!room || noisy) && (slice < 0 || slice > NO_ROOM_MS))
             slice = NO_ROOM_MS;
         left = left < 0 ? 0 : slice >= 0 && left > slice ? slice : left;
         to_timespec(left, &t);
@@ -186,6 +208,7 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
         idle = n == 0 && left > 0;
         if (!room || (asked > count && (idle || ask[count].revents || ask[count].fd < 0 || slice == 0)))
             stepped = datagram_tend();
+        noisy = is_noisy(ask, count);
         n = harvest(ask, fds, count, idle, &stepped);
         if (n > 0)
             return n;

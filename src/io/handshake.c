@@ -143,7 +143,8 @@ static int step_connecting(struct arena_slot *s, int fd)
 {
     short got = ready(fd, POLLOUT);
 
-    if (got & (POLLERR | POLLHUP))
+    /* POLLERR may be of the error queue (time stamps), which no new connection empties. */
+    if (got & POLLHUP)
         return 1;
     if (!(got & POLLOUT))
         return -EAGAIN;

@@ -4,13 +4,17 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "../core/addr.h"
+#include "clock.h"
 #include "real.h"
+
+enum { LIMIT_MS = 20 };
 
 /* A socket bound to a free port of loopback, not listening.  Returns the descriptor or -errno; *where: its address. */
 static int closed_port(struct addr *where)
@@ -30,12 +34,22 @@ static int closed_port(struct addr *where)
     return -1;
 }
 
-static bool has_error(int fd)
+/* POLLERR alone may be of the error queue (time stamps): then what has failed is looked for now and then. */
+static bool has_failed(int fd)
 {
     struct pollfd p = { .fd = fd };
-    struct timespec limit = { 0, 20000000 };
 
-    return real.syscall(SYS_ppoll, &p, 1L, &limit, NULL, 0L) == 1 && p.revents & (POLLERR | POLLHUP);
+    for (int64_t end = clock_ms() + LIMIT_MS;;) {
+        struct timespec limit = { 0, LIMIT_MS * 1000000L }, pause = { 0, 1000000 };
+
+        if (real.syscall(SYS_ppoll, &p, 1L, &limit, NULL, 0L) != 1)
+            return false;
+        if (p.revents & POLLHUP)
+            return true;
+        if (clock_ms() >= end)
+            return false;
+        real.syscall(SYS_ppoll, NULL, 0L, &pause, NULL, 0L);
+    }
 }
 
 /* connect() without sleeping: one that sleeps would itself take the error that is meant for the program.  Who else
@@ -70,6 +84,6 @@ void refuse_socket(int fd, int domain, bool mapped, bool near)
     if (addr_to_sockaddr(&where, domain, &sa, &len) == 0)
         connect_at_once(fd, (const struct sockaddr *)&sa, len);
     real_close(closed);
-    if (!has_error(fd))
+    if (!has_failed(fd))
         real_connect(fd, &nowhere, sizeof nowhere);
 }

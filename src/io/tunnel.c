@@ -15,7 +15,7 @@
 #include "real.h"
 #include "report.h"
 
-enum { REST_MS = 1000 };
+enum { REST_MS = 1000, NAP_MS = 20 };
 
 /* One blocking connect() under way. */
 struct attempt {
@@ -119,6 +119,18 @@ short tunnel_events(const struct socks5 *machine)
     return socks5_want(machine) == SOCKS5_SEND ? POLLOUT : POLLIN;
 }
 
+int tunnel_poll(struct pollfd *p, const struct timespec *limit, const sigset_t *signals)
+{
+    struct timespec nap = { 0, NAP_MS * 1000000L };
+    int n = real.ppoll(p, 1, limit, signals);
+
+    if (n <= 0 || p->revents != POLLERR)
+        return n;
+    if (limit->tv_sec == 0 && limit->tv_nsec < nap.tv_nsec)
+        nap = *limit;
+    return real.ppoll(NULL, 0, &nap, signals) < 0 ? -1 : n;
+}
+
 /* The kernel restarts connect() after a handler installed with SA_RESTART.  poll() it never restarts, so that which
  * handler ran must be guessed: with any that has no SA_RESTART the call ends. */
 bool tunnel_restarts(void)
@@ -158,7 +170,7 @@ static int await(struct attempt *a, short events, int64_t deadline)
 
         if (left <= 0)
             return a->give_up < deadline ? -EINPROGRESS : -ETIMEDOUT;
-        n = real.ppoll(&p, 1, &t, a->signals);
+        n = tunnel_poll(&p, &t, a->signals);
         a->interrupted |= n < 0;
         if (n < 0 && errno != EINTR)
             return -errno;
@@ -174,11 +186,13 @@ static int await(struct attempt *a, short events, int64_t deadline)
 
 static int finish_dial(struct attempt *a, int64_t deadline)
 {
-    int pending = 0;
-    int error = await(a, POLLOUT, deadline);
+    int pending = 0, error;
 
-    if (!error && a->seen != POLLOUT)
-        error = option_get(a->fd, SOL_SOCKET, SO_ERROR, &pending, sizeof pending);
+    do {
+        error = await(a, POLLOUT, deadline);
+        if (!error && a->seen != POLLOUT)
+            error = option_get(a->fd, SOL_SOCKET, SO_ERROR, &pending, sizeof pending);
+    } while (!error && !pending && a->seen == POLLERR);
     return error ? error : -pending;
 }
 

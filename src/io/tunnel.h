@@ -8,10 +8,13 @@
 #ifndef SOCKSIFY_IO_TUNNEL_H
 #define SOCKSIFY_IO_TUNNEL_H
 
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "../core/socks5.h"
 #include "flight.h"
@@ -60,6 +63,12 @@ int tunnel_timeout(struct socks5 *machine);
 
 /* The poll() events that the machine waits for. */
 short tunnel_events(const struct socks5 *machine);
+
+/* ppoll() of one descriptor that a handshake waits for.  POLLERR alone lasts while the error queue holds something that
+ * the program has asked for (SO_TIMESTAMPING): what remains is to sleep a while, at most limit, and to look again.
+ * p: revents is set when the result is 1; limit: not NULL; signals: the mask meanwhile, or NULL for the thread's own.
+ * Returns what ppoll() does, with errno.  A cancellation point. */
+int tunnel_poll(struct pollfd *p, const struct timespec *limit, const sigset_t *signals);
 
 /* The program's SO_RCVLOWAT, set to 1 for the handshake, since above that it would hide the replies; to be given back
  * to tunnel_low_water_end().  Async-signal-safe; no cancellation point. */
