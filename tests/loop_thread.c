@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "loop.h"
 #include "probe_text.h"
 
-enum { WAITERS = 6, CONNECTS = 240, AT_ONCE = 24, STOP = 1000000 };
+enum { WAITERS = 6, CONNECTS = 240, AT_ONCE = 24, STOPPED = 6, STOP = 1000000 };
 
 /* Of SO_TIMESTAMPING, as the kernel's header has them. */
 enum { STAMP_SENT = 1 << 1, STAMP_REPORTED = 1 << 4, STAMP_QUEUED = 1 << 8, STAMP_ACKED = 1 << 9 };
@@ -375,7 +376,52 @@ static int stamped(char **argv)
     return loop_code();
 }
 
+/* Stop a process and let it go on, again and again, until it closes the pipe. */
+static void stop_often(pid_t whom, int end)
+{
+    struct pollfd p = { .fd = end, .events = POLLIN };
+
+    while (poll(&p, 1, 1) == 0) {
+        kill(whom, SIGSTOP);
+        poll(NULL, 0, 1);
+        kill(whom, SIGCONT);
+    }
+    _exit(0);
+}
+
+/* A process that is stopped and goes on: connect() is not interrupted, and the kernel's own in it only seems to be. */
+static int stopped(char **argv)
+{
+    pthread_t thread;
+    pid_t pid, whom = getpid();
+    int pipes[2], idle[2];
+
+    loop_target = net_target(argv[0]);
+    if (pipe(pipes) != 0 || pipe(idle) != 0)
+        net_die("pipe");
+    pid = loop_fork();
+    if (pid == 0) {
+        close(pipes[1]);
+        stop_often(whom, pipes[0]);
+    }
+    close(pipes[0]);
+    pthread_create(&thread, NULL, idler, &idle[0]);
+    for (int i = 0; i < STOPPED; i++) {
+        int fd = net_socket(&loop_target, SOCK_STREAM);
+
+        if (!loop_check(net_connect(fd, &loop_target) == -1 && errno == ETIMEDOUT, "connect: %s", text_errno(errno)))
+            break;
+        close(fd);
+    }
+    close(pipes[1]);
+    loop_reap(pid, "the child");
+    close(idle[1]);
+    pthread_join(thread, NULL);
+    return loop_code();
+}
+
 const struct loop_command thread_loop_commands[] = {
+    { "stopped", 1, stopped, "ADDRESS: through a proxy that answers no SYN, with a deadline of half a second" },
     { "stamped", 1, stamped, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
     { "refused-beside", 1, refused_beside, "ADDRESS: through a proxy that refuses" },
     { "calm", 2, calm, "ADDRESS PAUSE: through a proxy whose reply takes a while, with a deadline below PAUSE ms" },

@@ -31,7 +31,8 @@ static int connect_tick(int fd, const struct sockaddr *sa, socklen_t len, const 
         return -errno;
     error = real_connect(fd, sa, len);
     real.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
-    return error;
+    /* No handler has run: the process was stopped and goes on, or was traced.  The socket connects meanwhile. */
+    return error == -EINTR ? -EINPROGRESS : error;
 }
 
 /* Only an unbound socket can be opened to both families, and only before it is connected. */
