@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -239,6 +241,66 @@ static int beside(char **argv)
     return loop_code();
 }
 
+static short poll_now(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+    return poll(&p, 1, 0) < 0 ? POLLNVAL : p.revents;
+}
+
+static void run_true(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+    _exit(127);
+}
+
+/* A thread inside connect() goes on with its handshake by itself: programs that others start need not wait for it. */
+static int starts_beside(char **argv)
+{
+    char *words[] = { (char[]){ "true" }, NULL };
+    pthread_t thread;
+    pid_t pid;
+
+    loop_arguments(argv);
+    shared_fd = net_socket(&loop_target, SOCK_STREAM);
+    pthread_create(&thread, NULL, connecter, NULL);
+    loop_held(1);
+    loop_check(system("exit 3") >> 8 == 3, "system()");
+    loop_check(pclose(popen("exit 4", "r")) >> 8 == 4, "popen()");
+    loop_is(posix_spawn(&pid, "/bin/true", NULL, NULL, words, environ), 0, "posix_spawn()");
+    loop_reap(pid, "posix_spawn()");
+    pid = fork();
+    if (pid == 0)
+        run_true();
+    loop_reap(pid, "fork() and exec");
+    pid = vfork();
+    if (pid == 0)
+        run_true();
+    loop_reap(pid, "vfork() and exec");
+    loop_check(!stands(shared_fd) && poll_now(shared_fd) == 0, "the handshake is over");
+    loop_release();
+    pthread_join(thread, NULL);
+    loop_good(shared_fd, "connected beside programs that start");
+    return loop_code();
+}
+
+/* Its exec ends the thread, and has to bring the handshake to its end first. */
+static int exec_beside(char **argv)
+{
+    char number[16];
+    pthread_t thread;
+
+    loop_arguments(argv);
+    shared_fd = net_socket(&loop_target, SOCK_STREAM);
+    pthread_create(&thread, NULL, connecter, NULL);
+    /* A socket that nobody has connected yet. */
+    while (poll_now(shared_fd) & POLLHUP)
+        sched_yield();
+    snprintf(number, sizeof number, "%d", shared_fd);
+    execl("/proc/self/exe", "loop", "exec-after", argv[0], argv[1], number, (char *)NULL);
+    return 2;
+}
+
 static atomic_bool over;
 
 /* Whatever error there is, this thread takes it. */
@@ -426,6 +488,8 @@ const struct loop_command thread_loop_commands[] = {
     { "refused-beside", 1, refused_beside, "ADDRESS: through a proxy that refuses" },
     { "calm", 2, calm, "ADDRESS PAUSE: through a proxy whose reply takes a while, with a deadline below PAUSE ms" },
     { "beside", 2, beside, "ADDRESS CONTROL" },
+    { "starts-beside", 2, starts_beside, "ADDRESS CONTROL" },
+    { "exec-beside", 2, exec_beside, "ADDRESS CONTROL: nothing is held for long" },
     { "together", 2, together, "ADDRESS CONTROL" },
     { "waiters", 2, waiters, "ADDRESS CONTROL: nothing is held" },
     { "sleeper", 1, sleeper, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

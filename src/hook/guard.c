@@ -152,7 +152,7 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit, const sigset_
 }
 
 /* The calls that drain are no cancellation points. */
-static void drain(int fd, pending_handle handle)
+void guard_drain_handle(int fd, pending_handle handle)
 {
     int saved_errno = errno, cancellable = hook_uncancellable();
 
@@ -167,38 +167,7 @@ void guard_drain(int fd)
     pending_handle handle = guard_handle(fd);
 
     if (handle)
-        drain(fd, handle);
-}
-
-void guard_drain_open(void)
-{
-    unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
-    int saved_errno = errno;
-    bool guest;
-
-    if (hook_idle(GATE_PENDING) || !pending_any(&process.pending))
-        return;
-    guest = process_is_guest();
-    for (int fd = 0; fd < (int)top || (guest && fd <= STDERR_FILENO); fd++) {
-        pending_handle handle = guard_handle(fd);
-        int flags;
-
-        if (guest && !handle && fd <= STDERR_FILENO)
-            handle = pending_find(&process.pending, fd);
-        if (handle != PENDING_UNKNOWN && !pending_is_live(&process.pending, handle))
-            continue;
-        flags = real.fcntl(fd, F_GETFD);
-        if (flags >= 0 && !(flags & FD_CLOEXEC))
-            drain(fd, handle);
-    }
-    errno = saved_errno;
-}
-
-void guard_drain_for_exec(void)
-{
-    if (!hook_idle(GATE_DATAGRAM) && !process_is_guest())
-        assoc_drain(&process.assoc);
-    guard_drain_open();
+        guard_drain_handle(fd, handle);
 }
 
 static bool listens(int fd)

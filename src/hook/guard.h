@@ -87,9 +87,13 @@ int guard_accept(int fd);
  * For what cannot be taken to where no hook is: exec, and descriptors passed to other processes. */
 void guard_drain(int fd);
 
-/* guard_drain() for the descriptors that exec would leave open, here or in a child that is made for it.  Also in the
- * child of a vfork, whose own numbers other than the standard streams are not known. */
-void guard_drain_open(void);
+/* The same of one whose handle is known: not 0, or PENDING_UNKNOWN. */
+void guard_drain_handle(int fd, pending_handle handle);
+
+/* guard_drain() for the descriptors that exec would leave open: here (replaces), or in a child that is made for it.
+ * Those that a thread waits for inside connect() are left to it, unless exec ends it.  Also in the child of a vfork,
+ * whose own numbers other than the standard streams are not known. */
+void guard_drain_open(bool replaces);
 
 /* The same before exec; what is queued of datagrams is sent before. */
 void guard_drain_for_exec(void);

@@ -45,7 +45,7 @@ static int start(spawn *function, bool search, pid_t *pid, const char *name, con
         return -r;
     if (size && !memory)
         memory = alloca(size);
-    guard_drain_open();
+    guard_drain_open(false);
     r = function(pid, name, actions, attributes, argv, launch_join(object, envp, size, memory));
     if (size > LAUNCH_ON_STACK)
         launch_unmap(memory, size);
@@ -166,7 +166,7 @@ static int prepare_shell(bool drain)
     if (r == 0)
         r = restore_environ(object);
     if (r == 0 && drain)
-        guard_drain_open();
+        guard_drain_open(false);
     errno = entry_errno;
     return r;
 }

@@ -121,15 +121,20 @@ static int connect_watched(struct pending_request *q)
     int only_ipv6 = 0, value = 0, error;
     socklen_t len = sizeof value;
     struct cleanup cleanup;
+    pending_handle handle;
 
     if (q->domain == AF_INET6)
         real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len);
+    q->awaited = true;
     error = leave_pending(q);
     if (error != -EINPROGRESS)
         return error;
+    handle = guard_handle(q->fd);
     cleanup_begin(&cleanup, give_up, q);
-    error = guard_wait(q->fd, guard_handle(q->fd), POLLOUT, false);
+    error = guard_wait(q->fd, handle, POLLOUT, false);
     cleanup_end(&cleanup);
+    /* After a signal or a time limit it goes on beside the program; as well where another number holds the socket. */
+    pending_unawait(&process.pending, handle);
     if (error)
         return error == -EAGAIN ? -EINPROGRESS : error;
     /* Another thread, or a handler, may have put another file at the number. */

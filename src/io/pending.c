@@ -41,6 +41,7 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
     s->domain = q->domain;
     s->binding = q->binding;
     s->unwatched = q->unwatched;
+    s->awaited = q->awaited;
     s->cookie = cookie;
     s->began = clock_ms();
     s->limits = q->limits;

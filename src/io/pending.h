@@ -64,6 +64,7 @@ struct pending_request {
     bool nonblocking;                  /* fd has O_NONBLOCK */
     bool dialled;                      /* connect() was done; false: pending_start() does it */
     bool binding;                      /* a listener's request: how it ends goes to io/binding */
+    bool awaited;                      /* the thread stays inside connect() and goes on with it: pending_unawait() */
     bool unwatched;                    /* no other thread or process can be asleep in an epoll set that fd is in */
 };
 
@@ -118,6 +119,14 @@ void pending_tidy(struct pending *p);
 /* The handshake of fd's socket, whoever began it, or 0; fd is one of its numbers from then on.  PENDING_UNKNOWN while
  * some last and it cannot be told (no SO_COOKIE, no lock): that may be over only when this says so. */
 pending_handle pending_find(struct pending *p, int fd);
+
+/* True if a thread inside connect() goes on with the handshake, whatever this one does.  replaces: this process is
+ * about to exec, which ends its threads; those of another process last.  A look without lock; keeps errno.  For any
+ * process, a vfork child too. */
+bool pending_awaited(const struct pending *p, pending_handle handle, bool replaces);
+
+/* That thread has left connect(): a handshake that lasts goes on beside the program.  Keeps errno. */
+void pending_unawait(struct pending *p, pending_handle handle);
 
 /* Other processes may hold the socket of a handshake that has just begun. */
 void pending_share(struct pending *p, pending_handle handle);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "epollset_table.h"
 #include "handshake.h"
 #include "real.h"
 
@@ -196,6 +197,31 @@ void pending_share(struct pending *p, pending_handle handle)
         atomic_store_explicit(&p->shares, true, memory_order_relaxed);
     }
     arena_leave(p, &hold);
+}
+
+/* One whose process was killed is nobody's to go on with. */
+bool pending_awaited(const struct pending *p, pending_handle handle, bool replaces)
+{
+    const struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
+    int saved_errno = errno;
+    bool gone;
+
+    if (!s || !atomic_load_explicit(&s->awaited, memory_order_relaxed))
+        return false;
+    if (s->pid == getpid())
+        return !replaces;
+    gone = epollset_is_gone(s->pid);
+    errno = saved_errno;
+    return !gone;
+}
+
+/* At worst the place belongs to the next handshake already, which others then wait for. */
+void pending_unawait(struct pending *p, pending_handle handle)
+{
+    struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
+
+    if (s)
+        atomic_store_explicit(&s->awaited, false, memory_order_relaxed);
 }
 
 bool pending_abandon(struct pending *p, int fd, pending_handle handle)
