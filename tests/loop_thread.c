@@ -18,7 +18,7 @@
 #include "loop.h"
 #include "probe_text.h"
 
-enum { WAITERS = 6, CONNECTS = 240, AT_ONCE = 24, STOPPED = 6, STOP = 1000000 };
+enum { WAITERS = 6, CONNECTS = 240, AT_ONCE = 24, STOPPED = 6, INTERRUPTED = 50, STOP = 1000000 };
 
 /* Of SO_TIMESTAMPING, as the kernel's header has them. */
 enum { STAMP_SENT = 1 << 1, STAMP_REPORTED = 1 << 4, STAMP_QUEUED = 1 << 8, STAMP_ACKED = 1 << 9 };
@@ -482,7 +482,48 @@ static int stopped(char **argv)
     return loop_code();
 }
 
+static atomic_int at_work[INTERRUPTED], unlike;
+
+static void *interrupted_once(void *argument)
+{
+    int fd = net_socket(&loop_target, SOCK_STREAM);
+
+    atomic_store((atomic_int *)argument, (int)syscall(SYS_gettid));
+    if (net_connect(fd, &loop_target) != -1 || errno != EINTR)
+        atomic_fetch_add(&unlike, 1);
+    close(fd);
+    return argument;
+}
+
+static void nothing(int number)
+{
+    (void)number;
+}
+
+/* Many threads in connect() at once, all of which get a signal: wherever in it they sleep, it ends. */
+static int interrupted(char **argv)
+{
+    struct sigaction action = { .sa_handler = nothing };
+    pthread_t thread[INTERRUPTED];
+
+    loop_target = net_target(argv[0]);
+    sigaction(SIGUSR1, &action, NULL);
+    for (int i = 0; i < INTERRUPTED; i++)
+        pthread_create(&thread[i], NULL, interrupted_once, &at_work[i]);
+    for (int i = 0; i < INTERRUPTED; i++) {
+        while (atomic_load(&at_work[i]) == 0)
+            sched_yield();
+        loop_until_asleep(atomic_load(&at_work[i]));
+        pthread_kill(thread[i], SIGUSR1);
+    }
+    for (int i = 0; i < INTERRUPTED; i++)
+        pthread_join(thread[i], NULL);
+    loop_check(atomic_load(&unlike) == 0, "%d of %d not interrupted", atomic_load(&unlike), INTERRUPTED);
+    return loop_code();
+}
+
 const struct loop_command thread_loop_commands[] = {
+    { "interrupted", 1, interrupted, "ADDRESS: through a proxy that answers no SYN" },
     { "stopped", 1, stopped, "ADDRESS: through a proxy that answers no SYN, with a deadline of half a second" },
     { "stamped", 1, stamped, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
     { "refused-beside", 1, refused_beside, "ADDRESS: through a proxy that refuses" },

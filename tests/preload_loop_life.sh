@@ -111,4 +111,5 @@ at_proxy "$full" SOCKSIFY_TIMEOUT=0.5
 passes "the deadline, no answer to a SYN" hangs "$at" 500
 passes "no answer to a SYN, for one that sleeps since before" sleeper "$at"
 passes "no answer to a SYN, for one that is stopped at times" stopped "$at"
+passes "no answer to a SYN, for many that get a signal" interrupted "$at"
 finish

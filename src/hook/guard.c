@@ -229,7 +229,7 @@ int64_t guard_limit(int fd, short events)
     return clock_ms() + 1 + (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
 }
 
-static int wait_for_end(int fd, pending_handle handle, int64_t limit, const sigset_t *signals)
+int guard_wait_until(int fd, pending_handle handle, int64_t limit, const sigset_t *signals)
 {
     while (guard_step(fd, handle)) {
         if (clock_ms() >= limit)
@@ -262,7 +262,7 @@ static int wait_undisturbed(int fd, pending_handle handle, int64_t limit)
 
     keep_out(&signals);
     cleanup_begin(&cleanup, let_in, &signals);
-    error = wait_for_end(fd, handle, limit, &signals);
+    error = guard_wait_until(fd, handle, limit, &signals);
     cleanup_end(&cleanup);
     let_in(&signals);
     return error;

@@ -7,6 +7,7 @@
 #ifndef SOCKSIFY_HOOK_GUARD_H
 #define SOCKSIFY_HOOK_GUARD_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "../io/kind.h"
@@ -48,6 +49,10 @@ bool guard_pending(int fd);
 
 /* What guard_stops() does when there is a handle: 0, -EAGAIN or -EINTR. */
 int guard_wait(int fd, pending_handle handle, short events, bool dont_wait);
+
+/* The same, whatever the socket's flags say, for a caller that has blocked all signals.
+ * limit: of clock_ms(), as guard_limit() says; signals: the thread's own mask, in force while it sleeps. */
+int guard_wait_until(int fd, pending_handle handle, int64_t limit, const sigset_t *signals);
 
 /* Enter a hook that does I/O on fd: bring its handshake on, if there is one.
  * events: POLLIN or POLLOUT, which names the socket's own time limit; flags: of the call, of which MSG_DONTWAIT and

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 
 #include "../core/frame.h"
 #include "../io/cleanup.h"
@@ -101,16 +102,55 @@ static int connect_at_once(const struct pending_request *q)
     return error;
 }
 
+struct watched {
+    const struct pending_request *q;
+    sigset_t signals;    /* the thread's */
+};
+
 /* The thread is cancelled: as the kernel's own call would, leave a socket that is not connected. */
 static void give_up(void *argument)
 {
-    const struct pending_request *q = argument;
+    const struct watched *w = argument;
+    int fd = w->q->fd;
 
-    if (q->cookie && !real_is(q->fd, q->cookie))
-        return;
-    pending_abandon(&process.pending, q->fd, guard_handle(q->fd));
-    tunnel_reset(q->fd);
-    pending_error(&process.pending, q->fd, ECONNRESET);
+    if (!w->q->cookie || real_is(fd, w->q->cookie)) {
+        pending_abandon(&process.pending, fd, guard_handle(fd));
+        tunnel_reset(fd);
+        pending_error(&process.pending, fd, ECONNRESET);
+    }
+    sigprocmask(SIG_SETMASK, &w->signals, NULL);
+}
+
+OWN_FRAME static void keep_out(sigset_t *signals)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, signals);
+}
+
+/* Begin, and wait for the end.  Signals are blocked from before the dial on but for the sleep itself: a handler that
+ * ran between would not show in what the sleep returns.  0: it is over, well or not. */
+static int begin_and_wait(const struct pending_request *q)
+{
+    struct watched w = { .q = q };
+    struct cleanup cleanup;
+    pending_handle handle;
+    int error;
+
+    keep_out(&w.signals);
+    error = leave_pending(q);
+    if (error == -EINPROGRESS) {
+        handle = guard_handle(q->fd);
+        cleanup_begin(&cleanup, give_up, &w);
+        error = guard_wait_until(q->fd, handle, guard_limit(q->fd, POLLOUT), &w.signals);
+        cleanup_end(&cleanup);
+        /* After a signal or a time limit it goes on beside the program; as well where another number holds the socket. */
+        pending_unawait(&process.pending, handle);
+        error = error == -EAGAIN ? -EINPROGRESS : error;
+    }
+    sigprocmask(SIG_SETMASK, &w.signals, NULL);
+    return error;
 }
 
 /* A blocking connect() on a socket that others may look at meanwhile: it waits in epoll sets, or there are threads.
@@ -120,23 +160,13 @@ static int connect_watched(struct pending_request *q)
 {
     int only_ipv6 = 0, value = 0, error;
     socklen_t len = sizeof value;
-    struct cleanup cleanup;
-    pending_handle handle;
 
     if (q->domain == AF_INET6)
         real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len);
     q->awaited = true;
-    error = leave_pending(q);
-    if (error != -EINPROGRESS)
-        return error;
-    handle = guard_handle(q->fd);
-    cleanup_begin(&cleanup, give_up, q);
-    error = guard_wait(q->fd, handle, POLLOUT, false);
-    cleanup_end(&cleanup);
-    /* After a signal or a time limit it goes on beside the program; as well where another number holds the socket. */
-    pending_unawait(&process.pending, handle);
+    error = begin_and_wait(q);
     if (error)
-        return error == -EAGAIN ? -EINPROGRESS : error;
+        return error;
     /* Another thread, or a handler, may have put another file at the number. */
     if (q->cookie && real_is_other(q->fd, q->cookie))
         return -EBADF;
