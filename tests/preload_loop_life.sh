@@ -8,8 +8,8 @@ at=127.0.0.1:$echo
 unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
-for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside forks vforks timeouts \
-    signals cancelled other-calls streams guests \
+for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside forks \
+    vforks timeouts signals cancelled other-calls streams guests \
     last-number set-numbers again low-water-later dup-first fork-first; do
     passes "$command" $command "$at" "$control"
 done
@@ -60,6 +60,7 @@ start_proxy --delay reply:300
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
 passes "connect() after the deadline of another" calm "$at" 600
 passes_cookieless "threads, where the kernel has no cookies" calm "$at" 0
+passes_cookieless "a socket in a set, where the kernel has no cookies" in-a-set "$at"
 kill "$proxy_pid"
 
 start_proxy --delay reply:20 --on "*:$refusing" refuse=4
