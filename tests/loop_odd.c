@@ -291,11 +291,26 @@ static int unsure(char **argv)
     return loop_code();
 }
 
+/* A blocking connect() of a socket that an epoll set knows already. */
+static int in_a_set(char **argv)
+{
+    int fd, set = loop_set();
+    char c = 0;
+
+    loop_target = net_target(argv[0]);
+    fd = net_socket(&loop_target, SOCK_STREAM);
+    loop_add(set, fd, EPOLLIN);
+    loop_is(net_connect(fd, &loop_target), 0, "connect");
+    loop_check(send(fd, "x", 1, MSG_NOSIGNAL) == 1 && recv(fd, &c, 1, MSG_WAITALL) == 1 && c == 'x', "the echo");
+    return loop_code();
+}
+
 const struct loop_command odd_commands[] = {
     { "marks", 2, marks, "ADDRESS CONTROL: any bit in poll()'s events" },
     { "bad-pointers", 2, bad_pointers, "ADDRESS CONTROL: wrong arguments" },
     { "far", 2, far, "ADDRESS CONTROL: select() with a large count" },
     { "guests", 2, guests, "ADDRESS CONTROL: a child of clone()" },
     { "unsure", 2, unsure, "ADDRESS CONTROL: SO_COOKIE fails in a child, by cookieless.c" },
+    { "in-a-set", 1, in_a_set, "ADDRESS: nothing is held for long" },
     { NULL, 0, NULL, NULL },
 };

@@ -519,18 +519,6 @@ static int interrupted(char **argv)
     for (int i = 0; i < INTERRUPTED; i++)
         pthread_join(thread[i], NULL);
     loop_check(atomic_load(&unlike) == 0, "%d of %d not interrupted", atomic_load(&unlike), INTERRUPTED);
-
-/* A blocking connect() of a socket that an epoll set knows already. */
-static int in_a_set(char **argv)
-{
-    int fd, set = loop_set();
-    char c = 0;
-
-    loop_target = net_target(argv[0]);
-    fd = net_socket(&loop_target, SOCK_STREAM);
-    loop_add(set, fd, EPOLLIN);
-    loop_is(net_connect(fd, &loop_target), 0, "connect");
-    loop_check(send(fd, "x", 1, MSG_NOSIGNAL) == 1 && recv(fd, &c, 1, MSG_WAITALL) == 1 && c == 'x', "the echo");
     return loop_code();
 }
 
@@ -543,7 +531,6 @@ const struct loop_command thread_loop_commands[] = {
     { "beside", 2, beside, "ADDRESS CONTROL" },
     { "starts-beside", 2, starts_beside, "ADDRESS CONTROL" },
     { "exec-beside", 2, exec_beside, "ADDRESS CONTROL: nothing is held for long" },
-    { "in-a-set", 1, in_a_set, "ADDRESS: nothing is held for long" },
     { "together", 2, together, "ADDRESS CONTROL" },
     { "waiters", 2, waiters, "ADDRESS CONTROL: nothing is held" },
     { "sleeper", 1, sleeper, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

@@ -145,7 +145,7 @@ static int begin_and_wait(const struct pending_request *q)
         cleanup_begin(&cleanup, give_up, &w);
         error = guard_wait_until(q->fd, handle, guard_limit(q->fd, POLLOUT), &w.signals);
         cleanup_end(&cleanup);
-        /* After a signal or a time limit it goes on beside the program; as well where another number holds the socket. */
+        /* After a signal or a time limit it goes on beside the program; also where another number has the socket. */
         pending_unawait(&process.pending, handle);
         error = error == -EAGAIN ? -EINPROGRESS : error;
     }
