@@ -304,10 +304,11 @@ void rules_send(struct rules *r, size_t first, unsigned proxy)
 void rules_explain(struct rules *r, size_t first, const char *why)
 {
     size_t size = strlen(why) + 1;
-    char *to = r->text + r->text_used;
+    char *to;
 
     if (first == r->count || size > r->text_size - r->text_used)
         return;
+    to = r->text + r->text_used;
     memcpy(to, why, size);
     r->text_used += size;
     for (size_t i = first; i < r->count; i++)

@@ -196,6 +196,7 @@ void socks5_init(struct socks5 *s, const struct socks5_options *o, enum socks5_c
     /* The buffers need no value. */
     memset(s, 0, offsetof(struct socks5, in));
     s->bound.kind = ADDR_NONE;
+    s->bound.port = 0;
     s->method = METHOD_REFUSED;
     s->has_auth = o->user != NULL;
     s->pipelined = o->pipelined;
@@ -224,6 +225,7 @@ void socks5_again(struct socks5 *s)
     s->method = METHOD_REFUSED;
     s->rep = 0;
     s->bound.kind = ADDR_NONE;
+    s->bound.port = 0;
     fail(s, SOCKS5_CAUSE_NONE, 0);
     expect(s, SOCKS5_STAGE_METHOD, SHORT_REPLY);
 }
