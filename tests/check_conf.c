@@ -31,6 +31,7 @@ static const struct {
     { "SOCKS_SERVER=o:9\nSOCKS_USERNAME=x\nSOCKS_PASSWORD=t", "o:9", "x", "t" },
     { P "SOCKS5_USER=w\nSOCKS_USERNAME=x\nSOCKS5_PASSWD=s\nSOCKS_PASSWORD=t", "192.0.2.1:1080", "w", "s" },
     { "SOCKSIFY_PROXY=socks5://u:p@h\nSOCKS_USERNAME=x\nSOCKS_PASSWORD=t", "h:1080", "u", "p" },
+    { P "SOCKS_USERNAME=x", "192.0.2.1:1080", "", "" },
     { P "SOCKSIFY_USER=\nSOCKSIFY_PASSWORD=\nSOCKSIFY_DNS=\nSOCKSIFY_TIMEOUT=", "192.0.2.1:1080", "", "" },
     { P "SOCKSIFY_USER=" A255 "\nSOCKSIFY_PASSWORD=" A255, "192.0.2.1:1080", A255, A255 },
     { P "SOCKSIFY_USER=%41:@\nSOCKSIFY_PASSWORD=%00", "192.0.2.1:1080", "%41:@", "%00" },

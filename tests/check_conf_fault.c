@@ -58,7 +58,6 @@ static const struct {
     { P "SOCKSIFY_PASSWORD=" H, "SOCKSIFY_PASSWORD: a password without a user" },
     { P "SOCKS5_PASSWORD=" H, "SOCKS5_PASSWORD: a password without a user" },
     { P "SOCKS5_PASSWD=" H, "SOCKS5_PASSWD: a password without a user" },
-    { P "SOCKS_USERNAME=" H, "SOCKS_USERNAME: " NO_PASSWORD },
     { P "SOCKS_PASSWORD=" H, "SOCKS_PASSWORD: a password without a user" },
     { P "SOCKSIFY_PASSWORD_FILE=/pw", "SOCKSIFY_PASSWORD_FILE: a password without a user" },
     { P "SOCKSIFY_USER=" A255 "a\nSOCKSIFY_PASSWORD=" H, "SOCKSIFY_USER: user is longer than 255 bytes" },

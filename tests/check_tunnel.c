@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ struct server {
     const struct turn *turns;
     int count;
     bool hold;               /* after the last turn: wait for the client's end instead of closing */
+    atomic_int *after;       /* nothing is answered before this is 0; may be NULL */
     pthread_t thread;
 };
 
@@ -47,6 +50,8 @@ static void *serve(void *argument)
                 goto end;
             got += (size_t)n;
         }
+        while (s->after && atomic_load(s->after) > 0)
+            sched_yield();
         real.send(fd, s->turns[i].reply, s->turns[i].reply_len, MSG_NOSIGNAL);
     }
     while (s->hold && real.recv(fd, buf, sizeof buf, 0) > 0)
@@ -338,11 +343,12 @@ START_TEST(connect_eintr_eagain_short_counts_succeeds)
 END_TEST
 
 static int (*true_ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
-static int interruptions;
+static atomic_int interruptions;
 
 static int interrupted_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-    if (interruptions-- > 0) {
+    if (atomic_load(&interruptions) > 0) {
+        atomic_fetch_sub(&interruptions, 1);
         errno = EINTR;
         return -1;
     }
@@ -356,7 +362,8 @@ static void on_signal(int number)
 
 START_TEST(connect_interrupted_follows_sa_restart)
 {
-    struct server s = { .turns = good, .count = 2, .hold = true };
+    /* Without a wait there is nothing to interrupt. */
+    struct server s = { .turns = good, .count = 2, .hold = true, .after = &interruptions };
     struct sigaction sa = { .sa_handler = on_signal, .sa_flags = _i ? SA_RESTART : 0 };
     struct socks5 m;
     int fd;
@@ -367,7 +374,7 @@ START_TEST(connect_interrupted_follows_sa_restart)
     sigaction(SIGUSR1, &sa, NULL);
     true_ppoll = real.ppoll;
     real.ppoll = interrupted_ppoll;
-    interruptions = 1;
+    atomic_store(&interruptions, 1);
     ck_assert_int_eq(run(&s, AF_INET, &fd, &m, &patient), _i ? 0 : -EINTR);
     real.ppoll = true_ppoll;
     real.close(fd);
