@@ -299,16 +299,22 @@ START_TEST(answer_that_is_too_long_is_cut)
 }
 END_TEST
 
-START_TEST(answers_may_come_in_the_other_order)
+/* Two questions, which the server has. */
+static void ask_two(void)
 {
-    size_t len;
-
     begin();
     ask(1, "first.test", 0);
     ask(2, "second.test", 0);
     serve();
     take_question(1, &first);
     take_question(2, &second);
+}
+
+START_TEST(answers_may_come_in_the_other_order)
+{
+    size_t len;
+
+    ask_two();
     len = PREFIX + make_answer(&second, 0, whole);
     len += PREFIX + make_answer(&first, 0, whole + len);
     put(whole, len);
@@ -389,12 +395,7 @@ END_TEST
 START_TEST(end_in_the_middle_fails_what_is_asked)
 {
     for (size_t at = 0; at < PREFIX + DNS_HEADER_SIZE; at++) {
-        begin();
-        ask(1, "first.test", 0);
-        ask(2, "second.test", 0);
-        serve();
-        take_question(1, &first);
-        take_question(2, &second);
+        ask_two();
         make_answer(&first, 0, whole);
         if (at)
             put(whole, at);
@@ -413,12 +414,7 @@ START_TEST(end_behind_an_answer_has_the_rest_asked_anew)
 {
     size_t len;
 
-    begin();
-    ask(1, "first.test", 0);
-    ask(2, "second.test", 0);
-    serve();
-    take_question(1, &first);
-    take_question(2, &second);
+    ask_two();
     len = PREFIX + make_answer(&second, 0, whole);
     whole[len] = 0;
     put(whole, len + 1);

@@ -355,6 +355,25 @@ static int dup_first(char **argv)
     return loop_code();
 }
 
+/* A direct connect() that fails leaves the socket as it was: copies made after it are known when it is tunnelled. */
+static int refused_first(char **argv)
+{
+    struct target direct = net_target(argv[2]);
+    int fd, copy;
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    loop_is(net_connect(fd, &direct), EINVAL, "the direct one");
+    copy = dup(fd);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(fd, 1);
+    loop_is(write(copy, "abc", 3), EAGAIN, "write to a duplicate");
+    loop_release();
+    loop_check(loop_poll(copy, POLLOUT) == POLLOUT, "not writable");
+    loop_good(copy, "after a failure");
+    return loop_code();
+}
+
 /* What the one that has not connected sees while the proxy holds, and after. */
 static void look_on(int fd, const char *who)
 {
@@ -432,6 +451,7 @@ const struct loop_command process_commands[] = {
     { "exec-after", 3, exec_after, "ADDRESS CONTROL FD: what execs starts" },
     { "handed", 2, handed, "ADDRESS CONTROL: every way to another program; nothing is held for long" },
     { "dup-first", 2, dup_first, "ADDRESS CONTROL: duplicates made before connect()" },
+    { "refused-first", 3, refused_first, "IPV6-ADDRESS CONTROL IPV4-ADDRESS: the latter is the proxy's own" },
     { "fork-first", 2, fork_first, "ADDRESS CONTROL: children made before connect()" },
     { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
     { "orphans", 1, orphans, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

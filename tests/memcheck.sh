@@ -70,17 +70,7 @@ if [ "$status" = 99 ] && cat "$work"/found.* | grep -q main; then ok "a fault is
 rm -f "$work"/found.*
 
 start_target
-mkdir "$work/www"
-echo carried >"$work/www/file"
-cat >"$work/web.py" <<'END'
-import functools, http.server, sys
-handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-print("ready", server.server_port, flush=True)
-server.serve_forever()
-END
-start "$work/web" python3 "$work/web.py" "$work/www"
-web=${ready#ready }
+start_web
 start_proxy --host target.example=127.0.0.1
 looked_at sh -c "curl -sS -m 100 http://target.example:$web/file; exit \$?"
 quiet "curl, started by a shell"

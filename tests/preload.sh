@@ -118,6 +118,22 @@ start_target()
     udp=$6
 }
 
+# A web server with one file, `carried`; web: its port.
+start_web()
+{
+    mkdir "$work/www"
+    echo carried >"$work/www/file"
+    cat >"$work/web.py" <<'END'
+import functools, http.server, sys
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+print("ready", server.server_port, flush=True)
+server.serve_forever()
+END
+    start "$work/web" python3 "$work/web.py" "$work/www"
+    web=${ready#ready }
+}
+
 # Several may run; the variables are those of the last.
 proxies=0
 start_proxy()

@@ -234,17 +234,7 @@ END
 # Programs.  One that has a connection to elsewhere and listens is none of our business; nor is a chosen port.
 with --no-bind eof
 if command -v curl >/dev/null 2>&1 && command -v python3 >/dev/null 2>&1; then
-    mkdir "$work/www"
-    echo carried >"$work/www/file"
-    cat >"$work/web.py" <<'END'
-import functools, http.server, sys
-handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-print("ready", server.server_port, flush=True)
-server.serve_forever()
-END
-    start "$work/web" python3 "$work/web.py" "$work/www"
-    web=${ready#ready }
+    start_web
     # shellcheck disable=SC2086
     got=$(env $environment SOCKSIFY_BIND_PORTS="$web" "$preload" curl -sS -m 10 --local-port 20000-60000 \
         "http://127.0.0.1:$web/file" 2>&1)

@@ -46,6 +46,8 @@ like_bare "shutdown() and AF_UNSPEC" give-up
 like_bare "any bit in poll()'s events" marks
 like_bare "bad pointers and counts" bad-pointers
 like_bare "select() with a large count" far
+! has_ipv6 || passes "a direct connect() that fails, first" refused-first "[::ffff:127.0.0.1]:$echo" "$control" \
+    "127.0.0.1:$proxy"
 kill "$proxy_pid"
 
 start_proxy --hold reply --refuse 4
