@@ -150,7 +150,7 @@ static void drain_passed(struct msghdr *m)
 }
 
 /* Returns 0, or the negative errno of a message that would go astray. */
-static int judge_control(int fd, struct msghdr *m)
+OWN_FRAME static int judge_control(int fd, struct msghdr *m)
 {
     struct addr to;
     bool named = m->msg_name && m->msg_namelen <= sizeof(struct sockaddr_storage) &&
