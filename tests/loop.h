@@ -26,6 +26,7 @@ extern const struct loop_command number_commands[];
 extern const struct loop_command process_commands[];
 extern const struct loop_command time_commands[];
 extern const struct loop_command thread_loop_commands[];
+extern const struct loop_command beside_commands[];
 extern const struct loop_command serve_loop_commands[];
 extern const struct loop_command calls_commands[];
 extern const struct loop_command cancel_commands[];

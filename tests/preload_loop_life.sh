@@ -8,7 +8,7 @@ at=127.0.0.1:$echo
 unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
-for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside forks \
+for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside closes-beside forks \
     vforks timeouts signals cancelled other-calls streams guests \
     last-number set-numbers again low-water-later dup-first fork-first; do
     passes "$command" $command "$at" "$control"
@@ -73,6 +73,7 @@ passes "numbers used again" numbers "$at" "$control"
 passes "threads that wait since before" waiters "$at" "$control"
 passes "exec" execs "$at" "$control"
 passes "exec, with a thread inside connect()" exec-beside "$at" "$control"
+passes "a thread that reads what another connects" reads-beside "$at" "$control"
 passes "SCM_RIGHTS" passes "$at" "$control"
 kill "$proxy_pid"
 

@@ -34,7 +34,7 @@ same "cancelled before the call, direct" cancel-pending "127.0.0.1:$echo"
 # The number becomes another file's.
 at_proxy "$proxy"
 gives "another file at the number" reused "127.0.0.1:$echo" "$control" <<EOT
-connect: -1 EBADF
+connect: ended
 read: 6
 for us
 write: 1

@@ -46,22 +46,35 @@ OWN_FRAME static void forget_peer(int fd)
         state_peer_forget(&process.state, cookie);
 }
 
+static void announce(int fd, pending_handle handle)
+{
+    fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_REGISTERED, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT);
+}
+
+/* A socket whose dial has failed may be connected again.  word: what the number was known for before. */
+static void withdraw(int fd, pending_handle handle, uint32_t word)
+{
+    uint32_t now = fdtab_get(&process.fdtab, fd);
+
+    if (handle && fdtab_handle(now) == handle)
+        fdtab_replace(&process.fdtab, fd, now, (word & ~(uint32_t)FDTAB_REGISTERED) | (now & FDTAB_REGISTERED));
+}
+
 /* Hand a handshake over to those who wait for the socket. */
 static int leave_pending(const struct pending_request *q)
 {
     uint32_t word = fdtab_get(&process.fdtab, q->fd);
-    pending_handle handle;
+    pending_handle handle = 0;
     int error;
 
     process_gate(GATE_FACTS);
     process_gate(GATE_PENDING);
     error = pending_start(&process.pending, q, &handle);
     if (error != -EINPROGRESS) {
+        withdraw(q->fd, handle, word);
         report_connect(&process.tally, q->target, q->proxy, q->machine, error, clock_ms());
         return error;
     }
-    fdtab_change(&process.fdtab, q->fd, ~0u, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT |
-                                             (fdtab_get(&process.fdtab, q->fd) & FDTAB_REGISTERED));
     if (word & FDTAB_SHARED)
         guard_spread(q->fd, handle);
     return error;
@@ -175,6 +188,9 @@ static int connect_watched(struct pending_request *q)
     /* The kernel tells an error once, and another thread may have been told of it.  As the kernel's own connect(). */
     if (!value && !real_has_peer(q->fd))
         value = ECONNABORTED;
+    /* Again: all of that was asked by the number. */
+    if (q->cookie && real_is_other(q->fd, q->cookie))
+        return -EBADF;
     if (!value)
         tunnel_settle(q->fd, q->domain, q->proxy);
     else
@@ -208,7 +224,8 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
 {
     const struct conf *c = &process.conf;
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
-                                 .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
+                                 .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms },
+                                 .announce = announce };
     int flags = real.fcntl(fd, F_GETFL);
     struct socks5 machine;
     struct flight flight;

@@ -56,15 +56,19 @@ static void fill(struct arena_slot *s, const struct pending *p, const struct pen
     handshake_limit(s, q->fd);
 }
 
-/* Registrations are armed before the connection begins: a waiter must never see the socket writable. */
+/* Registrations are armed before the connection begins: a waiter must never see the socket writable.  So is the
+ * handle known: who comes to the number meanwhile, or is about to exec, waits for the lock. */
 static int start(struct pending *p, struct arena_slot *s, const struct pending_request *q)
 {
+    pending_handle handle = arena_handle_of(p->arena, s);
     int error = -EINPROGRESS;
 
     s->wants = EPOLLOUT;
     s->phase = ARENA_CONNECTING;
     atomic_fetch_add(&p->arena->count, 1);
-    epollset_arm(&p->arena->set, p->pid, s->cookie, EPOLLOUT, arena_handle_of(p->arena, s));
+    epollset_arm(&p->arena->set, p->pid, s->cookie, EPOLLOUT, handle);
+    if (q->announce)
+        q->announce(q->fd, handle);
     if (!q->dialled)
         error = tunnel_dial_opening(q->fd, q->domain, q->proxy, &s->machine, &s->flight);
     if (error == -EOPNOTSUPP)
@@ -296,21 +300,6 @@ bool pending_token(struct pending *p, const struct epoll_event *event, bool quie
     }
     arena_leave(p, quiet ? NULL : &hold);
     return true;
-}
-
-bool pending_recall(struct pending *p, int epfd, int fd)
-{
-    int saved_errno = errno;
-    struct lock_hold hold;
-    uint64_t cookie = real_cookie(fd);
-    bool found;
-
-    if (!cookie || !arena_enter(p, &hold))
-        return false;
-    found = epollset_recall(&p->arena->set, p->pid, cookie, epfd, fd) == 0;
-    arena_leave(p, &hold);
-    errno = saved_errno;
-    return found;
 }
 
 int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,

@@ -62,6 +62,7 @@ struct pending_request {
     const struct flight *flight;       /* ... how its messages go */
     struct tunnel_limits limits;
     bool nonblocking;                  /* fd has O_NONBLOCK */
+    void (*announce)(int fd, pending_handle handle);    /* called before fd is dialled, lock held; or NULL */
     bool dialled;                      /* connect() was done; false: pending_start() does it */
     bool binding;                      /* a listener's request: how it ends goes to io/binding */
     bool awaited;                      /* the thread stays inside connect() and goes on with it: pending_unawait() */

@@ -26,9 +26,13 @@ static void close_slot(struct pending *p, struct arena_slot *s, int fd)
             s->fd[i] = -1;
         held |= s->fd[i] >= 0;
     }
-    /* The number may be another socket's by now. */
-    if (!held)
-        handshake_drop(p, s, real_is(fd, s->cookie) ? fd : -1);
+    if (held)
+        return;
+    /* The number may be another socket's by now.  If not, it is this one's for a moment more: a thread in another call
+     * on it, connect() above all, must not take what is connected to the proxy for the tunnel. */
+    if (real_is(fd, s->cookie) && !real_is_alone())
+        tunnel_reset(fd);
+    handshake_drop(p, s, real_is(fd, s->cookie) ? fd : -1);
 }
 
 /* Another number of this process for the socket of a slot, or -1. */
@@ -96,6 +100,21 @@ void pending_forget(struct pending *p, int fd)
     epollset_forget(&p->arena->set, real_cookie(fd));
     arena_leave(p, &hold);
     errno = saved_errno;
+}
+
+bool pending_recall(struct pending *p, int epfd, int fd)
+{
+    int saved_errno = errno;
+    struct lock_hold hold;
+    uint64_t cookie = real_cookie(fd);
+    bool found;
+
+    if (!cookie || !arena_enter(p, &hold))
+        return false;
+    found = epollset_recall(&p->arena->set, p->pid, cookie, epfd, fd) == 0;
+    arena_leave(p, &hold);
+    errno = saved_errno;
+    return found;
 }
 
 /* Without room to follow a number: as if another process held it, no close() of ours ends the handshake. */
