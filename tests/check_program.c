@@ -254,6 +254,21 @@ START_TEST(loader_as_command_is_judged_by_what_it_runs)
 }
 END_TEST
 
+START_TEST(loader_as_interpreter_is_judged_by_its_argument)
+{
+    const char *loader = write_image("ld-linux-test.so.2", (struct elf_image){ .needed = 0 }, 0755), *script;
+    char line[600];
+
+    write_image("bad", (struct elf_image){ .needed = -1, .fixed = true }, 0755);
+    snprintf(line, sizeof line, "#!%%s %s\n", in_directory("bad"));
+    script = write_script("script", line, loader);
+    ck_assert_int_eq(judge(script), PROGRAM_STATIC);
+    ck_assert_str_eq(finding.culprit, in_directory("bad"));
+    write_image("bad", good, 0755);
+    ck_assert_int_eq(judge(script), PROGRAM_CARRIED);
+}
+END_TEST
+
 START_TEST(program_by_descriptor_and_directory_is_judged)
 {
     const char *path = write_image("p", (struct elf_image){ .needed = 0 }, 0755);
@@ -439,6 +454,7 @@ Suite *make_suite(void)
     tcase_add_test(t, script_chain_is_followed_to_its_end);
     tcase_add_test(t, program_that_env_starts_is_judged);
     tcase_add_test(t, loader_as_command_is_judged_by_what_it_runs);
+    tcase_add_test(t, loader_as_interpreter_is_judged_by_its_argument);
     tcase_add_test(t, program_by_descriptor_and_directory_is_judged);
     tcase_add_test(t, set_id_bits_count_unless_they_change_nothing);
     tcase_add_test(t, set_id_bit_of_a_script_means_nothing);

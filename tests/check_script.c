@@ -106,6 +106,21 @@ START_TEST(env_word_too_long_is_none)
 }
 END_TEST
 
+START_TEST(loader_argument_is_a_path_or_none)
+{
+    char word[SCRIPT_WORD_SIZE];
+
+    script_loader_argument("/bin/true", word);
+    ck_assert_str_eq(word, "/bin/true");
+    script_loader_argument("./a b", word);
+    ck_assert_str_eq(word, "./a b");
+    script_loader_argument("true", word);
+    ck_assert_str_eq(word, "");
+    script_loader_argument("--preload=/a", word);
+    ck_assert_str_eq(word, "");
+}
+END_TEST
+
 START_TEST(env_is_known_by_the_last_part_of_its_path)
 {
     ck_assert(script_is_env("/usr/bin/env"));
@@ -147,6 +162,7 @@ Suite *make_suite(void)
     tcase_add_test(t, line_longer_than_what_is_read_needs_a_whole_name);
     tcase_add_loop_test(t, env_word_is_the_program_that_env_starts, 0, (int)(sizeof words / sizeof words[0]));
     tcase_add_test(t, env_word_too_long_is_none);
+    tcase_add_test(t, loader_argument_is_a_path_or_none);
     tcase_add_test(t, env_is_known_by_the_last_part_of_its_path);
     tcase_add_loop_test(t, loader_word_is_the_program_that_it_runs, 0, (int)(sizeof loaders / sizeof loaders[0]));
     suite_add_tcase(s, t);

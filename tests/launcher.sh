@@ -207,6 +207,15 @@ done
 altered object "$work/gone.so"
 ./altered -x $url touch ran 2>err
 [ $? = 125 ] && [ ! -e ran ] || fault "object gone: $(cat err)"
+# The loader passes an empty one over, and the program would run without it.
+: >empty.so
+altered object "$work/empty.so"
+./altered -x $url touch ran 2>err
+[ $? = 125 ] && [ ! -e ran ] && grep -q 'no object that the loader takes' err || fault "object empty: $(cat err)"
+cp "$OBJECT" moved.so
+altered object "$work/moved.so"
+./altered -x $url sh -c ': >new.so && mv new.so moved.so && exec touch ran' 2>err
+[ $? = 126 ] && [ ! -e ran ] && grep -q 'refused: the object' err || fault "object emptied: $(cat err)"
 
 # Each program reads these files anew.
 mkfifo pipe

@@ -90,6 +90,13 @@ void script_env_word(const char *argument, char *word)
     }
 }
 
+void script_loader_argument(const char *argument, char *word)
+{
+    word[0] = '\0';
+    if (strncmp(argument, "--", 2) != 0 && strchr(argument, '/'))
+        copy_word(argument, strlen(argument), word);
+}
+
 const char *script_loader_word(char *const argv[])
 {
     static const char *const with_value[] = {

@@ -27,6 +27,10 @@ bool script_is_env(const char *path);
  * word: SCRIPT_WORD_SIZE bytes; empty when the argument names none, or one that only env itself can tell. */
 void script_env_word(const char *argument, char *word);
 
+/* The path of the program that a loader will start when it gets this one argument from a "#!" line.
+ * word: SCRIPT_WORD_SIZE bytes; empty when the argument is an option, or a name that the loader looks for itself. */
+void script_loader_argument(const char *argument, char *word);
+
 /* The program among the arguments of a loader that is run as a command, or NULL.  argv: ends with NULL. */
 const char *script_loader_word(char *const argv[]);
 

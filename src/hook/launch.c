@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../io/file.h"
 #include "../io/log.h"
 #include "../io/memory.h"
+#include "../io/objects.h"
 
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
@@ -41,15 +41,14 @@ static void tell(const struct launch *l, const struct program_finding *finding)
         log_line(level, "%s refused: it %s; %s", name, phrase, remedy);
 }
 
-/* The loader starts a program without an object it cannot read: after chroot(), setuid(), or when the file was
- * removed. */
+/* The loader starts a program without an object it cannot load: after chroot(), setuid(), when the file was removed or
+ * another took its place, or where nothing may be run. */
 static bool can_be_preloaded(const struct program_object *object)
 {
-    int fd = object && object->path ? file_open(object->path, O_RDONLY, 0) : -ENOENT;
+    struct program_object now;
 
-    if (fd >= 0)
-        real_close(fd);
-    return fd >= 0;
+    return object && object->path && objects_look(object->path, &now) == 0 &&
+           elf_same_target(&now.target, &object->target);
 }
 
 static void judge(const struct launch *l, char *const argv[], char *const envp[], struct program_finding *out)
@@ -80,8 +79,9 @@ static int look(const struct launch *l, char *const argv[], char *const envp[], 
     if (process.conf.bypass == CONF_BYPASS_ALLOW)
         return 0;
     if (finding->reason == PROGRAM_CARRIED && !can_be_preloaded(finding->object)) {
-        log_line(CONF_LOG_WARN, "%s refused: the object that carries it to the proxy cannot be read from here any more;"
-                 " SOCKSIFY_BYPASS=allow runs it without the proxy", l->path[0] ? l->path : "program in an open file");
+        log_line(CONF_LOG_WARN, "%s refused: the object that carries it to the proxy cannot be loaded from here any"
+                 " more; SOCKSIFY_BYPASS=allow runs it without the proxy",
+                 l->path[0] ? l->path : "program in an open file");
         return -EACCES;
     }
     if (!program_bypasses(finding->reason))

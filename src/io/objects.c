@@ -2,14 +2,18 @@
 /* objects.c - the preloadable objects that lie beside each other, one for each kind of program */
 #include "objects.h"
 
+#include <asm/statfs.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "file.h"
 #include "program_elf.h"
 #include "real.h"
+
+enum { FILESYSTEM_NOEXEC = 8 };    /* ST_NOEXEC */
 
 static const char *const names[OBJECTS_MAX - 1] = { "libsocksify.so", "libsocksify32.so" };
 
@@ -18,6 +22,14 @@ static const char *const names[OBJECTS_MAX - 1] = { "libsocksify.so", "libsocksi
 static unsigned served(const struct elf_header *h, const struct program_shape *shape)
 {
     return h->target.class == ELFCLASS64 && !shape->needs ? ELF_GLIBC | ELF_MUSL : ELF_GLIBC;
+}
+
+/* The loader cannot map the code from there, and starts the program without it. */
+static bool on_noexec(int fd)
+{
+    struct statfs fs;
+
+    return real.syscall(SYS_fstatfs, (long)fd, &fs) == 0 && ((unsigned long)fs.f_flags & FILESYSTEM_NOEXEC);
 }
 
 static int look(int fd, const char *path, struct program_object *out)
@@ -30,6 +42,8 @@ static int look(int fd, const char *path, struct program_object *out)
     if (n < 0 || elf_header(head, (size_t)n, &h) != 0 || !h.position_independent ||
         h.target.order != program_own_target().order)
         return -ENOEXEC;
+    if (on_noexec(fd))
+        return -EACCES;
     program_shape(fd, &h, &shape);
     *out = (struct program_object){ .target = h.target, .libcs = served(&h, &shape), .path = path };
     return 0;

@@ -16,8 +16,8 @@ enum {
 };
 
 /* What kind of programs is this file for?
- * path: absolute, kept by out.  Returns 0; -ENOEXEC when it is no shared object of this machine's byte order, or the
- * errno of open() (out untouched). */
+ * path: absolute, kept by out.  Returns 0; -ENOEXEC when it is no shared object of this machine's byte order,
+ * -EACCES when its file system is mounted noexec, or the errno of open() (out untouched). */
 int objects_look(const char *path, struct program_object *out);
 
 /* Complete a table: behind the first object, those beside it that are for other kinds of programs.

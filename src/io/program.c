@@ -30,7 +30,7 @@ struct subject {
     int dir;
     const char *path;
     bool nofollow;
-    char env_word[SCRIPT_WORD_SIZE];       /* what `env` will start; empty: nothing */
+    char env_word[SCRIPT_WORD_SIZE];       /* what `env`, or a loader, will start; empty: nothing */
 };
 
 struct identity {
@@ -184,6 +184,8 @@ static bool follow_script(struct subject *s, char *line, struct program_finding 
     s->env_word[0] = '\0';
     if (argument && script_is_env(interpreter))
         script_env_word(argument, s->env_word);
+    if (argument && elf_is_loader(interpreter))
+        script_loader_argument(argument, s->env_word);
     return move_on(s, interpreter, out);
 }
 
