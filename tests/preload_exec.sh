@@ -184,6 +184,31 @@ for call in execvp posix_spawnp; do
 done
 PATH=$kept
 
+# Another directory, which posix_spawn() changes to.  What is here tells nothing of what is there.
+$CC -O1 "$(readlink -f "$srcdir/spawn_moved.c")" -o moved 2>err || fault "$CC: $(cat err)"
+mkdir there
+cp static there/there-alone
+cp static there/probe
+cp probe there/carried
+for call in addchdir_np addfchdir_np paddchdir_np; do
+    refused 'relative to the directory' "$work/moved" $call there ./there-alone
+    refused 'relative to the directory' "$work/moved" $call there ./probe
+    refused 'relative to the directory' "$work/moved" $call there ./carried
+    refused 'statically linked' "$work/moved" $call there "$work/there/probe"
+    carried 1 env MARK=1 "$work/moved" $call there "$work/probe"
+done
+refused 'relative to the directory' env PATH=:/usr/bin "$work/moved" paddchdir_np there carried
+refused 'relative to the directory' env PATH=/usr/bin: "$work/moved" paddchdir_np there carried
+carried 1 env MARK=1 PATH="$work:/usr/bin" "$work/moved" paddchdir_np there probe
+carried 1 env MARK=1 "$work/moved" - there ./probe
+for call in addchdir addfchdir; do
+    under "$work/moved" $call there "$work/probe"
+    grep -q "^error: Function not implemented\|^object yes" out || fault "$call: $(cat out err)"
+done
+export SOCKSIFY_BYPASS=allow
+carried 1 env MARK=1 "$work/moved" addchdir_np there ./carried
+unset SOCKSIFY_BYPASS
+
 # Pointers that lead nowhere, and in musl an environment that is none.
 cat >astray.c <<'END'
 #define _GNU_SOURCE

@@ -60,14 +60,17 @@ static int refuse(const char *name, const struct program_finding *f)
 
 static struct program_object objects[OBJECTS_MAX];
 
-/* What lies where the launcher's object is; a file that cannot be read is the launcher's to tell. */
-static size_t find_objects(const char *path)
+/* What lies where the launcher's object is.  The loader would start the program without one that it cannot load. */
+static int find_objects(const char *path, size_t *count)
 {
     static char text[(OBJECTS_MAX - 1) * (CHECK_PATH_SIZE + OBJECTS_NAME_SIZE)];
 
-    if (strlen(path) >= CHECK_PATH_SIZE || objects_look(path, &objects[0]) != 0)
-        objects[0] = (struct program_object){ program_own_target(), ELF_GLIBC | ELF_MUSL, NULL };
-    return objects_complete(objects, text);
+    if (strlen(path) >= CHECK_PATH_SIZE || access(path, R_OK) != 0)
+        return say(EXIT_OWN, "cannot read %s", path);
+    if (objects_look(path, &objects[0]) != 0)
+        return say(EXIT_OWN, "no object that the loader takes, or on a file system mounted noexec: %s", path);
+    *count = objects_complete(objects, text);
+    return 0;
 }
 
 static void judge(const char *path, char *const argv[], size_t count, struct program_finding *out)
@@ -91,11 +94,15 @@ int check_command(char **arguments, bool allow, struct check_result *out)
 {
     static char path[CHECK_PATH_SIZE];
     struct program_finding finding;
+    size_t count = 0;
     int r;
 
     *out = (struct check_result){ NULL, NULL, NULL };
     if (!arguments[0] || !arguments[1])
         return say(EXIT_OWN, "no command to check");
+    r = find_objects(arguments[0], &count);
+    if (r != 0)
+        return r;
     r = program_find(arguments[1], getenv("PATH"), path, sizeof path);
     if (r == -EACCES)
         return say(EXIT_CANNOT_RUN, "cannot execute %s: %s", arguments[1],
@@ -103,7 +110,7 @@ int check_command(char **arguments, bool allow, struct check_result *out)
     if (r != 0)
         return say(EXIT_NOT_FOUND, "%s: command not found", arguments[1]);
     out->path = path;
-    judge(path, arguments + 1, find_objects(arguments[0]), &finding);
+    judge(path, arguments + 1, count, &finding);
     /* A shell would say that the script is not found. */
     if (finding.reason == PROGRAM_UNKNOWN && finding.culprit[0] && access(finding.culprit, F_OK) != 0)
         return say(EXIT_NOT_FOUND, "%s: %s, which it runs, does not exist", path, finding.culprit);

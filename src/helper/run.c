@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../io/objects.h"
-
 enum { EXIT_OWN = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 static const char separators[] = " \t\n\v\f\r:";
@@ -29,17 +27,11 @@ static int preload(const char *object)
 {
     const char *others = getenv("LD_PRELOAD");
     size_t len = strlen(object);
-    struct program_object unused;
     char *value;
 
     if (object[strcspn(object, separators)])
         return fail(EXIT_OWN, "the path of the object holds a blank or a colon, which LD_PRELOAD cannot carry: ",
                     object);
-    if (access(object, R_OK) != 0)
-        return fail(EXIT_OWN, "cannot read ", object);
-    /* The loader would start the program without it. */
-    if (objects_look(object, &unused) != 0)
-        return fail(EXIT_OWN, "no object that the loader takes, or on a file system mounted noexec: ", object);
     if (!others || !others[0])
         return setenv("LD_PRELOAD", object, 1) == 0 ? 0 : fail(EXIT_OWN, "out of memory", "");
     /* The loader separates them by these two alone. */

@@ -48,6 +48,7 @@ struct process {
     struct resolvers resolvers;
     struct upstreams proxies;
     atomic_bool forked;               /* a process may have what this one had before */
+    atomic_bool moves;                /* some posix_spawn() may begin in another directory */
     struct {
         _Atomic uint64_t cookie;
         _Atomic uint8_t proxy;

@@ -6,12 +6,14 @@
  * has removed our variables from it gets them put back there before, and keeps them: taking them away again could not
  * be done safely beside other threads that read it.
  *
- * A path that is relative to a directory which a file action will change to is judged from the present one: the wrong
- * file may be judged, or none.  The program is then still started with our object.
+ * A path that is relative to a directory which a file action will change to cannot be judged from here.  libc does not
+ * tell what actions there are; once the program has made one of that kind, relative paths and actions together are
+ * refused.
  */
 #include <alloca.h>
 #include <string.h>
 
+#include "../io/log.h"
 #include "guard.h"
 #include "launch.h"
 
@@ -19,6 +21,22 @@ enum { NOT_RUN = 127 << 8 };    /* how system() tells that its shell could not b
 
 typedef int spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+
+/* Would the file be looked for in a directory that is not known? */
+static bool is_elsewhere(bool search, const char *name, const posix_spawn_file_actions_t *actions)
+{
+    if (!actions || !atomic_load_explicit(&process.moves, memory_order_relaxed) ||
+        process.conf.bypass == CONF_BYPASS_ALLOW)
+        return false;
+    return search ? program_is_relative(name, envlist_value(environ, "PATH")) : name[0] != '/';
+}
+
+static int refuse_elsewhere(const char *name)
+{
+    log_line(CONF_LOG_WARN, "%s refused: it is relative to the directory that posix_spawn() would change to, where it"
+             " cannot be judged; SOCKSIFY_BYPASS=allow runs it", name);
+    return EACCES;
+}
 
 /* search: name is one to be searched for, and else a path. */
 static int start(spawn *function, bool search, pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
@@ -33,6 +51,8 @@ static int start(spawn *function, bool search, pid_t *pid, const char *name, con
 
     if (launch_astray(&name, &argv, &envp))
         return function(pid, name, actions, attributes, argv, envp);
+    if (is_elsewhere(search, name, actions))
+        return refuse_elsewhere(name);
     r = search ? launch_judge_search(name, argv, envp, &object) : launch_judge(&l, argv, envp, &object);
     if (r == 0)
         r = launch_measure(object, envp, &size);
@@ -89,6 +109,44 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
         return ENOSYS;
     return idle ? real.pidfd_spawnp(pidfd, file, actions, attributes, argv, envp)
                 : start(real.pidfd_spawnp, true, pidfd, file, actions, attributes, argv, envp);
+}
+
+static void note_move(void)
+{
+    hook_enter();
+    atomic_store_explicit(&process.moves, true, memory_order_relaxed);
+}
+
+int posix_spawn_file_actions_addchdir(posix_spawn_file_actions_t *actions, const char *path)
+{
+    note_move();
+    if (!HOOK_HAVE(posix_spawn_file_actions_addchdir))
+        return ENOSYS;
+    return real.posix_spawn_file_actions_addchdir(actions, path);
+}
+
+int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path)
+{
+    note_move();
+    if (!HOOK_HAVE(posix_spawn_file_actions_addchdir_np))
+        return ENOSYS;
+    return real.posix_spawn_file_actions_addchdir_np(actions, path);
+}
+
+int posix_spawn_file_actions_addfchdir(posix_spawn_file_actions_t *actions, int fd)
+{
+    note_move();
+    if (!HOOK_HAVE(posix_spawn_file_actions_addfchdir))
+        return ENOSYS;
+    return real.posix_spawn_file_actions_addfchdir(actions, fd);
+}
+
+int posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int fd)
+{
+    note_move();
+    if (!HOOK_HAVE(posix_spawn_file_actions_addfchdir_np))
+        return ENOSYS;
+    return real.posix_spawn_file_actions_addfchdir_np(actions, fd);
 }
 
 /* Our variables go into memory that the program may write to, like those that it had. */

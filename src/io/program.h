@@ -69,6 +69,9 @@ const char *program_phrase(enum program_reason reason);
 /* Where execvp() searches.  path: value of PATH, or NULL.  Returns path, or in place of NULL this libc's default. */
 const char *program_search(const char *path);
 
+/* True if the file that execvp() would run depends on the present directory.  Parameters as program_find(). */
+bool program_is_relative(const char *name, const char *search);
+
 /* True if the effective ids are not the real ones: exec goes by those, faccessat() by these. */
 bool program_ids_differ(void);
 

@@ -22,6 +22,19 @@ const char *program_search(const char *path)
     return gnu_get_libc_version ? "/bin:/usr/bin" : "/usr/local/bin:/bin:/usr/bin";
 }
 
+bool program_is_relative(const char *name, const char *search)
+{
+    if (strchr(name, '/'))
+        return name[0] != '/';
+    for (const char *p = program_search(search); ; p++) {
+        if (*p != '/')
+            return true;
+        p += strcspn(p, ":");
+        if (!*p)
+            return false;
+    }
+}
+
 bool program_bypasses(enum program_reason reason)
 {
     return reason > PROGRAM_UNKNOWN;

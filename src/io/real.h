@@ -120,6 +120,10 @@ int execvpe(const char *file, char *const argv[], char *const envp[]);
 int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 __typeof__(pidfd_spawn) pidfd_spawnp;
+int posix_spawn_file_actions_addchdir(posix_spawn_file_actions_t *actions, const char *path);
+int posix_spawn_file_actions_addfchdir(posix_spawn_file_actions_t *actions, int fd);
+int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
+int posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int fd);
 int getnetbyname_r(const char *name, struct netent *net, char *buf, size_t size, struct netent **result, int *h_error);
 int getnetbyaddr_r(uint32_t number, int type, struct netent *net, char *buf, size_t size, struct netent **result,
                    int *h_error);
