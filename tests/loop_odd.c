@@ -223,6 +223,57 @@ static int far(char **argv)
     return loop_code();
 }
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* How long a wait for fd sleeps, in steps that a busy machine does not blur. */
+static void show_sleep(int fd, int64_t s, int64_t us)
+{
+    struct timeval t = { .tv_sec = (time_t)s };
+    int64_t took, begun = now_us();
+    fd_set out;
+    int result;
+
+    t.tv_usec = (__typeof__(t.tv_usec))us;
+    FD_ZERO(&out);
+    FD_SET(fd, &out);
+    result = select(fd + 1, NULL, &out, NULL, &t);
+    took = now_us() - begun;
+    printf("%lld s, %lld us: %d %s, %s\n", (long long)s, (long long)us, result, result ? text_errno(errno) : "",
+           took < 20000 ? "none" : took < 600000 ? "short" : "long");
+}
+
+/* Times that are none, and microseconds beyond a second. */
+static int odd_times(char **argv)
+{
+    int fd = begin(argv);
+    struct timespec none[] = { { 0, 1000000000 }, { 0, -1 }, { -1, 0 } };
+    fd_set out;
+
+    show_sleep(fd, 0, 1100000);
+    show_sleep(fd, 0, 20001);
+    show_sleep(fd, 0, -1);
+    show_sleep(fd, -1, 0);
+    show_sleep(fd, 1, -1000000);
+    if (sizeof((struct timeval){ 0 }.tv_usec) > 4) {
+        show_sleep(fd, 0, 1ll << 31);
+        show_sleep(fd, 0, (1ll << 32) + 20001);
+        show_sleep(fd, 0, 1ll << 32);
+        show_sleep(fd, 0, INT64_MAX);
+        show_sleep(fd, 0, INT64_MIN);
+    }
+    FD_ZERO(&out);
+    FD_SET(fd, &out);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        SHOW(pselect(fd + 1, NULL, &out, NULL, &none[i], NULL));
+    return loop_code();
+}
+
 /* A child that no fork handler was told of uses the number again: the handshake is not its own. */
 static int guests(char **argv)
 {
@@ -309,6 +360,7 @@ const struct loop_command odd_commands[] = {
     { "marks", 2, marks, "ADDRESS CONTROL: any bit in poll()'s events" },
     { "bad-pointers", 2, bad_pointers, "ADDRESS CONTROL: wrong arguments" },
     { "far", 2, far, "ADDRESS CONTROL: select() with a large count" },
+    { "odd-times", 2, odd_times, "ADDRESS CONTROL: select() and times that are none" },
     { "guests", 2, guests, "ADDRESS CONTROL: a child of clone()" },
     { "unsure", 2, unsure, "ADDRESS CONTROL: SO_COOKIE fails in a child, by cookieless.c" },
     { "in-a-set", 1, in_a_set, "ADDRESS: nothing is held for long" },

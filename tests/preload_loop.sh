@@ -58,6 +58,14 @@ matrix "no method" refused EACCES "" "$echo" --hold method --no-method
 matrix "closed" refused ECONNREFUSED "" "$echo" --hold reply --close reply
 matrix "reset" refused ECONNREFUSED "" "$echo" --hold reply --rst reply
 
+# Also of microseconds that 32 bits do not hold, which a program has where its times have 64.
+start_proxy --hold reply
+bare odd-times "127.0.0.1:$full" - >"$work/expected" || bad "bare: odd-times"
+under odd-times "127.0.0.1:$echo" "$control"
+result "times that are none" "$work/expected"
+clean "times that are none"
+kill "$proxy_pid"
+
 # until_deadline NAME PROXY-OPTION...
 until_deadline()
 {

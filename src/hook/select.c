@@ -12,6 +12,9 @@
 #include "../io/memory.h"
 #include "wait.h"
 
+/* In glibc alone. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
 /* What select() calls readable, writable and exceptional, as the kernel has it. */
 enum {
     READ_EVENTS = POLLIN | POLLRDNORM | POLLRDBAND,
@@ -232,6 +235,18 @@ static struct timeval left_until(int64_t end)
     return (struct timeval){ .tv_sec = (time_t)(left / 1000), .tv_usec = left % 1000 * 1000 };
 }
 
+/* glibc's takes 32 bits of them, in every program. */
+static int64_t microseconds(int64_t us)
+{
+    return gnu_get_libc_version ? (int32_t)us : us;
+}
+
+/* Microseconds beyond a second are seconds, as of old. */
+static int64_t end_after(int64_t s, int64_t us)
+{
+    return s > INT_MAX ? INT64_MAX : wait_end(s, us / 1000 + (us % 1000 != 0));
+}
+
 int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
     bool idle = guard_idle();
@@ -239,10 +254,10 @@ int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeo
     int result, bits = idle ? n : end_of_sets(n);
 
     if (idle || !select_concerns_us(bits, in, out, except) ||
-        (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
+        (timeout && (timeout->tv_sec < 0 || microseconds(timeout->tv_usec) < 0)))
         return real.select(n, in, out, except, timeout);
-    if (timeout && timeout->tv_sec <= INT_MAX)
-        end = wait_end(timeout->tv_sec, (timeout->tv_usec + 999) / 1000);
+    if (timeout)
+        end = end_after(timeout->tv_sec, microseconds(timeout->tv_usec));
     result = select_slowly(bits, in, out, except, end, NULL);
     if (timeout && end != INT64_MAX)
         *timeout = left_until(end);
@@ -269,10 +284,11 @@ int __select64(int n, fd_set *in, fd_set *out, fd_set *except, struct interval64
     if (!HOOK_HAVE(__select64))
         return (int)hook_return(0, -ENOSYS);
     bits = idle ? n : end_of_sets(n);
-    if (idle || !select_concerns_us(bits, in, out, except) || (timeout && (timeout->s < 0 || timeout->us < 0)))
+    if (idle || !select_concerns_us(bits, in, out, except) ||
+        (timeout && (timeout->s < 0 || microseconds(timeout->us) < 0)))
         return real.__select64(n, in, out, except, timeout);
-    if (timeout && timeout->s <= INT_MAX && timeout->us <= INT_MAX)
-        end = wait_end(timeout->s, (timeout->us + 999) / 1000);
+    if (timeout)
+        end = end_after(timeout->s, microseconds(timeout->us));
     result = select_slowly(bits, in, out, except, end, NULL);
     if (timeout && end != INT64_MAX) {
         struct timeval left = left_until(end);
