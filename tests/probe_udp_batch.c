@@ -302,20 +302,35 @@ static void spoil(struct msghdr *m, int way, char *page)
     }
 }
 
-/* What is received into it, and what can be received behind that. */
-static void receive_nowhere(const struct target *to, int way, char *page, bool batch)
+/* A socket to which three datagrams come, and room for them. */
+static int ask_three(const struct target *to, int count)
 {
-    int fd = udp_socket(to), on = 1, n = 0;
+    int fd = udp_socket(to), on = 1;
 
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
     udp_exchange(fd, to);
     for (size_t i = 0; i < 3; i++)
         sendto(fd, udp_outgoing, FIRST + i, 0, (const struct sockaddr *)&to->sa, to->len);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < count; i++) {
         pieces[i][0] = (struct iovec){ rooms[i], ROOM };
         messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &names[i], .msg_namelen = sizeof names[i],
                                                      .msg_iov = pieces[i], .msg_iovlen = 1 } };
     }
+    return fd;
+}
+
+static void tell_left(int fd, int n)
+{
+    while (n != FIRST + 2 && ((n = (int)recv(fd, rooms[0], ROOM, 0)) >= 0 || errno == EFAULT))
+        printf("left: %d %s\n", n, n < 0 ? text_errno(errno) : "");
+    close(fd);
+}
+
+/* What is received into it, and what can be received behind that. */
+static void receive_nowhere(const struct target *to, int way, char *page, bool batch)
+{
+    int fd = ask_three(to, 3), n = 0;
+
     spoil(&messages[1].msg_hdr, way, page);
     if (batch) {
         n = recvmmsg(fd, messages, 3, 0, NULL);
@@ -327,9 +342,24 @@ static void receive_nowhere(const struct target *to, int way, char *page, bool b
             printf("way %d: recvmsg: %d %s\n", way, n, n < 0 ? text_errno(errno) : "");
         }
     }
-    while (n != FIRST + 2 && ((n = (int)recv(fd, rooms[0], ROOM, 0)) >= 0 || errno == EFAULT))
-        printf("left: %d %s\n", n, n < 0 ? text_errno(errno) : "");
-    close(fd);
+    tell_left(fd, n);
+}
+
+/* Room for more messages than come, the first of which takes four bytes: less than any of them, and more than what a
+ * relay that does wrong sends before each. */
+static int behind(char **argv)
+{
+    struct target to = net_target(argv[0]);
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    char *page = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int fd = ask_three(&to, 6);
+
+    if (page == MAP_FAILED || mprotect(page + size, size, PROT_READ) != 0)
+        net_die("mmap");
+    spoil(&messages[0].msg_hdr, PART_OF_DATA, page + size);
+    say("recvmmsg", recvmmsg(fd, messages, 6, 0, NULL));
+    tell_left(fd, 0);
+    return 0;
 }
 
 static int nowhere(char **argv)
@@ -359,6 +389,7 @@ const struct command udp_batch_commands[] = {
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
     { "udp-learned", 2, learned, "ADDRESS NAME: datagrams before and after NAME is asked for" },
+    { "udp-behind", 1, behind, "ADDRESS: received into four bytes, all there is, in a call for several" },
     { "udp-nowhere", 1, nowhere, "ADDRESS: received into memory that is none" },
     { NULL, 0, NULL, NULL }
 };

@@ -6,6 +6,7 @@
  */
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "../core/frame.h"
@@ -188,14 +189,26 @@ static bool takes_name(const struct msghdr *m)
     return !m->msg_name || ((int)m->msg_namelen >= 0 && memory_writable(m->msg_name, len));
 }
 
+/* What comes behind a dropped one goes to the place of that, and could not go back into the socket.  Of more pages than
+ * two the ends stand for all: a look at each would cost more than a call for each message. */
+static bool takes_another(const struct iovec *piece, const struct msghdr *m)
+{
+    uintptr_t base = (uintptr_t)piece->iov_base;
+
+    return memory_writable(m->msg_control, m->msg_controllen) &&
+           (!piece->iov_len || (memory_writable((void *)base, 1) &&
+                                memory_writable((void *)(base + piece->iov_len - 1), 1)));
+}
+
 /* Returns the number of messages, from the first on, that can be received so. */
 static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned count)
 {
+    bool last = false;
     unsigned good = 0;
 
     if (!memory_writable(messages, count * sizeof *messages))
         return 0;
-    for (; good < count; good++) {
+    for (; good < count && !last; good++) {
         struct msghdr *m = &messages[good].msg_hdr;
 
         message_trim(m);
@@ -210,6 +223,7 @@ static unsigned prepare(struct arrivals *v, struct mmsghdr *messages, unsigned c
             .msg_name = &v->from[good], .msg_namelen = sizeof v->from[good], .msg_iov = v->piece[good],
             .msg_iovlen = 3, .msg_control = m->msg_control, .msg_controllen = m->msg_controllen
         };
+        last = !takes_another(&v->piece[good][1], m);
     }
     return good;
 }
