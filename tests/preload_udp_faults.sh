@@ -83,6 +83,18 @@ done <<EOT
 --udp-garbage 3 4 5 6 8 10 11
 EOT
 
+# The same, where what was dropped is all that comes.
+start_proxy --udp-frag --udp-no-answer
+cat >"$work/expected" <<EOT
+recvfrom: -1 EAGAIN
+ room for a name: 128, for control messages: 100
+recvmsg: -1 EAGAIN
+ room for a name: 128, for control messages: 100
+EOT
+under udp-early "$four" 19 20
+sed -i '/^bind\|^sendto/d' "$out"
+result "a thread that waits in vain" "$work/expected"
+
 # Sources that somebody without a peer hears, and with one does not.
 while read -r source shown; do
     start_proxy --udp-source "$source"

@@ -149,15 +149,18 @@ static inline bool receives_from(int fd, void *data, size_t size, int flags, str
 
 /* room: what *len was before the call. */
 static ssize_t received_from(int fd, void *data, size_t size, int flags, struct sockaddr *sa, socklen_t room,
-                             const socklen_t *len, ssize_t result)
+                             socklen_t *len, ssize_t result)
 {
     struct iovec piece = { data, size };
     struct msghdr m = { .msg_name = sa, .msg_iov = &piece, .msg_iovlen = 1 };
 
     if (HOOK_LIKELY(!datagram_is_late(fd, result, flags)))
         return result;
-    m.msg_namelen = !sa ? 0 : *len < room ? *len : room;
-    return datagram_late(fd, &m, flags, result);
+    m.msg_namelen = sa ? *len : 0;
+    result = datagram_late(fd, &m, (struct datagram_room){ room, 0 }, flags, result);
+    if (sa)
+        *len = m.msg_namelen;
+    return result;
 }
 
 static socklen_t room_for_name(const struct sockaddr *sa, const socklen_t *len)

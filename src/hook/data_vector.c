@@ -54,7 +54,7 @@ ssize_t readv(int fd, const struct iovec *vector, int count)
             return -1;
         n = guard_result(fd, real.readv(fd, vector, count));
     }
-    return datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, 0, n) : n;
+    return datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, (struct datagram_room){ 0, 0 }, 0, n) : n;
 }
 
 /* The kernel sends no datagram for a vector of nothing. */
@@ -110,7 +110,7 @@ static ssize_t received_vector(int fd, const struct iovec *vector, int count, of
     struct msghdr m = { .msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count };
 
     n = guard_result(fd, n);
-    return offset == -1 && datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, 0, n) : n;
+    return offset == -1 && datagram_is_late(fd, n, 0) ? datagram_late(fd, &m, (struct datagram_room){ 0, 0 }, 0, n) : n;
 }
 
 ssize_t preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags)

@@ -111,14 +111,21 @@ bool datagram_carry(int fd, const struct msghdr *m, int flags, const struct data
  * A cancellation point. */
 bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result);
 
+/* Room of a message, in bytes, which the kernel's call overwrites with what it has used. */
+struct datagram_room {
+    socklen_t name;
+    size_t control;
+};
+
 /* A call of libc has received a datagram while another thread made the first association of the socket: take the
- * relay's header off.  m: as filled by the kernel, msg_namelen the part of the address that the program has; flags:
- * of the call; result: the kernel's.  What is to be dropped is, if the name tells that it is the relay's, and the next
- * one is received, or with MSG_WAITFORONE none (EAGAIN).  Returns the payload's length, or -1 with errno. */
-ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result);
+ * relay's header off.  m: as filled by the kernel; room: of it before; flags: of the call; result: the kernel's.  What
+ * is to be dropped is, if the name tells that it is the relay's, and the next one is received, or with MSG_WAITFORONE
+ * none (EAGAIN).  Returns the payload's length, or -1 with errno, and the room of m as it was. */
+ssize_t datagram_late(int fd, struct msghdr *m, struct datagram_room room, int flags, ssize_t result);
 
 /* One of several messages comes forward to the place of one that the program is not to see, such as our own word.
- * to, from: as filled by the kernel; room: bytes for a name that both have at least; flags: of the call.
+ * to: with its room as before the call; from: as filled by the kernel; room: bytes for a name that both have at least;
+ * flags: of the call.
  * Returns 0, or -EFAULT with nothing done. */
 int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from, int flags);
 

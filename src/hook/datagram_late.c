@@ -33,9 +33,17 @@ static bool is_ours(struct assoc *a, const struct assoc_facts *f, const struct s
 }
 
 /* A relay itself has sent what nobody is to see.  Of a call without a name that is not known. */
-static bool is_relays(const struct assoc *a, const struct assoc_facts *f, const struct msghdr *m)
+static bool is_relays(const struct assoc *a, const struct assoc_facts *f, const void *name, socklen_t len)
 {
-    return m->msg_name && datagram_from_relay(a, f, m->msg_name, m->msg_namelen);
+    return name && datagram_from_relay(a, f, name, len);
+}
+
+/* The program is not to see this one.  The kernel, too, changes a message for what it delivers alone. */
+static void take_back(struct msghdr *m, struct datagram_room room, size_t had)
+{
+    vector_clear(m->msg_iov, m->msg_iovlen, 0, had);
+    m->msg_namelen = room.name;
+    m->msg_controllen = room.control;
 }
 
 /* The wait goes on; its time begins anew. */
@@ -57,14 +65,20 @@ OWN_FRAME ssize_t datagram_late_data(int fd, void *data, size_t size, int flags,
     struct iovec piece = { data, size };
     struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
 
-    return datagram_late(fd, &m, flags, result);
+    return datagram_late(fd, &m, (struct datagram_room){ 0, 0 }, flags, result);
 }
 
-ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result)
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+ssize_t datagram_late(int fd, struct msghdr *m, struct datagram_room room, int flags, ssize_t result)
 {
     struct assoc *a = datagram_of(fd);
-    size_t room = vector_size(m->msg_iov, m->msg_iovlen);
-    size_t had = (size_t)result < room ? (size_t)result : room;
+    size_t had = least((size_t)result, vector_size(m->msg_iov, m->msg_iovlen));
+    /* The part of the address that the program has. */
+    socklen_t named = (socklen_t)least(m->msg_namelen, room.name);
     uint8_t head[UDP_HEADER_MAX];
     struct assoc_address shown;
     struct assoc_facts f;
@@ -73,20 +87,20 @@ ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result)
 
     if (!a || !assoc_facts(a, false, &f))
         return result;
-    vector_gather(m->msg_iov, m->msg_iovlen, head, had < sizeof head ? had : sizeof head);
+    vector_gather(m->msg_iov, m->msg_iovlen, head, least(had, sizeof head));
     if (assoc_is_wake(head, had, atomic_load(&a->cookie))) {
-        vector_clear(m->msg_iov, m->msg_iovlen, 0, had);
+        take_back(m, room, had);
         return hook_return(errno, late_failure(a));
     }
     if (!f.relay.len && !atomic_load(&a->branch) && !atomic_load_explicit(&a->self, memory_order_relaxed))
         return result;
-    if (m->msg_name && !is_ours(a, &f, m->msg_name, m->msg_namelen))
+    if (m->msg_name && !is_ours(a, &f, m->msg_name, named))
         return result;
     significant = f.domain == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
                                       : offsetof(struct sockaddr_in6, sin6_scope_id);
-    skip = datagram_source(a, &f, NULL, 0, head, had < sizeof head ? had : sizeof head, &shown);
-    if (skip < 0 && is_relays(a, &f, m)) {
-        vector_clear(m->msg_iov, m->msg_iovlen, 0, had);
+    skip = datagram_source(a, &f, NULL, 0, head, least(had, sizeof head), &shown);
+    if (skip < 0 && is_relays(a, &f, m->msg_name, named)) {
+        take_back(m, room, had);
         return receive_next(fd, a, m, flags, result);
     }
     if (skip <= 0)
@@ -95,14 +109,9 @@ ssize_t datagram_late(int fd, struct msghdr *m, int flags, ssize_t result)
     vector_clear(m->msg_iov, m->msg_iovlen, had - (size_t)skip, (size_t)skip);
     /* No more than was compared; what is behind it is zero in both. */
     if (m->msg_name)
-        memcpy(m->msg_name, &shown.sa, m->msg_namelen < significant ? m->msg_namelen : significant);
+        memcpy(m->msg_name, &shown.sa, least(named, significant));
     tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
     return result - skip;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Of a vector as much as is to be written. */
@@ -124,7 +133,6 @@ int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from,
     size_t had = least(from->msg_len, vector_size(f->msg_iov, f->msg_iovlen));
     size_t kept = least(had, vector_size(t->msg_iov, t->msg_iovlen));
     size_t name = t->msg_name && f->msg_name ? least(room, f->msg_namelen) : 0;
-    /* Of the room for these no more is known than what the message before had there. */
     bool fits = f->msg_controllen <= t->msg_controllen;
 
     if (!writable(t->msg_iov, t->msg_iovlen, kept) || (name && !memory_writable(t->msg_name, name)) ||

@@ -15,7 +15,10 @@
 #include "number.h"
 #include "wait.h"
 
-enum { MESSAGES_MAX = 1024 };   /* UIO_MAXIOV */
+enum {
+    MESSAGES_MAX = 1024,        /* UIO_MAXIOV */
+    SIZES = 8
+};
 
 /* The numbers that came with SCM_RIGHTS were made anew: what was known of them is over. */
 static void forget_passed(struct msghdr *message)
@@ -38,18 +41,13 @@ static void forget_passed(struct msghdr *message)
 
 static ssize_t receive_message(int fd, struct msghdr *message, int flags)
 {
-    bool named = memory_readable(message, sizeof *message) && message->msg_name;
-    socklen_t room = named ? message->msg_namelen : 0;
-    ssize_t result = guard_result(fd, real.recvmsg(fd, message, flags));
+    struct datagram_room room = { 0, 0 };
+    ssize_t result;
 
-    if (datagram_is_late(fd, result, flags)) {
-        socklen_t len = message->msg_namelen;
-
-        message->msg_namelen = len < room ? len : room;
-        result = datagram_late(fd, message, flags, result);
-        message->msg_namelen = len;
-    }
-    return result;
+    if (memory_readable(message, sizeof *message))
+        room = (struct datagram_room){ message->msg_namelen, message->msg_controllen };
+    result = guard_result(fd, real.recvmsg(fd, message, flags));
+    return datagram_is_late(fd, result, flags) ? datagram_late(fd, message, room, flags, result) : result;
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
@@ -134,16 +132,45 @@ static void forget_all_passed(struct mmsghdr *messages, int count)
             forget_passed(&messages[i].msg_hdr);
 }
 
-/* Room that messages have for names, which the kernel's call overwrites.  No address takes more than a byte tells. */
+/* Room that messages have, which the kernel's call overwrites.  No address takes more than a byte tells; of sizes for
+ * control messages programs have one or two. */
 struct rooms {
-    unsigned count;
-    uint8_t len[MESSAGES_MAX];
+    unsigned count, sizes;
+    size_t size[SIZES];
+    uint8_t name[MESSAGES_MAX], control[MESSAGES_MAX];      /* the latter: which size; SIZES: another */
 };
+
+static void note_room(const struct msghdr *m, struct rooms *r, unsigned i)
+{
+    unsigned size = 0;
+
+    while (size < r->sizes && r->size[size] != m->msg_controllen)
+        size++;
+    if (size == r->sizes && size < SIZES)
+        r->size[r->sizes++] = m->msg_controllen;
+    r->control[i] = (uint8_t)size;
+    r->name[i] = m->msg_namelen < UINT8_MAX ? (uint8_t)m->msg_namelen : UINT8_MAX;
+}
+
+/* Where the size is not known, what is left of it. */
+static struct datagram_room room_of(const struct msghdr *m, const struct rooms *r, int i)
+{
+    return (struct datagram_room){ r->name[i], r->control[i] < SIZES ? r->size[r->control[i]] : m->msg_controllen };
+}
+
+static void give_back(struct msghdr *m, const struct rooms *r, int i)
+{
+    struct datagram_room room = room_of(m, r, i);
+
+    m->msg_namelen = room.name;
+    m->msg_controllen = room.control;
+}
 
 static void note_rooms(int fd, const struct mmsghdr *messages, unsigned count, struct rooms *r)
 {
     uint32_t kind = fdtab_get(&process.fdtab, fd) & FDTAB_KIND;
 
+    r->sizes = 0;
     r->count = count < MESSAGES_MAX ? count : MESSAGES_MAX;
     if (kind && kind != KIND_DATAGRAM)
         r->count = 0;
@@ -152,33 +179,27 @@ static void note_rooms(int fd, const struct mmsghdr *messages, unsigned count, s
         if (!memory_readable(&messages[i], sizeof *messages))
             r->count = i;
         else
-            r->len[i] = messages[i].msg_hdr.msg_namelen < UINT8_MAX ? (uint8_t)messages[i].msg_hdr.msg_namelen
-                                                                    : UINT8_MAX;
+            note_room(&messages[i].msg_hdr, r, i);
     }
 }
 
-/* Returns datagram_late()'s for a message.  room: of its name. */
-static ssize_t receive_late_one(int fd, struct mmsghdr *message, int flags, socklen_t room)
+/* Returns datagram_late()'s for a message. */
+static ssize_t receive_late_one(int fd, struct mmsghdr *message, int flags, struct datagram_room room)
 {
     struct msghdr *m = &message->msg_hdr;
-    socklen_t len = m->msg_namelen;
     ssize_t n = message->msg_len;
 
-    if (!datagram_is_late(fd, n, flags))
+    if (!datagram_is_late(fd, n, flags) ||
+        (m->msg_name && !memory_readable(m->msg_name, m->msg_namelen < room.name ? m->msg_namelen : room.name)))
         return n;
-    if (room < len)
-        m->msg_namelen = room;
-    if (!m->msg_name || memory_readable(m->msg_name, m->msg_namelen))
-        n = datagram_late(fd, m, flags, n);
-    m->msg_namelen = len;
-    return n;
+    return datagram_late(fd, m, room, flags, n);
 }
 
 /* What came to a thread that slept here since before the socket's first datagram: see datagram_late().  Our own word
  * that the association has failed goes, and what lies behind it comes forward. */
 static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, const struct rooms *r)
 {
-    int entry_errno = errno, kept = 0, error = 0;
+    int entry_errno = errno, kept = 0, error = 0, all = count;
 
     /* Where nothing could be noted the kernel could read nothing, or it is no datagram socket. */
     if (count <= 0 || (unsigned)count > r->count)
@@ -190,8 +211,8 @@ static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, 
         /* For one that is dropped another is received only if nothing is left. */
         bool last = !kept && i + 1 == count && (!error || error == EAGAIN);
         int own = last ? flags & ~MSG_WAITFORONE : flags | MSG_WAITFORONE;
-        ssize_t n = receive_late_one(fd, &messages[i], own, r->len[i]);
-        socklen_t room = r->len[i] < r->len[kept] ? r->len[i] : r->len[kept];
+        ssize_t n = receive_late_one(fd, &messages[i], own, room_of(&messages[i].msg_hdr, r, i));
+        socklen_t room = r->name[i] < r->name[kept] ? r->name[i] : r->name[kept];
 
         if (n < 0) {
             /* That another was told, or that one was dropped, is less than a failure. */
@@ -200,11 +221,15 @@ static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, 
             continue;
         }
         messages[i].msg_len = (unsigned)n;
+        if (kept != i)
+            give_back(&messages[kept].msg_hdr, r, kept);
         if (kept == i || datagram_late_move(&messages[kept], room, &messages[i], flags) == 0)
             kept++;
         else
             error = EFAULT;
     }
+    for (int i = kept; i < all; i++)
+        give_back(&messages[i].msg_hdr, r, i);
     if (kept && error)
         tell_later(fd, error);
     errno = kept || !error ? entry_errno : error;
