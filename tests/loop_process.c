@@ -374,6 +374,51 @@ static int refused_first(char **argv)
     return loop_code();
 }
 
+/* The same of one that began, and is given up: copies, children, and an epoll set. */
+static int given_up_first(char **argv)
+{
+    struct target direct = net_target(argv[2]);
+    const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+    int set = loop_set(), fd, copies[2];
+    struct epoll_event e;
+    pid_t pid;
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    loop_is(net_connect(fd, &direct), EINPROGRESS, "the direct one");
+    loop_is(connect(fd, &nobody, sizeof nobody), 0, "AF_UNSPEC");
+    loop_add(set, fd, EPOLLOUT);
+    if (strcmp(argv[3], "dup") == 0) {
+        copies[0] = dup(fd);
+        copies[1] = fcntl(copies[0], F_DUPFD, 100);
+        loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+        loop_hold(fd, 1);
+        for (int i = 0; i < 2; i++)
+            loop_is(write(copies[i], "abc", 3), EAGAIN, "write to a duplicate");
+    } else {
+        int ready[2];
+        char c = 0;
+
+        if (pipe(ready) != 0)
+            net_die("pipe");
+        pid = loop_fork();
+        if (pid == 0) {
+            loop_check(read(ready[0], &c, 1) == 1, "the parent");
+            loop_is(write(fd, "abc", 3), EAGAIN, "write of a child");
+            _exit(loop_code());
+        }
+        loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+        loop_hold(fd, 1);
+        loop_check(write(ready[1], &c, 1) == 1, "the child");
+        loop_reap(pid, "the child");
+    }
+    loop_check(epoll_wait(set, &e, 1, 0) == 0, "an event while it is held");
+    loop_release();
+    loop_check(loop_wait(set, fd) == EPOLLOUT, "no event");
+    loop_good(fd, "after a failure");
+    return loop_code();
+}
+
 /* What the one that has not connected sees while the proxy holds, and after. */
 static void look_on(int fd, const char *who)
 {
@@ -452,6 +497,7 @@ const struct loop_command process_commands[] = {
     { "handed", 2, handed, "ADDRESS CONTROL: every way to another program; nothing is held for long" },
     { "dup-first", 2, dup_first, "ADDRESS CONTROL: duplicates made before connect()" },
     { "refused-first", 3, refused_first, "IPV6-ADDRESS CONTROL IPV4-ADDRESS: the latter is the proxy's own" },
+    { "given-up-first", 4, given_up_first, "ADDRESS CONTROL DIRECT dup|fork: DIRECT is the proxy's own" },
     { "fork-first", 2, fork_first, "ADDRESS CONTROL: children made before connect()" },
     { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
     { "orphans", 1, orphans, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

@@ -118,13 +118,39 @@ static int decide(int fd, const struct sockaddr *sa, socklen_t len)
     }
 }
 
+static void follow_no_more(int fd, uint32_t word, uint32_t tried)
+{
+    if ((word & FDTAB_KIND) != KIND_STREAM || !(word & (FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_TRIED)) ||
+        process_is_guest())
+        return;
+    if (word & FDTAB_REGISTERED)
+        pending_forget(&process.pending, fd);
+    fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_TRIED, tried);
+}
+
+void stream_settled(int fd)
+{
+    follow_no_more(fd, fdtab_get(&process.fdtab, fd), 0);
+}
+
+void stream_tried(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    /* Under a stream of stdio it stays as it was; of one that is shared each call looks whether it stands. */
+    if (!(word & FDTAB_FRESH && word & FDTAB_STDIO))
+        follow_no_more(fd, word, word & FDTAB_SHARED || fdtab_handle(word) ? 0 : FDTAB_TRIED);
+}
+
 /* The kernel may yet hold the error of an attempt through the proxy; once it connects anew that is forgotten. */
 static int connect_natively(int fd, const struct sockaddr *sa, socklen_t len)
 {
     int result = real.connect(fd, sa, len);
 
-    if (result == 0 || errno == EINPROGRESS)
+    if (result == 0 && (!sa || sa->sa_family != AF_UNSPEC))
         stream_settled(fd);
+    else if (result < 0 && errno == EINPROGRESS)
+        stream_tried(fd);
     if (hook_idle(GATE_PENDING))
         return result;
     if (result < 0 && errno != EINPROGRESS)

@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 
 #include "../io/kind.h"
-#include "hook.h"
+#include "guard.h"
 #include "number.h"
 
 #ifndef SYS_close_range
@@ -92,7 +92,7 @@ static int duplicated(int from, int to)
     word = fdtab_get(&process.fdtab, from);
     if (word == 0 || process_is_guest())
         return to;
-    if (word & FDTAB_FRESH)
+    if (guard_is_fresh(from))
         fdtab_change(&process.fdtab, from, 0, FDTAB_SHARED);
     fdtab_copy(&process.fdtab, from, to);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)

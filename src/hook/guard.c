@@ -49,7 +49,7 @@ static pending_handle handle_of_shared(int fd, uint32_t word)
         fdtab_replace(&process.fdtab, fd, word,
                       (word & (FDTAB_KIND | FDTAB_REGISTERED)) | handle << FDTAB_HANDLE_SHIFT);
     else if (real_has_peer(fd))
-        fdtab_replace(&process.fdtab, fd, word, word & ~(uint32_t)(FDTAB_SHARED | FDTAB_FRESH));
+        fdtab_replace(&process.fdtab, fd, word, word & ~(uint32_t)(FDTAB_SHARED | FDTAB_FRESH | FDTAB_STDIO));
     errno = saved_errno;
     return handle;
 }
@@ -117,17 +117,40 @@ void guard_settle(int fd)
     errno = saved_errno;
 }
 
-void guard_recall(int fd)
+static void recall(int fd)
 {
     unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
 
-    /* Those of a fresh one are all followed. */
-    if (fdtab_get(&process.fdtab, fd) & FDTAB_FRESH)
-        return;
     for (unsigned set = 0; set < top; set++) {
         if (fdtab_is_set(fdtab_get(&process.fdtab, (int)set)) && pending_recall(&process.pending, (int)set, fd))
             fdtab_change(&process.fdtab, fd, 0, FDTAB_REGISTERED);
     }
+}
+
+void guard_recall(int fd)
+{
+    /* Those of a fresh one are all followed. */
+    if (!(fdtab_get(&process.fdtab, fd) & FDTAB_FRESH))
+        recall(fd);
+}
+
+bool guard_is_fresh(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+    int saved_errno = errno;
+    bool stands;
+
+    if ((word & (FDTAB_KIND | FDTAB_FRESH | FDTAB_TRIED)) != (KIND_STREAM | FDTAB_TRIED) || process_is_guest())
+        return word & FDTAB_FRESH;
+    stands = real_has_peer(fd);
+    if (!stands) {
+        recall(fd);
+        word = fdtab_get(&process.fdtab, fd);
+    }
+    if (word & FDTAB_TRIED)
+        fdtab_replace(&process.fdtab, fd, word, (word & ~(uint32_t)FDTAB_TRIED) | (stands ? 0 : FDTAB_FRESH));
+    errno = saved_errno;
+    return !stands;
 }
 
 /* Sleep until a handshake may go on, or until the time of clock_ms() that limit is; never for long, since another
@@ -186,10 +209,10 @@ void guard_share(void)
     for (int fd = 0; fd < (int)top; fd++) {
         uint32_t word = fdtab_get(&process.fdtab, fd);
 
-        if (!(word & FDTAB_FRESH))
+        if (!(word & (FDTAB_FRESH | FDTAB_TRIED)) || !guard_is_fresh(fd))
             continue;
         if (!(word & FDTAB_SHARED) && listens(fd)) {
-            fdtab_change(&process.fdtab, fd, FDTAB_FRESH, 0);
+            fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_STDIO, 0);
             continue;
         }
         fdtab_change(&process.fdtab, fd, 0, FDTAB_SHARED);

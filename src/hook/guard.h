@@ -117,6 +117,10 @@ void guard_settle(int fd);
  * not followed. */
 void guard_recall(int fd);
 
+/* True if the connect() of fd, a TCP socket, is still to be seen, so that all that may reach it is to be followed.  One
+ * that has TRIED becomes FRESH again, or neither: the kernel tells which.  Keeps errno. */
+bool guard_is_fresh(int fd);
+
 /* Milliseconds that a wait may sleep at most, for the deadlines' sake, and because another thread or process may end a
  * handshake with nothing in the kernel to tell us; -1: for ever.  one: it waits for a socket with a handshake. */
 int guard_slice(bool one);

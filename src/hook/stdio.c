@@ -15,7 +15,7 @@ FILE *fdopen(int fd, const char *mode)
     hook_enter();
     guard_drain(fd);
     stream = real.fdopen(fd, mode);
-    if (stream && fdtab_get(&process.fdtab, fd) & FDTAB_FRESH && !process_is_guest())
+    if (stream && guard_is_fresh(fd) && !process_is_guest())
         fdtab_change(&process.fdtab, fd, 0, FDTAB_STDIO);
     return stream;
 }

@@ -323,17 +323,6 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
     return through_proxy(fd, domain, &r, &peer, guest);
 }
 
-void stream_settled(int fd)
-{
-    uint32_t word = fdtab_get(&process.fdtab, fd);
-
-    if ((word & FDTAB_KIND) != KIND_STREAM || !(word & (FDTAB_FRESH | FDTAB_REGISTERED)) || process_is_guest())
-        return;
-    if (word & FDTAB_REGISTERED)
-        pending_forget(&process.pending, fd);
-    fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED, 0);
-}
-
 int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle)
 {
     bool guest = process_is_guest();

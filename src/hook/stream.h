@@ -21,6 +21,10 @@ int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len,
  * else has it.  Not before: after a failure it may be connected through the proxy yet.  fd: any number.  errno kept. */
 void stream_settled(int fd);
 
+/* A direct connect() of a socket is under way: as above, until somebody asks guard_is_fresh(), when it may have
+ * failed.  fd: any number.  errno kept. */
+void stream_tried(int fd);
+
 /* Say that a call was refused, once for each reason in a process.  r: of ROUTE_REFUSED.  Returns r->error. */
 int stream_refused(const struct route *r);
 

@@ -23,6 +23,8 @@ enum fdtab_bits {
     FDTAB_PORT_0 = FDTAB_SET,     /* the same bit of a TCP socket: the program has bound it to a port of the kernel's
                                      choice */
     FDTAB_STDIO = 0x40,           /* a FRESH one that is under a stream of stdio: its bytes pass no hook */
+    FDTAB_TRIED = FDTAB_STDIO,    /* the same bit of one that is not FRESH: a direct connect() of it began, and may have
+                                     failed since */
     FDTAB_SHARED = 0x80,          /* a TCP socket that had another number, or another process, before its connect() */
     FDTAB_HANDLE_SHIFT = 8        /* the upper 24 bits: 0, or the handle of a pending handshake (KIND_STREAM,
                                      KIND_LISTENER) or of an association (KIND_DATAGRAM) */
