@@ -222,6 +222,20 @@ dup2: done
 replaced: 1
 accept: -1 ENOTSOCK
 END
+# Where a program is the object there is no place for a library behind it.
+if [ -z "${LINKED-}" ]; then
+    ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so" || bad "cookieless.so"
+    with
+    plain=$preload
+    preload=$preload:$work/cookieless.so
+    gives "the kernel does not say whose a number is" bind-unsure "$four" "$control" <<END
+$(for _ in 1 2; do
+        printf 'accept: many places\nlisten: many places\nanother in its place: ok\n'
+        printf 'close: 1\ndescriptors left: 0\nconnections left: 1\n'
+    done)
+END
+    preload=$plain
+fi
 with
 gives "the proxy goes away" bind-gone "$four" "$control" <<END
 woken: yes

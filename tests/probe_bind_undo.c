@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_bind_undo.c - sockets whose request has come to nothing, other numbers, shown addresses, writing */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -354,6 +355,139 @@ static int beyond(char **argv)
     return 0;
 }
 
+/* ---- while the kernel does not say whose a number is: cookieless.c */
+
+static struct {
+    int *error, *after, *times, *count;
+} cookieless;
+
+/* SO_COOKIE fails from the ask on that follows so many; once, or until cookies_back(). */
+static void lose_cookies(int after, bool once)
+{
+    *cookieless.count = 0;
+    *cookieless.after = after;
+    *cookieless.times = once;
+    *cookieless.error = ENOMEM;
+}
+
+/* Returns how often it has failed. */
+static int cookies_back(void)
+{
+    *cookieless.error = 0;
+    return *cookieless.count;
+}
+
+static void find_cookieless(void)
+{
+    cookieless.error = dlsym(RTLD_DEFAULT, "cookieless_error");
+    cookieless.after = dlsym(RTLD_DEFAULT, "cookieless_after");
+    cookieless.times = dlsym(RTLD_DEFAULT, "cookieless_times");
+    cookieless.count = dlsym(RTLD_DEFAULT, "cookieless_count");
+    if (!cookieless.error || !cookieless.after || !cookieless.times || !cookieless.count)
+        net_die("no cookieless.so");
+    cookies_back();
+}
+
+/* What is written to a listener goes nowhere, and what its proxy says is not read. */
+static void say_shut(const char *what, int fd)
+{
+    char byte = 'x';
+
+    if (send(fd, &byte, 1, MSG_NOSIGNAL) != -1 || errno != EPIPE)
+        printf("%s: written to\n", what);
+    if (recv(fd, &byte, 1, MSG_DONTWAIT) != -1 || errno != ENOTCONN)
+        printf("%s: read from\n", what);
+}
+
+static int accept_unsure(const struct session *s, int fd, int after, bool once)
+{
+    int made, failed, error;
+
+    if (!bind_call(s, fd, NULL, NULL) || !(bind_await(fd, PATIENCE_MS) & POLLIN))
+        printf("nothing came\n");
+    lose_cookies(after, once);
+    made = accept(fd, NULL, NULL);
+    error = made < 0 ? errno : 0;
+    if (error && error != ENOBUFS && error != EAGAIN)
+        printf("accept, after %d: %s\n", after, text_errno(error));
+    say_shut("accept", fd);
+    failed = cookies_back();
+    say_shut("after accept", fd);
+    if (made < 0 && bind_await(fd, PATIENCE_MS) & POLLIN)
+        made = accept(fd, NULL, NULL);
+    error = made < 0 ? errno : bind_greeted(made);
+    if (error)
+        printf("accepted, after %d: %s\n", after, text_errno(error));
+    close(made);
+    return failed;
+}
+
+/* A socket that does not listen is a plain one still.  Once: listen() waits for as long as the kernel says nothing. */
+static int listen_unsure(const struct session *s, const char *control, int after)
+{
+    int fd = bound_socket(&s->server), failed, result, error;
+
+    /* What was closed before. */
+    while (net_tell(control, "open") > 1)
+        ;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    lose_cookies(after, true);
+    result = listen(fd, 4);
+    error = result ? errno : 0;
+    failed = cookies_back();
+    if (error && error != ENOBUFS && error != ECONNREFUSED)
+        printf("listen, after %d: %s\n", after, text_errno(error));
+    if (send(fd, "x", 1, MSG_NOSIGNAL) != -1)
+        printf("listen, after %d: written to\n", after);
+    if (result && listen(fd, 4) != 0)
+        printf("listen again, after %d: %s\n", after, text_errno(errno));
+    say_shut("listen", fd);
+    if (net_tell(control, "open") < 2)
+        printf("listen, after %d: past the proxy\n", after);
+    accept_unsure(s, fd, 0, true);
+    close(fd);
+    return failed;
+}
+
+static int close_unsure(const struct session *s, int after, bool once)
+{
+    int fd = bind_listener(s, 0), failed;
+
+    lose_cookies(after, once);
+    close(fd);
+    failed = cookies_back();
+    fd = net_socket(&s->server, SOCK_STREAM);
+    say_error("another in its place", net_connect_wait(fd, &s->server));
+    close(fd);
+    return failed;
+}
+
+/* argv: ADDRESS CONTROL.  SO_COOKIE fails at each place of each call, once and for good: nothing is lost or left, and
+ * no listener becomes a connection to the proxy. */
+static int unsure(char **argv)
+{
+    struct session s;
+    int fd, before, after;
+
+    find_cookieless();
+    s = bind_session(argv[0]);
+    before = net_descriptors();
+    for (int once = 0; once < 2; once++) {
+        fd = bind_listener(&s, SOCK_NONBLOCK);
+        for (after = 0; accept_unsure(&s, fd, after, once); after++)
+            ;
+        close(fd);
+        printf("accept: %s\n", after > 1 ? "many places" : "few places");
+        for (after = 0; listen_unsure(&s, argv[1], after); after++)
+            ;
+        printf("listen: %s\n", after > 1 ? "many places" : "few places");
+        say("close", close_unsure(&s, 0, once));
+        say("descriptors left", net_descriptors() - before);
+        say_open("connections left", argv[1], 1);
+    }
+    return 0;
+}
+
 const struct command bind_undo_commands[] = {
     { "bind-closed", 2, closed, "ADDRESS CONTROL" },
     { "bind-numbers", 1, numbers, "ADDRESS" },
@@ -365,5 +499,6 @@ const struct command bind_undo_commands[] = {
     { "bind-looks", 2, looks, "ADDRESS COUNT" },
     { "bind-beyond", 1, beyond, "ADDRESS" },
     { "bind-written", 1, written, "ADDRESS" },
+    { "bind-unsure", 2, unsure, "ADDRESS CONTROL, with cookieless.so" },
     { NULL, 0, NULL, NULL },
 };

@@ -17,6 +17,7 @@
 /* An open tunnel of this process. */
 struct tunnel_found {
     int age;                    /* 0: the youngest; -1: there is none */
+    bool unsure;                /* the kernel does not say of some number whether it is one */
     unsigned which;             /* its proxy */
     struct addr local, shown, proxy;
 };
@@ -62,11 +63,15 @@ static int name_of(int fd, __typeof__(getsockname) *kernel, struct addr *out)
  * from, or NULL for one to a port that announces others. */
 OWN_FRAME static void look_at(int fd, const struct addr *own, struct tunnel_found *found)
 {
-    uint64_t cookie = real_cookie(fd);
+    uint64_t cookie;
     unsigned which = 0;
+    bool told = real_tells_cookie(fd, &cookie);
     int age = cookie ? age_of(cookie, &which) : -1;
-    struct tunnel_found t = { .age = age, .which = which };
+    struct tunnel_found t = { .age = age, .unsure = found->unsure, .which = which };
 
+    /* Where there are no cookies no tunnel was noted. */
+    if (!told && atomic_load_explicit(&process.tunnels, memory_order_relaxed))
+        found->unsure = true;
     if (age < 0 || (found->age >= 0 && found->age <= age) ||
         pending_is_live(&process.pending, guard_handle(fd)) ||
         !state_peer_get(&process.state, cookie, &t.shown) || name_of(fd, real.getpeername, &t.proxy) != 0 ||
@@ -81,14 +86,16 @@ static void find_tunnel(const struct addr *own, struct tunnel_found *found)
     unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);
 
     found->age = -1;
+    found->unsure = false;
     for (unsigned fd = 0; fd < top; fd++) {
         if ((fdtab_get(&process.fdtab, (int)fd) & FDTAB_KIND) == KIND_STREAM)
             look_at((int)fd, own, found);
     }
 }
 
-/* Which peer a socket is for.  Returns the rule that matches, with *about filled in unless BINDRULE_NATIVE. */
-OWN_FRAME static enum bindrule judge(int fd, bool listens, struct binding_about *about)
+/* Which peer a socket is for.  Returns the rule that matches, with *about filled in unless BINDRULE_NATIVE; -ENOBUFS
+ * when the tunnel that it is for cannot be told. */
+OWN_FRAME static int judge(int fd, bool listens, struct binding_about *about)
 {
     struct tunnel_found primary, same = { .age = -1 };
     struct bindrule_facts f = { .local = &about->own, .listens = listens };
@@ -103,18 +110,20 @@ OWN_FRAME static enum bindrule judge(int fd, bool listens, struct binding_about 
     if (listens && about->own.port != 0 && !addr_is_any(&about->own))
         find_tunnel(&about->own, &same);
     f.same = same.age >= 0 ? &same.local : NULL;
+    if (primary.unsure || same.unsure)
+        return -ENOBUFS;
     rule = bindrule_judge(&process.conf, &f);
     if (rule == BINDRULE_SAME)
         primary = same;
     if (rule != BINDRULE_PRIMARY && rule != BINDRULE_SAME)
-        return rule;
+        return (int)rule;
     about->which = primary.which;
     about->proxy = primary.proxy;
     about->shown = primary.shown;
     about->local = primary.local;
     if (state_name_find(&process.state, &about->shown, &about->target) != 0)
         about->target = about->shown;
-    return rule;
+    return (int)rule;
 }
 
 /* For whoever comes. */
@@ -187,14 +196,15 @@ static bool is_idle(int fd, struct addr *own)
 OWN_FRAME static int try(int fd, bool listens)
 {
     struct binding_about about;
-    enum bindrule rule;
-    int error;
+    int error, rule;
 
     about.status = 0;
     about.only_ipv6 = false;
     if (process.conf.state != CONF_READY || kind_ask(fd, &about.domain) != KIND_STREAM || !is_idle(fd, &about.own))
         return INBOUND_NOT_OURS;
     rule = judge(fd, listens, &about);
+    if (rule < 0)
+        return rule;
     if (rule == BINDRULE_NATIVE)
         return INBOUND_NOT_OURS;
     /* There is nowhere to keep it. */
@@ -217,6 +227,8 @@ int inbound_listen(int fd)
     case BINDING_NONE:
         fdtab_change(&process.fdtab, fd, FDTAB_KIND, KIND_STREAM);
         return try(fd, true);
+    case BINDING_UNKNOWN:
+        return -ENOBUFS;
     case BINDING_REFUSED:
         error = listen_error(binding_error(&process.pending, fd));
         binding_drop(&process.pending, &process.fdtab, fd);
@@ -312,7 +324,10 @@ bool inbound_listens(int fd)
 
 int inbound_connect(int fd, bool away)
 {
-    if (inbound_listens(fd) && !away)
+    bool listening = false;
+    enum binding_state state = binding_look(&process.pending, fd, &listening, NULL);
+
+    if (!away && (state == BINDING_UNKNOWN || (listening && state != BINDING_NONE)))
         return -EISCONN;
     binding_drop(&process.pending, &process.fdtab, fd);
     return away ? 0 : INBOUND_NOT_OURS;

@@ -24,7 +24,7 @@ static inline bool inbound_is(int fd)
 void inbound_tunnel(uint64_t cookie, unsigned which);
 
 /* listen().  Returns INBOUND_NOT_OURS when the kernel's own call is to be made, else 0 or -errno: -EOPNOTSUPP or
- * -ECONNREFUSED, said once, when the proxy takes no connections for us.  Sleeps for the handshake. */
+ * -ECONNREFUSED, said once, when the proxy takes no connections for us; -ENOBUFS.  Sleeps for the handshake. */
 int inbound_listen(int fd);
 
 /* accept4() on a listener.  Returns the descriptor or -errno.  A cancellation point. */
@@ -42,7 +42,8 @@ int inbound_bind(int fd, const struct sockaddr *sa, socklen_t len);
 /* True if listen() was called on a listener. */
 bool inbound_listens(int fd);
 
-/* connect() on a listener: -EISCONN, or INBOUND_NOT_OURS after it was made an ordinary socket again.
+/* connect() on a listener: -EISCONN, also while the kernel does not say whose it is, or INBOUND_NOT_OURS after it was
+ * made an ordinary socket again.
  * away: connect() with AF_UNSPEC, which ends a listener; returns 0 then. */
 int inbound_connect(int fd, bool away);
 

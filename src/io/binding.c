@@ -176,9 +176,8 @@ enum binding_state binding_look(struct pending *p, int fd, bool *listening, stru
     uint64_t cookie;
 
     if (!arena_enter(p, &hold))
-        return BINDING_NONE;
-    cookie = real_cookie(fd);
-    state = state_of(p->arena, cookie);
+        return BINDING_UNKNOWN;
+    state = real_tells_cookie(fd, &cookie) ? state_of(p->arena, cookie) : BINDING_UNKNOWN;
     b = binding_of(p->arena, cookie);
     if (listening)
         *listening = b ? b->listening : state == BINDING_TAKEN;

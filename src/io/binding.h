@@ -29,7 +29,8 @@
 enum { BINDING_PLACES = 128, BINDING_TAKEN_KEPT = 256 };
 
 enum binding_state {
-    BINDING_NONE, BINDING_ARMING, BINDING_WAITING, BINDING_FAILED, BINDING_REFUSED, BINDING_TAKEN
+    BINDING_NONE, BINDING_ARMING, BINDING_WAITING, BINDING_FAILED, BINDING_REFUSED, BINDING_TAKEN,
+    BINDING_UNKNOWN                 /* the kernel does not say whose the number is: it is what it was */
 };
 
 /* What a request is about. */
@@ -110,8 +111,8 @@ void binding_listen(struct pending *p, int fd);
 /* Take a connection, if there is one.  flags: SOCK_NONBLOCK, SOCK_CLOEXEC.
  * Returns its descriptor, the caller's; -EAGAIN when there is none (yet); -ECONNABORTED when the proxy has given the
  * request up, the next one is on its way then; -EINVAL when the socket does not listen (any more); -ESTALE when it is
- * none of ours; -EMFILE, also where a number of the listener lies beyond the limit, -ENFILE, -ENOBUFS: nothing has
- * changed then. */
+ * none of ours; -EMFILE, also where a number of the listener lies beyond the limit, -ENFILE, -ENOBUFS, also where the
+ * kernel does not say whose the number is: nothing has changed then. */
 int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out);
 
 /* Where the socket is TAKEN: a new one in its place, with a request of its own. */

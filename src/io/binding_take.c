@@ -257,7 +257,7 @@ static int follow(struct pending *p, const struct binding_request *q, const stru
 
 int binding_take(struct pending *p, const struct binding_request *q, int flags, struct binding_peer *out)
 {
-    int saved_errno = errno, result = -ESTALE;
+    int saved_errno = errno, result;
     struct lock_hold hold;
     struct binding_taken *t;
     struct binding *b;
@@ -267,7 +267,7 @@ int binding_take(struct pending *p, const struct binding_request *q, int flags, 
     if (!arena_enter(p, &hold))
         return -EAGAIN;
     /* Under the lock: another thread may just have put another socket there. */
-    cookie = real_cookie(q->fd);
+    result = real_tells_cookie(q->fd, &cookie) ? -ESTALE : -ENOBUFS;
     b = binding_of(p->arena, cookie);
     if (b) {
         out->shared = b->forked;

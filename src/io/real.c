@@ -146,6 +146,13 @@ uint64_t real_cookie(int fd)
     return cookie;
 }
 
+bool real_tells_cookie(int fd, uint64_t *cookie)
+{
+    int error = ask_cookie(fd, cookie);
+
+    return !error || error == -EBADF || error == -ENOTSOCK;
+}
+
 bool real_is(int fd, uint64_t cookie)
 {
     uint64_t present = 0;

@@ -250,6 +250,9 @@ ssize_t real_recv(int fd, void *data, size_t size, int flags);
  * has none.  Keeps errno.  Async-signal-safe. */
 uint64_t real_cookie(int fd);
 
+/* The same.  cookie: 0 when there is none.  Returns false when the kernel does not say whether there is one. */
+bool real_tells_cookie(int fd, uint64_t *cookie);
+
 /* Is fd the socket of that cookie?  real_is(): surely; real_is_other(): surely not, it is another socket, another file
  * or none.  Both false: the kernel does not say (it may want memory for a program that filters getsockopt()); then
  * nothing is done to the number, and nothing taken for over.  cookie: 0 is no socket's.
