@@ -139,6 +139,24 @@ END
 says "res_query()" "told
 none" python3 "$work/call.py" text.test other.test
 saw "res_query()" "request CONNECT ipv4 127.0.0.1:53"
+
+# A connection that cannot be told from others carries no question, and does not stay.
+cat >>"$work/call.py" <<'END'
+import os
+print(len(os.listdir("/proc/self/fd")))
+END
+if ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so"; then
+    open=$(python3 "$work/call.py" | tail -n 1)
+    plain=$OBJECT
+    OBJECT=$OBJECT:$work/cookieless.so
+    says "res_query() without cookies" "none
+none
+$open" python3 "$work/call.py" text.test other.test
+    OBJECT=$plain
+    saw_nothing "res_query() without cookies"
+else
+    bad "cookieless.so"
+fi
 : >"$packets"
 
 # Without UDP such a question goes by TCP (preload_questions_tcp.sh), and fails at once where nobody listens.
