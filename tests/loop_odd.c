@@ -306,23 +306,89 @@ static int guests(char **argv)
     return loop_code();
 }
 
+/* Of cookieless.c. */
+static int *cookie_error, *cookie_after, *cookie_times, *cookie_count;
+
+static bool find_cookieless(void)
+{
+    cookie_error = dlsym(RTLD_DEFAULT, "cookieless_error");
+    cookie_after = dlsym(RTLD_DEFAULT, "cookieless_after");
+    cookie_times = dlsym(RTLD_DEFAULT, "cookieless_times");
+    cookie_count = dlsym(RTLD_DEFAULT, "cookieless_count");
+    if (!loop_check(cookie_error && cookie_after && cookie_times && cookie_count, "cookieless.c"))
+        return false;
+    *cookie_error = 0;
+    return true;
+}
+
+/* times: how often SO_COOKIE fails from here on; 0: always. */
+static void lose_cookies(int times)
+{
+    *cookie_after = *cookie_count = 0;
+    *cookie_times = times;
+    *cookie_error = ENOMEM;
+}
+
+enum { BY_POLL, BY_PPOLL, BY_SELECT, BY_PSELECT, WAITS };
+
+/* Is fd writable within so many ms, or for ever (-1), and is other readable?  In two bits. */
+static int ready_by(int way, int fd, int other, int ms)
+{
+    struct pollfd p[2] = { { .fd = fd, .events = POLLOUT }, { .fd = other, .events = POLLIN } };
+    struct timeval v = { 0, ms * 1000L };
+    struct timespec t = { 0, ms * 1000000L };
+    fd_set in, out;
+    int n;
+
+    FD_ZERO(&in);
+    FD_ZERO(&out);
+    FD_SET(fd, &out);
+    if (other >= 0)
+        FD_SET(other, &in);
+    n = way == BY_POLL    ? poll(p, 2, ms)
+        : way == BY_PPOLL ? ppoll(p, 2, ms < 0 ? NULL : &t, NULL)
+        : way == BY_SELECT
+            ? select((fd > other ? fd : other) + 1, &in, &out, NULL, ms < 0 ? NULL : &v)
+            : pselect((fd > other ? fd : other) + 1, &in, &out, NULL, ms < 0 ? NULL : &t, NULL);
+    loop_check(n >= 0, "way %d: %s", way, text_errno(errno));
+    if (way <= BY_PPOLL)
+        return (p[0].revents != 0) | (p[1].revents != 0) << 1;
+    return n > 0 ? (FD_ISSET(fd, &out) != 0) | (other >= 0 && FD_ISSET(other, &in)) << 1 : 0;
+}
+
+/* What is not known to be over is not ready, and keeps nothing else from being so. */
+static void wait_unsure(int fd)
+{
+    int pipes[2];
+
+    if (pipe(pipes) != 0 || write(pipes[1], "x", 1) != 1)
+        net_die("pipe");
+    for (int way = 0; way < WAITS; way++) {
+        loop_check(ready_by(way, fd, -1, 0) == 0, "way %d: ready at once", way);
+        loop_check(ready_by(way, fd, -1, 50) == 0, "way %d: ready", way);
+        loop_check(ready_by(way, fd, pipes[0], -1) == 2, "way %d: not the other one alone", way);
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 /* A child that cannot ask whose the socket is must not write into the handshake, nor take it for over. */
 static int unsure(char **argv)
 {
     const struct timeval soon = { .tv_usec = 50000 };
-    int *cookie_error = dlsym(RTLD_DEFAULT, "cookieless_error"), ready[2], fd;
+    int ready[2], fd;
     char c = 'x';
     pid_t pid;
 
     loop_arguments(argv);
-    if (!loop_check(cookie_error && pipe(ready) == 0, "cookieless.c"))
-        return loop_code();
-    *cookie_error = 0;
+    if (!find_cookieless() || pipe(ready) != 0)
+        return 1;
     fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
     pid = loop_fork();
     if (pid == 0) {
         loop_check(read(ready[0], &c, 1) == 1, "the parent");
-        *cookie_error = ENOMEM;
+        lose_cookies(0);
+        wait_unsure(fd);
         loop_is(send(fd, &c, 1, 0), EAGAIN, "send");
         loop_is(recv(fd, &c, 1, 0), EAGAIN, "recv");
         loop_check(fcntl(fd, F_SETFL, 0) == 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon) == 0,
@@ -330,8 +396,13 @@ static int unsure(char **argv)
         loop_is(send(fd, &c, 1, 0), EAGAIN, "blocking send");
         *cookie_error = 0;
         loop_is(send(fd, &c, 1, MSG_DONTWAIT), EAGAIN, "send once more");
+        lose_cookies(0);
         loop_release();
-        loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+        for (int way = 0; way < WAITS; way++)
+            loop_check(ready_by(way, fd, -1, 50) == 0, "way %d: ready after the release", way);
+        lose_cookies(20);
+        loop_check(ready_by(argv[2][0] - '0', fd, -1, -1) == 1, "not writable");
+        loop_check(*cookie_count == 20, "asked %d times only", *cookie_count);
         loop_good(fd, "the child");
         _exit(loop_code());
     }
@@ -339,6 +410,49 @@ static int unsure(char **argv)
     loop_hold(fd, 1);
     loop_check(write(ready[1], &c, 1) == 1, "the child");
     loop_reap(pid, "the child");
+    return loop_code();
+}
+
+/* The child of a vfork, in which a number that is older than the handshake leads to it: no byte goes into it, and the
+ * program that takes the child's place gets a connection that stands, under a number of the child's own. */
+static int unsure_vfork(char **argv)
+{
+    int fd, copy;
+    pid_t pid;
+
+    loop_arguments(argv);
+    if (!find_cookieless())
+        return loop_code();
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    copy = dup(fd);
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
+    loop_hold(fd, 1);
+    pid = vfork();
+    if (pid == 0) {
+        lose_cookies(0);
+        loop_is(send(copy, "x", 1, MSG_NOSIGNAL), EAGAIN, "send");
+        loop_check(ready_by(BY_POLL, copy, -1, 50) == 0, "ready");
+        *cookie_error = 0;
+        loop_release();
+        dup2(copy, STDIN_FILENO);
+        close(copy);
+        close(fd);
+        lose_cookies(11);
+        execl("/proc/self/exe", "loop", "unsure-after", argv[0], argv[1], (char *)NULL);
+        _exit(127);
+    }
+    loop_reap(pid, "the program after vfork");
+    loop_check(*cookie_count == 11, "asked %d times only", *cookie_count);
+    loop_check(loop_poll(copy, POLLOUT) == POLLOUT, "not writable");
+    loop_good(fd, "after vfork");
+    return loop_code();
+}
+
+static int unsure_after(char **argv)
+{
+    loop_arguments(argv);
+    if (find_cookieless())
+        loop_good(STDIN_FILENO, "after exec");
     return loop_code();
 }
 
@@ -362,7 +476,9 @@ const struct loop_command odd_commands[] = {
     { "far", 2, far, "ADDRESS CONTROL: select() with a large count" },
     { "odd-times", 2, odd_times, "ADDRESS CONTROL: select() and times that are none" },
     { "guests", 2, guests, "ADDRESS CONTROL: a child of clone()" },
-    { "unsure", 2, unsure, "ADDRESS CONTROL: SO_COOKIE fails in a child, by cookieless.c" },
+    { "unsure", 3, unsure, "ADDRESS CONTROL WAY: SO_COOKIE fails in a child, by cookieless.c" },
+    { "unsure-vfork", 2, unsure_vfork, "ADDRESS CONTROL: the same in the child of a vfork" },
+    { "unsure-after", 2, unsure_after, "ADDRESS CONTROL: what that starts" },
     { "in-a-set", 1, in_a_set, "ADDRESS: nothing is held for long" },
     { NULL, 0, NULL, NULL },
 };

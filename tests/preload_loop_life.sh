@@ -25,7 +25,10 @@ passes_cookieless()
 }
 [ -n "${LINKED-}" ] ||
     ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so" || bad "cookieless.so"
-passes_cookieless "a child without cookies" unsure "$at" "$control"
+for way in 0 1 2 3; do
+    passes_cookieless "a child without cookies, way $way" unsure "$at" "$control" $way
+done
+passes_cookieless "the child of a vfork without cookies" unsure-vfork "$at" "$control"
 passes "a blocking connect() of a registered socket" registered "$at" "$control" "$unreachable"
 
 # like_bare NAME COMMAND: what it prints is what it prints bare, of a connection whose SYN is held.
