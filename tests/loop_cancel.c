@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* loop_cancel.c - threads cancelled in a wait while a handshake is pending */
+/* loop_cancel.c - threads cancelled in a wait while a handshake is pending, or ended in connect() by exec or a kill */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -148,7 +154,111 @@ static int cancelled(char **argv)
     return loop_code();
 }
 
+static void *connect_inside(void *fd)
+{
+    net_connect(*(int *)fd, &loop_target);
+    return fd;
+}
+
+/* A thread that stays inside connect(), since the proxy holds. */
+static void connect_beside(int *fd)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, connect_inside, fd) != 0)
+        net_die("pthread_create");
+    loop_held(1);
+}
+
+/* exec beside a thread inside connect() for a socket that it closes: nothing of that is waited for. */
+static int exec_closing(char **argv)
+{
+    static int fd;
+    char number[12];
+
+    loop_arguments(argv);
+    alarm(5);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_CLOEXEC);
+    connect_beside(&fd);
+    snprintf(number, sizeof number, "%d", fd);
+    execl("/proc/self/exe", "loop", "exec-closed", argv[0], argv[1], number, (char *)NULL);
+    net_die("execl");
+}
+
+static int exec_closed(char **argv)
+{
+    loop_arguments(argv);
+    loop_is(fcntl(atoi(argv[2]), F_GETFD), EBADF, "what exec closes");
+    loop_release();
+    return loop_code();
+}
+
+/* What exec leaves behind does not lead to the proxy alone. */
+static int exec_refused(char **argv)
+{
+    loop_check(send(atoi(argv[2]), "leak", 4, MSG_NOSIGNAL) == -1, "sent into the handshake");
+    return loop_code();
+}
+
+/* A process with a thread inside connect(), and a child that waits at the gate before it becomes another program. */
+static void wait_to_be_killed(const int up[2], const int gate[2], const char *command, char **argv)
+{
+    int fd = net_socket(&loop_target, SOCK_STREAM);
+    char number[12], c;
+    pid_t pid;
+
+    connect_beside(&fd);
+    snprintf(number, sizeof number, "%d", fd);
+    pid = fork();
+    if (pid == 0) {
+        close(gate[1]);
+        if (read(gate[0], &c, 1) == 0)
+            alarm(5), execl("/proc/self/exe", "loop", command, argv[0], argv[1], number, (char *)NULL);
+        _exit(127);
+    }
+    if (write(up[1], &pid, sizeof pid) == (ssize_t)sizeof pid)
+        pause();
+    _exit(127);
+}
+
+/* The thread's process is killed: nobody but the child's exec can bring the handshake to its end, well or not. */
+static int killed(const char *command, char **argv)
+{
+    int up[2], gate[2], status = 0;
+    pid_t parent, child = 0;
+
+    loop_arguments(argv);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1L) != 0 || pipe(up) != 0 || pipe(gate) != 0)
+        net_die("prctl");
+    parent = loop_fork();
+    if (parent == 0)
+        wait_to_be_killed(up, gate, command, argv);
+    loop_check(read(up[0], &child, sizeof child) == (ssize_t)sizeof child, "the parent");
+    kill(parent, SIGKILL);
+    loop_check(waitpid(parent, &status, 0) == parent && WIFSIGNALED(status), "not killed");
+    if (strcmp(command, "exec-after") == 0)
+        loop_release();
+    close(gate[1]);
+    loop_reap(child, "the child of the killed one");
+    return loop_code();
+}
+
+static int killed_released(char **argv)
+{
+    return killed("exec-after", argv);
+}
+
+static int killed_held(char **argv)
+{
+    return killed("exec-refused", argv);
+}
+
 const struct loop_command cancel_commands[] = {
     { "cancelled", 2, cancelled, "ADDRESS CONTROL" },
+    { "exec-closing", 2, exec_closing, "ADDRESS CONTROL: exec beside a thread inside connect(), with FD_CLOEXEC" },
+    { "exec-closed", 3, exec_closed, "ADDRESS CONTROL FD: what exec-closing starts" },
+    { "exec-refused", 3, exec_refused, "ADDRESS CONTROL FD: what killed-held starts" },
+    { "killed", 2, killed_released, "ADDRESS CONTROL: exec in a child whose parent was killed inside connect()" },
+    { "killed-held", 2, killed_held, "ADDRESS CONTROL: the same, and the proxy never answers" },
     { NULL, 0, NULL, NULL },
 };

@@ -8,8 +8,8 @@ at=127.0.0.1:$echo
 unreachable=127.0.0.1:$refusing
 
 start_proxy --hold reply --on "*:$refusing" refuse=4
-for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside closes-beside forks \
-    vforks timeouts signals cancelled other-calls streams guests \
+for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside \
+    closes-beside exec-closing killed forks vforks timeouts signals cancelled other-calls streams guests \
     last-number set-numbers again low-water-later dup-first fork-first; do
     passes "$command" $command "$at" "$control"
 done
@@ -54,6 +54,8 @@ like_bare "select() with a large count" far
 for how in dup fork; do
     passes "a direct connect() that is given up, $how" given-up-first "$at" "$control" "127.0.0.1:$proxy" $how
 done
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
+passes "killed inside connect(), and no answer" killed-held "$at" "$control"
 kill "$proxy_pid"
 
 start_proxy --hold reply --refuse 4
