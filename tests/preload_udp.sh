@@ -40,6 +40,7 @@ all()
     done
     ! has_ipv6 || [ "$1" = danted ] || same "$1: bound to IPv6 alone" udp-ipv6-only "[::1]:$udp" 0
     same "$1: received into memory that is none" udp-nowhere "$four"
+    same "$1: looked at by recvmmsg()" udp-peeks "$four"
     same "$1: bound to an address" udp-bound "$four" 192.0.2.7:0 192.0.2.8:0
     gives "$1: IP_MTU" udp-mtu "$four" <<EOT
 none: -1 ENOTCONN

@@ -382,6 +382,62 @@ static int nowhere(char **argv)
     return 0;
 }
 
+/* The first of those that wait, each time; then what is left, with the error that a call has kept for the next. */
+static void peek_and_take(int fd, int way, char *page, int flags)
+{
+    struct timeval patience = { 5, 0 };
+    int n, error;
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    for (int i = 0; i < 3; i++) {
+        pieces[i][0] = (struct iovec){ rooms[i], i == 2 ? FIRST - 7 : ROOM };
+        messages[i] = (struct mmsghdr){ .msg_len = 77777,
+                                        .msg_hdr = { .msg_name = &names[i], .msg_namelen = sizeof names[i],
+                                                     .msg_iov = pieces[i], .msg_iovlen = 1 } };
+    }
+    spoil(&messages[1].msg_hdr, way, page);
+    n = recvmmsg(fd, messages, 3, flags, NULL);
+    printf("way %d, flags %x: %d %s\n", way, (unsigned)flags, n, n < 0 ? text_errno(errno) : "");
+    for (int i = 0; i < n; i++) {
+        if (i != 1 || way == GOOD)
+            tell(i);
+        else
+            printf(" %u\n", messages[1].msg_len);
+    }
+    error = net_error(fd);
+    printf("kept: %s\n", text_errno(error));
+    printf("and again: %s\n", text_errno(net_error(fd)));
+}
+
+/* argv: ADDRESS.  recvmmsg() that only looks, and what becomes of an error that comes with a later message. */
+static int peeks(char **argv)
+{
+    static const int flags[] = { MSG_PEEK, MSG_PEEK | MSG_TRUNC, MSG_PEEK | MSG_DONTWAIT, MSG_PEEK | MSG_WAITFORONE,
+                                 0 };
+    struct target to = net_target(argv[0]);
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    char *page = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        net_die("mmap");
+    for (int way = GOOD; way < PART_OF_DATA; way++) {
+        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+            int fd = udp_socket(&to);
+
+            udp_exchange(fd, &to);
+            for (size_t k = 0; k < 3; k++) {
+                sendto(fd, udp_outgoing, FIRST + k, 0, (const struct sockaddr *)&to.sa, to.len);
+                udp_receive(fd, UDP_RECVFROM, ROOM, MSG_PEEK, 1);
+            }
+            peek_and_take(fd, way, page, flags[i]);
+            for (int k = 0; k < 3 && flags[i]; k++)
+                udp_receive(fd, UDP_RECVFROM, ROOM, 0, 1);
+            close(fd);
+        }
+    }
+    return 0;
+}
+
 const struct command udp_batch_commands[] = {
     { "udp-batches", 2, batches, "ADDRESS OTHER [FIRST]: many datagrams in a call" },
     { "udp-counted", 3, counted, "ADDRESS COUNT WAY [OTHER]: datagrams whose system calls are counted" },
@@ -390,6 +446,7 @@ const struct command udp_batch_commands[] = {
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
     { "udp-learned", 2, learned, "ADDRESS NAME: datagrams before and after NAME is asked for" },
     { "udp-behind", 1, behind, "ADDRESS: received into four bytes, all there is, in a call for several" },
+    { "udp-peeks", 1, peeks, "ADDRESS: recvmmsg() with MSG_PEEK, and into memory that is none" },
     { "udp-nowhere", 1, nowhere, "ADDRESS: received into memory that is none" },
     { NULL, 0, NULL, NULL }
 };

@@ -138,6 +138,10 @@ static inline bool datagram_is_late(int fd, ssize_t result, int flags)
     return result >= 0 && datagram_handle(fd) && !(flags & MSG_ERRQUEUE);
 }
 
+/* SO_ERROR, with an error of ours that the next call would tell, which is used up.  *len: at least that of an int.
+ * Returns what getsockopt() does, with errno. */
+int datagram_so_error(int fd, int *value, socklen_t *len);
+
 /* FIONREAD: the payload's length of the first datagram.  Returns false when fd has no association. */
 bool datagram_waiting(int fd, int *value);
 

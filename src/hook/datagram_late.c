@@ -19,6 +19,20 @@ static int late_failure(struct assoc *a)
     return error ? error : -EINTR;
 }
 
+int datagram_so_error(int fd, int *value, socklen_t *len)
+{
+    struct assoc *a = process_is_guest() ? NULL : datagram_of(fd);
+    int result = real.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, len), saved_errno = errno, error;
+
+    /* The kernel has written to both. */
+    if (result != 0 || *value || !a || (error = assoc_failure(a)) == 0)
+        return result;
+    *value = -error;
+    assoc_sweep(a, fd);
+    errno = saved_errno;
+    return result;
+}
+
 /* True if what came has a header.  Where there is less of a name than an address the header tells, as it does without a
  * name, unless what there is cannot be the relay's. */
 static bool is_ours(struct assoc *a, const struct assoc_facts *f, const struct sockaddr *sa, socklen_t len)

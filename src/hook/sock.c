@@ -295,10 +295,10 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
         return (int)hook_return(entry_errno, 0);
     }
     errno = entry_errno;
-    if (hook_idle(GATE_PENDING) || level != SOL_SOCKET || option != SO_ERROR || !memory_readable(len, sizeof *len) ||
-        *len < sizeof(int) || *len > INT_MAX)
+    if (level != SOL_SOCKET || option != SO_ERROR || hook_idle(GATE_PENDING | GATE_DATAGRAM) ||
+        !memory_readable(len, sizeof *len) || *len < sizeof(int) || *len > INT_MAX)
         return real.getsockopt(fd, level, option, value, len);
-    return pending_so_error(fd, value, len);
+    return datagram_handle(fd) ? datagram_so_error(fd, value, len) : pending_so_error(fd, value, len);
 }
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
