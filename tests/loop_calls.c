@@ -68,18 +68,23 @@ static void by_kernel(int fd, int file, bool open)
 {
     struct iocb to_socket = { .aio_fildes = (uint32_t)fd, .aio_lio_opcode = IOCB_CMD_PWRITE,
                               .aio_buf = (uintptr_t)buf, .aio_nbytes = 3 };
-    struct iocb to_file = to_socket;
+    struct iocb to_file = to_socket, poll_socket = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_buf = POLLOUT };
     struct io_event event[2];
     aio_context_t context = 0;
 
     to_file.aio_fildes = (uint32_t)file;
+    poll_socket.aio_fildes = (uint32_t)fd;
     /* Some kernels are built without. */
     if (syscall(SYS_io_setup, 2L, &context) != 0)
         return;
     loop_is(syscall(SYS_io_submit, context, 1L, NULL), EFAULT, "io_submit of nothing");
     if (open) {
+        loop_check(submit(context, &poll_socket, NULL) == 1 &&
+                   syscall(SYS_io_getevents, context, 1L, 1L, event, NULL) == 1 && event[0].res == POLLOUT,
+                   "IOCB_CMD_POLL");
         loop_check(submit(context, &to_socket, NULL) == 1, "io_submit");
     } else {
+        loop_is(submit(context, &poll_socket, NULL), EAGAIN, "IOCB_CMD_POLL");
         loop_is(submit(context, &to_socket, NULL), EAGAIN, "io_submit");
         loop_is(submit(context, &to_socket, &to_file), EAGAIN, "io_submit of two");
         loop_check(submit(context, &to_file, &to_socket) == 1, "io_submit of the other one in front");

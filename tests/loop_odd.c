@@ -6,8 +6,11 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -155,6 +158,30 @@ static void bad_values(int fd)
     SHOW(value);
 }
 
+/* Of the kernel's AIO, which some kernels are built without. */
+static void bad_submits(void)
+{
+    struct iocb good = { .aio_lio_opcode = IOCB_CMD_PWRITE, .aio_buf = (uintptr_t)"x", .aio_nbytes = 1 };
+    struct iocb *list[] = { &good, nowhere }, *odd[] = { nowhere, &good }, *none[] = { NULL, &good };
+    FILE *file = tmpfile();
+    aio_context_t context = 0;
+
+    if (!file || syscall(SYS_io_setup, 8L, &context) != 0)
+        return;
+    good.aio_fildes = (uint32_t)fileno(file);
+    SHOW(syscall(SYS_io_submit, context, -1L, list));
+    SHOW(syscall(SYS_io_submit, context, LONG_MIN, list));
+    SHOW(syscall(SYS_io_submit, context, 0L, nowhere));
+    SHOW(syscall(SYS_io_submit, context, 1L, nowhere));
+    SHOW(syscall(SYS_io_submit, context, LONG_MAX, nowhere));
+    SHOW(syscall(SYS_io_submit, context, 2L, odd));
+    SHOW(syscall(SYS_io_submit, context, 2L, none));
+    SHOW(syscall(SYS_io_submit, context, LONG_MAX, list));
+    SHOW(syscall(SYS_io_submit, 0L, 1L, list));
+    syscall(SYS_io_destroy, context);
+    fclose(file);
+}
+
 static int bad_pointers(char **argv)
 {
     struct rlimit limit = { LIMIT, LIMIT };
@@ -165,6 +192,7 @@ static int bad_pointers(char **argv)
     bad_sets(loop_set(), fd);
     bad_arrays(fd);
     bad_values(fd);
+    bad_submits();
     return loop_code();
 }
 

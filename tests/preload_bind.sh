@@ -40,6 +40,7 @@ done
 same "each call" bind-calls "$four"
 same "event loops" bind-loops "$four"
 same "threads" bind-threads "$four"
+same "the kernel's own AIO" bind-submits "$four"
 same "processes" bind-forks "$four"
 same "numbers that are older" bind-numbers "$four"
 same "events that come back" bind-events "$four"

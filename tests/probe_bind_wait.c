@@ -2,6 +2,7 @@
 /* probe_bind_wait.c - waiting for connections that a server was told to make: loops, threads, processes, signals */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -426,6 +428,41 @@ static int gone(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS.  The kernel's own AIO waits for connections, which it finds on the number and nothing else. */
+static int submits(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bind_listener(&s, 0);
+    struct iocb look = { .aio_fildes = (uint32_t)fd, .aio_lio_opcode = IOCB_CMD_POLL, .aio_buf = POLLIN };
+    struct iocb *list[] = { &look };
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    struct timespec brief = { 0, SHORT_MS * 1000000L }, patience = { PATIENCE_MS / 1000, 0 };
+    struct io_event e = { .res = 0 };
+    aio_context_t context = 0;
+
+    if (syscall(SYS_io_setup, 2L, &context) != 0) {
+        printf("no AIO\n");
+        return 0;
+    }
+    for (int i = 0; i < 3; i++) {
+        say("submitted", syscall(SYS_io_submit, context, 1L, list));
+        /* Which brings on what the proxy says first. */
+        say("its name", getsockname(fd, (struct sockaddr *)&own, &len));
+        say("nothing yet", syscall(SYS_io_getevents, context, 1L, 1L, &e, &brief));
+        printf("came: %s\n", bind_call(&s, fd, NULL, NULL) ? "yes" : "no");
+        say("something", syscall(SYS_io_getevents, context, 1L, 1L, &e, &patience));
+        say_events("  event", (unsigned)e.res);
+        bind_finish("  greeting", accept(fd, NULL, NULL));
+    }
+    look.aio_buf = POLLIN | POLLOUT;
+    printf("told that it is writable: %s\n",
+           syscall(SYS_io_submit, context, 1L, list) == 1 &&
+           syscall(SYS_io_getevents, context, 1L, 1L, &e, &brief) != 0 ? "yes" : "no");
+    syscall(SYS_io_destroy, context);
+    return 0;
+}
+
 const struct command bind_wait_commands[] = {
     { "bind-loops", 1, loops, "ADDRESS" },
     { "bind-again", 2, again, "ADDRESS CONTROL" },
@@ -436,5 +473,6 @@ const struct command bind_wait_commands[] = {
     { "bind-late", 2, late, "ADDRESS CONTROL" },
     { "bind-stranger", 2, stranger, "ADDRESS FROM" },
     { "bind-gone", 2, gone, "ADDRESS CONTROL" },
+    { "bind-submits", 1, submits, "ADDRESS" },
     { NULL, 0, NULL, NULL },
 };

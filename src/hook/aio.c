@@ -66,6 +66,22 @@ int lio_listio64(int mode, struct aiocb64 *const list[], int count, struct sigev
     return HOOK_HAVE(lio_listio64) ? real.lio_listio64(mode, list, count, event) : absent();
 }
 
+/* Why the kernel may not have a request now; 0 or a negative errno. */
+static int refusal(const struct iocb *request)
+{
+    int fd = (int)request->aio_fildes;
+
+    if (request->aio_lio_opcode == IOCB_CMD_POLL && inbound_is(fd)) {
+        /* A listener is never writable; the connection to the proxy that its number leads to is. */
+        if (request->aio_buf & (POLLOUT | POLLWRNORM | POLLWRBAND))
+            return -EINVAL;
+        /* To wait for a connection is no I/O, but what comes before it is the proxy's. */
+        guard_drain(fd);
+        return 0;
+    }
+    return guard_stops(fd, POLLIN, MSG_DONTWAIT) ? -errno : 0;
+}
+
 long guard_admit(long count, struct iocb *const *list)
 {
     int entry_errno = errno;
@@ -73,19 +89,15 @@ long guard_admit(long count, struct iocb *const *list)
     for (long i = 0; i < count; i++) {
         const void *at;
         struct iocb own;
+        int error;
 
         /* The kernel gets as far, and says so. */
         if (!memory_take(&at, &list[i], sizeof at) || !memory_take(&own, at, sizeof own))
             break;
-        /* To wait for a connection is no I/O. */
-        if (own.aio_lio_opcode == IOCB_CMD_POLL && inbound_is((int)own.aio_fildes))
-            continue;
-        if (!guard_stops((int)own.aio_fildes, POLLIN, MSG_DONTWAIT))
-            continue;
-        if (i == 0)
-            return -errno;
+        error = refusal(&own);
         errno = entry_errno;
-        return i;
+        if (error)
+            return i == 0 ? error : i;
     }
     return count;
 }

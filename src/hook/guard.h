@@ -80,7 +80,8 @@ bool guard_step(int fd, pending_handle handle);
 
 /* How many of the requests of io_submit() the kernel may have now: those in front of the first one for a socket that is
  * pending.  count, list: the program's, any value.  Returns count or less; a negative errno where that is the very
- * first (as guard_stops() with MSG_DONTWAIT); keeps errno.  In aio.c. */
+ * first (as guard_stops() with MSG_DONTWAIT; -EINVAL to wait until a listener is writable); keeps errno.  Sleeps for a
+ * listener's handshake.  In aio.c. */
 struct iocb;
 long guard_admit(long count, struct iocb *const *list);
 
