@@ -355,6 +355,28 @@ static int beyond(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS.  Another listener comes to the number by libc's own name for the call, which no hook sees. */
+static int unseen(char **argv)
+{
+    struct target here = net_target("127.0.0.2:0");
+    int other = net_socket(&here, SOCK_STREAM), fd, (*unhooked)(int, int);
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    struct session s;
+
+    *(void **)&unhooked = libc ? dlsym(libc, "dup2") : NULL;
+    if (!unhooked || bind(other, (struct sockaddr *)&here.sa, here.len) != 0 || listen(other, 4) != 0)
+        net_die("dup2");
+    s = bind_session(argv[0]);
+    fd = bind_listener(&s, 0);
+    printf("put there: %s\n", unhooked(other, fd) == fd ? "yes" : "no");
+    close(other);
+    for (int i = 0; i < 2; i++) {
+        printf("came: %s\n", bind_call(&s, fd, NULL, NULL) ? "yes" : "no");
+        bind_finish("greeting", accept(fd, NULL, NULL));
+    }
+    return 0;
+}
+
 /* ---- while the kernel does not say whose a number is: cookieless.c */
 
 static struct {
@@ -499,6 +521,7 @@ const struct command bind_undo_commands[] = {
     { "bind-looks", 2, looks, "ADDRESS COUNT" },
     { "bind-beyond", 1, beyond, "ADDRESS" },
     { "bind-written", 1, written, "ADDRESS" },
+    { "bind-unseen", 1, unseen, "ADDRESS" },
     { "bind-unsure", 2, unsure, "ADDRESS CONTROL, with cookieless.so" },
     { NULL, 0, NULL, NULL },
 };
