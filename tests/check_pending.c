@@ -154,31 +154,72 @@ START_TEST(the_kernel_s_limit_is_set_where_somebody_may_sleep)
 }
 END_TEST
 
-/* The registration is the program's again when the handshake is over; signals may be blocked already. */
-START_TEST(tokens_bring_it_to_its_end)
+static struct {
+    int times, fd;
+    pending_handle handle;
+} told;
+
+static void note_over(int number, pending_handle of)
+{
+    told.times++;
+    told.fd = number;
+    told.handle = of;
+}
+
+/* Begin with fd in a set, to where the proxy may answer the request. */
+static int begin_in_set(void)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = 5 };
     int set = epoll_create1(0);
 
+    told.times = 0;
     ck_assert_int_eq(begin(STEP_MS), -EINPROGRESS);
     ck_assert_int_eq(pending_control(&p, handle, set, EPOLL_CTL_ADD, fd, &event), 0);
     ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
     ck_assert_uint_eq(event.events, EPOLLOUT);
-    ck_assert(pending_token(&p, &event, false));
+    ck_assert(pending_token(&p, &event, false, note_over));
     far = real.accept(listener, NULL, NULL);
     take(3);
     ck_assert_int_eq(pending_wants(&p, handle), POLLIN);
     give("\5\0", 2);
     ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
-    ck_assert(pending_token(&p, &event, true));
+    ck_assert(pending_token(&p, &event, true, note_over));
     take(10);
+    ck_assert_int_eq(told.times, 0);
+    return set;
+}
+
+/* The registration is the program's again when the handshake is over; signals may be blocked already. */
+START_TEST(tokens_bring_it_to_its_end)
+{
+    struct epoll_event event;
+    int set = begin_in_set();
+
     give(good, 10);
     ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
-    ck_assert(pending_token(&p, &event, true));
+    ck_assert(pending_token(&p, &event, true, note_over));
     is_over();
+    ck_assert(told.times == 1 && told.fd == fd && told.handle == handle);
     give("x", 1);
     ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
-    ck_assert(event.data.u64 == 5 && event.events == EPOLLIN && !pending_token(&p, &event, false));
+    ck_assert(event.data.u64 == 5 && event.events == EPOLLIN && !pending_token(&p, &event, false, note_over));
+    ck_assert_int_eq(told.times, 1);
+}
+END_TEST
+
+/* What failed may be connected again, and its registrations are followed; in a vfork child there is nobody to tell. */
+START_TEST(tokens_tell_of_tunnels_alone)
+{
+    for (int i = 0; i < 2; i++) {
+        struct epoll_event event;
+        int set = begin_in_set();
+
+        give(i ? good : unreachable, 10);
+        ck_assert_int_eq(real.epoll_wait(set, &event, 1, 5000), 1);
+        ck_assert(pending_token(&p, &event, true, i ? NULL : note_over));
+        is_over();
+        ck_assert_int_eq(told.times, 0);
+    }
 }
 END_TEST
 
@@ -336,7 +377,7 @@ START_TEST(without_an_arena_nothing_is_pending)
     struct pending none = { .arena = NULL };
 
     ck_assert(!pending_any(&none) && !pending_is_live(&none, 1));
-    ck_assert(!pending_token(&none, &(struct epoll_event){ .data.u64 = ~0ull }, false));
+    ck_assert(!pending_token(&none, &(struct epoll_event){ .data.u64 = ~0ull }, false, NULL));
     ck_assert_int_eq(pending_next_ms(&none), -1);
     ck_assert_int_eq(pending_poke(&none, 0, 1), 0);
     ck_assert_int_eq(pending_error(&none, 0, ECONNREFUSED), ECONNREFUSED);
@@ -423,6 +464,7 @@ Suite *make_suite(void)
     tcase_add_test(c, success_is_a_connection_and_a_peer);
     tcase_add_test(c, the_kernel_s_limit_is_set_where_somebody_may_sleep);
     tcase_add_test(c, tokens_bring_it_to_its_end);
+    tcase_add_test(c, tokens_tell_of_tunnels_alone);
     tcase_add_test(c, failure_keeps_its_error_for_one_asking);
     tcase_add_test(c, error_of_a_blocking_socket_is_not_lost);
     tcase_add_test(c, deadline_ends_it_without_a_poke);

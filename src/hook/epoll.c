@@ -101,9 +101,12 @@ static int filter(struct epoll_event *events, int n, bool quiet)
     int kept = 0;
 
     for (int i = 0; i < n; i++) {
-        if (events[i].data.u64 == ASSOC_TOKEN)
+        uint64_t data = events[i].data.u64;
+
+        if (data == ASSOC_TOKEN)
             datagram_tend();
-        else if (!pending_token(&process.pending, &events[i], quiet))
+        else if (!epollset_may_be_token(data) ||
+                 !pending_token(&process.pending, &events[i], quiet, process_is_guest() ? NULL : guard_over))
             events[kept++] = events[i];
     }
     return kept;

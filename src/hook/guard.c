@@ -117,6 +117,14 @@ void guard_settle(int fd)
     errno = saved_errno;
 }
 
+void guard_over(int fd, pending_handle handle)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    if (fdtab_handle(word) == handle)
+        fdtab_replace(&process.fdtab, fd, word, kept(word));
+}
+
 static void recall(int fd)
 {
     unsigned top = atomic_load_explicit(&process.fdtab.top, memory_order_relaxed);

@@ -114,6 +114,9 @@ void guard_spread(int fd, pending_handle handle);
 /* Forget what was kept for the handshake of a socket that is connected now; one that was given up is reset. */
 void guard_settle(int fd);
 
+/* The same as pending_token() tells it: nothing has to be asked.  Not for a process that has the memory of another. */
+void guard_over(int fd, pending_handle handle);
+
 /* fd is about to be connected, maybe once more: find its registrations in sets that are known, where they are
  * not followed. */
 void guard_recall(int fd);

@@ -29,6 +29,7 @@ struct arena_slot {
     uint8_t step;                    /* for which the deadline was set, as tunnel_patience() names it */
     bool forked;                     /* other processes hold the socket too */
     bool binding;                    /* a listener's request (io/binding) */
+    bool stands;                     /* it came to a tunnel; said until the place is taken again */
     bool unwatched;                  /* nobody can be asleep in a set that the socket is in */
     uint16_t next_free;              /* index + 1 */
     int32_t pid;                     /* who called connect() */

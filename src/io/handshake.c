@@ -109,6 +109,7 @@ static void succeed(struct pending *p, struct arena_slot *s, int fd)
         return;
     }
     state_peer_set(p->state, s->cookie, &s->peer);
+    s->stands = true;
     handshake_drop(p, s, fd);
     /* A connected socket needs no followed registrations. */
     epollset_forget(&p->arena->set, s->cookie);

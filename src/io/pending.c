@@ -279,16 +279,27 @@ void pending_tidy(struct pending *p)
     errno = saved_errno;
 }
 
-bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet)
+/* The entry, and the handle, are gone with the handshake. */
+static void step_token(struct pending *p, struct arena_slot *s, const struct epollset_entry *r, pending_over *over)
 {
+    pending_handle handle = r->owner;
+    int fd = r->fd;
+
+    if (handshake_step(p, s, fd) == 0 && s->stands && over)
+        over(fd, handle);
+}
+
+bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet, pending_over *over)
+{
+    struct lock_hold *kept, hold;
     uint64_t data = event->data.u64;
     struct epollset_entry *r;
     struct arena_slot *s;
-    struct lock_hold hold;
 
     if (!p->arena || !epollset_is_token(&p->arena->set, data))
         return false;
-    if (!arena_enter(p, quiet ? NULL : &hold))
+    kept = quiet ? NULL : &hold;
+    if (!(over ? arena_enter_own(p, kept) : arena_enter(p, kept)))
         return true;
     r = epollset_of_token(&p->arena->set, data);
     s = r ? arena_slot_of(p->arena, r->owner) : NULL;
@@ -296,9 +307,9 @@ bool pending_token(struct pending *p, const struct epoll_event *event, bool quie
         /* With other threads it may be of a connection before this one. */
         if (event->events == EPOLLOUT && real_is_alone())
             handshake_connected(s, r->fd);
-        handshake_step(p, s, r->fd);
+        step_token(p, s, r, over);
     }
-    arena_leave(p, quiet ? NULL : &hold);
+    arena_leave(p, kept);
     return true;
 }
 

@@ -132,9 +132,14 @@ void pending_unawait(struct pending *p, pending_handle handle);
 /* Other processes may hold the socket of a handshake that has just begun. */
 void pending_share(struct pending *p, pending_handle handle);
 
+/* Told of a handshake that has just come to a tunnel.  fd: a number of its socket in this process; handle: what its
+ * own was.  The lock is held: no call of this file may be made. */
+typedef void pending_over(int fd, pending_handle handle);
+
 /* If the data of an epoll event is a token, step its handshake and return true: the event is not the program's.
- * quiet: all signals are blocked. */
-bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet);
+ * quiet: all signals are blocked.  over: NULL in a process that has the memory of another (vfork); the caller has
+ * asked. */
+bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet, pending_over *over);
 
 /* epoll_ctl() for a descriptor whose registrations matter: one with a handle, or a TCP socket not connected yet.
  * handle: 0 for none.  Returns 0 or -errno. */
