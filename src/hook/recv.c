@@ -17,7 +17,7 @@
 
 enum {
     MESSAGES_MAX = 1024,        /* UIO_MAXIOV */
-    SIZES = 8
+    SIZES = 3                   /* which of them, or none, takes two bits */
 };
 
 /* The numbers that came with SCM_RIGHTS were made anew: what was known of them is over. */
@@ -137,8 +137,13 @@ static void forget_all_passed(struct mmsghdr *messages, int count)
 struct rooms {
     unsigned count, sizes;
     size_t size[SIZES];
-    uint8_t name[MESSAGES_MAX], control[MESSAGES_MAX];      /* the latter: which size; SIZES: another */
+    uint8_t name[MESSAGES_MAX], control[MESSAGES_MAX / 4];  /* the latter: which size; SIZES: another */
 };
+
+static unsigned size_of(const struct rooms *r, unsigned i)
+{
+    return r->control[i / 4] >> i % 4 * 2 & 3;
+}
 
 static void note_room(const struct msghdr *m, struct rooms *r, unsigned i)
 {
@@ -148,14 +153,17 @@ static void note_room(const struct msghdr *m, struct rooms *r, unsigned i)
         size++;
     if (size == r->sizes && size < SIZES)
         r->size[r->sizes++] = m->msg_controllen;
-    r->control[i] = (uint8_t)size;
+    /* In order: the first of four finds nothing there. */
+    r->control[i / 4] = (uint8_t)((i % 4 ? r->control[i / 4] : 0) | size << i % 4 * 2);
     r->name[i] = m->msg_namelen < UINT8_MAX ? (uint8_t)m->msg_namelen : UINT8_MAX;
 }
 
 /* Where the size is not known, what is left of it. */
 static struct datagram_room room_of(const struct msghdr *m, const struct rooms *r, int i)
 {
-    return (struct datagram_room){ r->name[i], r->control[i] < SIZES ? r->size[r->control[i]] : m->msg_controllen };
+    unsigned size = size_of(r, (unsigned)i);
+
+    return (struct datagram_room){ r->name[i], size < SIZES ? r->size[size] : m->msg_controllen };
 }
 
 static void give_back(struct msghdr *m, const struct rooms *r, int i)
