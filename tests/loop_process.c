@@ -388,12 +388,14 @@ static int given_up_first(char **argv)
     loop_is(net_connect(fd, &direct), EINPROGRESS, "the direct one");
     loop_is(connect(fd, &nobody, sizeof nobody), 0, "AF_UNSPEC");
     loop_add(set, fd, EPOLLOUT);
-    if (strcmp(argv[3], "dup") == 0) {
-        copies[0] = dup(fd);
-        copies[1] = fcntl(copies[0], F_DUPFD, 100);
+    if (strcmp(argv[3], "fork") != 0) {
+        int count = strcmp(argv[3], "dup") == 0 ? 2 : 0;
+
+        copies[0] = count ? dup(fd) : -1;
+        copies[1] = count ? fcntl(copies[0], F_DUPFD, 100) : -1;
         loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect");
         loop_hold(fd, 1);
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < count; i++)
             loop_is(write(copies[i], "abc", 3), EAGAIN, "write to a duplicate");
     } else {
         int ready[2];
@@ -497,7 +499,7 @@ const struct loop_command process_commands[] = {
     { "handed", 2, handed, "ADDRESS CONTROL: every way to another program; nothing is held for long" },
     { "dup-first", 2, dup_first, "ADDRESS CONTROL: duplicates made before connect()" },
     { "refused-first", 3, refused_first, "IPV6-ADDRESS CONTROL IPV4-ADDRESS: the latter is the proxy's own" },
-    { "given-up-first", 4, given_up_first, "ADDRESS CONTROL DIRECT dup|fork: DIRECT is the proxy's own" },
+    { "given-up-first", 4, given_up_first, "ADDRESS CONTROL DIRECT dup|fork|alone: DIRECT is the proxy's own" },
     { "fork-first", 2, fork_first, "ADDRESS CONTROL: children made before connect()" },
     { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
     { "orphans", 1, orphans, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

@@ -138,7 +138,7 @@ void stream_tried(int fd)
     uint32_t word = fdtab_get(&process.fdtab, fd);
 
     /* Under a stream of stdio it stays as it was; of one that is shared each call looks whether it stands. */
-    if (!(word & FDTAB_FRESH && word & FDTAB_STDIO))
+    if (!fdtab_is_stdio(word))
         follow_no_more(fd, word, word & FDTAB_SHARED || fdtab_handle(word) ? 0 : FDTAB_TRIED);
 }
 

@@ -204,7 +204,7 @@ void guard_spread(int fd, pending_handle handle)
         if (other == fd || !(word & FDTAB_SHARED) || fdtab_handle(word) || guard_handle_of(other, word) != handle)
             continue;
         found = true;
-        stdio |= word & FDTAB_STDIO;
+        stdio |= fdtab_is_stdio(word);
     }
     /* Beside the other number here another process may have some. */
     if (!found || atomic_load_explicit(&process.forked, memory_order_relaxed))

@@ -107,7 +107,7 @@ static int connect_waiting(struct pending_request *q, struct socks5 *machine, st
 /* Under a stream of stdio the handshake must be over before the program writes, so that it is waited for. */
 static int connect_at_once(const struct pending_request *q)
 {
-    bool stdio = fdtab_get(&process.fdtab, q->fd) & FDTAB_STDIO;
+    bool stdio = fdtab_is_stdio(fdtab_get(&process.fdtab, q->fd));
     int error = leave_pending(q);
 
     if (stdio && error == -EINPROGRESS)

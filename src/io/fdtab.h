@@ -47,6 +47,12 @@ static inline bool fdtab_is_set(uint32_t word)
     return (word & (FDTAB_SET | FDTAB_KIND)) == FDTAB_SET;
 }
 
+/* Is it the word of a socket that is under a stream of stdio? */
+static inline bool fdtab_is_stdio(uint32_t word)
+{
+    return (word & (FDTAB_FRESH | FDTAB_STDIO)) == (FDTAB_FRESH | FDTAB_STDIO);
+}
+
 /* What is known of fd; 0 for any number that is not in the table. */
 static inline uint32_t fdtab_get(const struct fdtab *t, int fd)
 {
