@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # The object names no library that it needs (a glibc in it would kill the programs of musl, and the other way round),
-# except libdl.so.2 where only that has dlsym; it is bound at load and has nothing executable and writable.
+# except libdl.so.2 where only that has dlsym; it is bound at load and has nothing executable and writable.  What
+# start-up runs lies together, where the linker could be told.
 . "${srcdir:-.}/guard.sh"
 
 need_tool "${READELF%% *}"
@@ -30,5 +31,19 @@ examine()
     grep 'RWE' "$work/segments" | faults "$1 has memory that is written and executed"
 }
 
+# The list of start.ld names files and functions: those that it knows no more make the part small.
+examine_start()
+{
+    $READELF -SW "$1" | sed 's/^ *\[ *[0-9]*\]//' >"$work/sections"
+    start=$(awk '$1 == ".text.start" { print $5 }' "$work/sections")
+    rest=$(awk '$1 == ".text" { print $5 }' "$work/sections")
+    [ -n "$start" ] || return 0
+    part=$((0x$start * 100 / (0x$start + 0x$rest)))
+    if [ $part -lt 15 ] || [ $part -gt 33 ]; then
+        fault "$1 has $part % of its code in .text.start"
+    fi
+}
+
 each_object examine
+each_object examine_start
 finish

@@ -151,25 +151,4 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>"$err"; then
 else
     skip "no strace"
 fi
-
-# Where the linker could be told, what start-up runs lies together, and the kernel maps little beside it.
-resident()
-{
-    awk -v object="${OBJECT##*/}" '/^[0-9a-f]+-/ { ours = $2 == "r-xp" && $6 ~ object "$" }
-        ours && /^(Size|Rss):/ { sum[$1] += $2 }
-        END { print sum["Size:"] + 0, sum["Rss:"] + 0 }' "$out"
-}
-
-if ${READELF:-readelf} -SW "$OBJECT" 2>/dev/null | grep -q '\.text\.start'; then
-    at_proxy "$proxy"
-    with "$OBJECT" cat /proc/self/smaps
-    sizes=$(resident)
-    if [ "$status" = 0 ] && [ "${sizes% *}" -gt 0 ] && [ $((${sizes#* } * 100)) -le $((${sizes% *} * 75)) ]; then
-        ok "start-up leaves most of the code out of memory"
-    else
-        bad "start-up brings in too much: $sizes KiB of code, and resident"
-    fi
-else
-    skip "the linker takes no order"
-fi
 finish
