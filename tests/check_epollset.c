@@ -224,13 +224,28 @@ START_TEST(close_gives_back_what_is_armed)
     uint64_t data;
 
     ck_assert_int_eq(control(EPOLL_CTL_ADD, EPOLLIN, EPOLLOUT), 0);
-    epollset_close_socket(&e, getpid(), cookie, fd);
+    epollset_close_socket(&e, getpid(), cookie, fd, false);
     kernel_has(EPOLLIN, &data);
     ck_assert_uint_eq(data, MY_DATA);
     ck_assert_ptr_null(epollset_find(&e, getpid(), cookie, set, fd));
     ck_assert_int_eq(control(EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT), 0);
     epollset_close_set(&e, getpid(), set);
     kernel_has(EPOLLIN, &data);
+    ck_assert_ptr_null(epollset_find(&e, getpid(), cookie, set, fd));
+    real.close(copy);
+}
+END_TEST
+
+/* What the program asked for must not come back for a moment: somebody may be asleep in the set. */
+START_TEST(close_of_the_last_number_takes_out)
+{
+    int copy = real.dup(fd);
+    struct epoll_event event;
+
+    ck_assert_int_eq(control(EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT, EPOLLIN), 0);
+    epollset_close_socket(&e, getpid(), cookie, fd, true);
+    ck_assert_int_eq(epoll_wait(set, &event, 1, 0), 0);
+    ck_assert_int_eq(real.epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL), -1);
     ck_assert_ptr_null(epollset_find(&e, getpid(), cookie, set, fd));
     real.close(copy);
 }
@@ -296,6 +311,7 @@ Suite *make_suite(void)
     tcase_add_test(c, number_used_again_is_told_by_its_file);
     tcase_add_test(c, vanished_registration_is_forgotten);
     tcase_add_test(c, close_gives_back_what_is_armed);
+    tcase_add_test(c, close_of_the_last_number_takes_out);
     tcase_add_test(c, another_process_leaves_what_it_cannot_reach);
     tcase_add_test(c, table_full_is_an_error_and_places_come_back);
     suite_add_tcase(s, c);

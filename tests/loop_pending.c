@@ -193,6 +193,46 @@ static int give_up(char **argv)
 }
 
 /* A socket that failed is connected again; the error that was never asked for is not kept for the second attempt. */
+/* Bytes of the program must not go into the handshake of the next attempt, by whatever number. */
+static void next_attempt(int fd, int before, const char *what)
+{
+    const int copies[] = { before, dup(fd) };
+
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, what);
+    loop_hold(fd, 1);
+    for (int i = 0; i < 2; i++) {
+        if (copies[i] >= 0)
+            loop_is(write(copies[i], "abc", 3), EAGAIN, what);
+    }
+    loop_release();
+    loop_check(loop_poll(copies[1], POLLOUT) == POLLOUT, "%s: not writable", what);
+    loop_good(copies[1], what);
+    close(copies[0]);
+    close(copies[1]);
+}
+
+/* argv: ADDRESS CONTROL REFUSING.  Copies made before an attempt that fails, after it, and after a tunnel. */
+static int attempts(char **argv)
+{
+    struct target refusing = net_target(argv[2]);
+    struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    int fd, copy;
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    copy = dup(fd);
+    loop_is(net_connect(fd, &refusing), EINPROGRESS, "connect");
+    loop_hold(fd, 1);
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) & POLLERR && net_error(fd) == EHOSTUNREACH, "the first");
+    loop_is(net_connect(fd, &loop_target), ECONNABORTED, "connect after SO_ERROR");
+    next_attempt(fd, copy, "after a failure");
+    loop_is(connect(fd, &nowhere, sizeof nowhere), 0, "AF_UNSPEC");
+    next_attempt(fd, -1, "after a tunnel");
+    close(fd);
+    return loop_code();
+}
+
 static int retry(char **argv)
 {
     struct target refusing = net_target(argv[2]);
@@ -335,6 +375,7 @@ const struct loop_command pending_commands[] = {
     { "flip-fails", 2, flip_fails, "ADDRESS CONTROL: the same, through a proxy that answers 4" },
     { "cut-short", 2, cut_short, "ADDRESS CONTROL: a blocking connect() that ends early" },
     { "give-up", 2, give_up, "ADDRESS CONTROL: shutdown() and AF_UNSPEC; also bare, against what holds" },
+    { "attempts", 3, attempts, "ADDRESS CONTROL REFUSING: all is held" },
     { "retry", 3, retry, "ADDRESS CONTROL UNREACHABLE: a second attempt" },
     { "registered", 3, registered, "ADDRESS CONTROL UNREACHABLE: a blocking connect() of a registered socket" },
     { "settles", 1, settles, "ADDRESS: through a proxy that is slow to take the connection" },

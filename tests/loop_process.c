@@ -479,6 +479,32 @@ static void fork_before(bool child_connects, int fresh)
         close(to_child[i]), close(to_parent[i]);
 }
 
+/* A child that was there before looks on while its parent is inside connect(). */
+static int blocking_fork(char **argv)
+{
+    int fd;
+    pid_t pid;
+
+    loop_arguments(argv);
+    fd = net_socket(&loop_target, SOCK_STREAM);
+    pid = loop_fork();
+    if (pid == 0) {
+        struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+        char c;
+
+        loop_held(1);
+        loop_check(poll(&p, 1, 0) == 0, "an event while it is held: %x", (unsigned)p.revents);
+        loop_is(send(fd, "abc", 3, MSG_DONTWAIT), EAGAIN, "send");
+        loop_is(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN, "recv");
+        loop_release();
+        _exit(loop_code());
+    }
+    loop_is(net_connect(fd, &loop_target), 0, "connect");
+    loop_reap(pid, "the child");
+    loop_good(fd, "beside a child");
+    return loop_code();
+}
+
 static int fork_first(char **argv)
 {
     loop_arguments(argv);
@@ -500,6 +526,7 @@ const struct loop_command process_commands[] = {
     { "dup-first", 2, dup_first, "ADDRESS CONTROL: duplicates made before connect()" },
     { "refused-first", 3, refused_first, "IPV6-ADDRESS CONTROL IPV4-ADDRESS: the latter is the proxy's own" },
     { "given-up-first", 4, given_up_first, "ADDRESS CONTROL DIRECT dup|fork|alone: DIRECT is the proxy's own" },
+    { "blocking-fork", 2, blocking_fork, "ADDRESS CONTROL: a child made before connect()" },
     { "fork-first", 2, fork_first, "ADDRESS CONTROL: children made before connect()" },
     { "passes", 2, passes, "ADDRESS CONTROL: SCM_RIGHTS; nothing is held for long" },
     { "orphans", 1, orphans, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },

@@ -190,11 +190,14 @@ mkdir there
 cp static there/there-alone
 cp static there/probe
 cp probe there/carried
+printf '#!./probe show\n' >there/script
+chmod 755 there/script
 for call in addchdir_np addfchdir_np paddchdir_np; do
     refused 'relative to the directory' "$work/moved" $call there ./there-alone
     refused 'relative to the directory' "$work/moved" $call there ./probe
     refused 'relative to the directory' "$work/moved" $call there ./carried
     refused 'statically linked' "$work/moved" $call there "$work/there/probe"
+    refused 'relative to a directory' "$work/moved" $call there "$work/there/script"
     carried 1 env MARK=1 "$work/moved" $call there "$work/probe"
 done
 refused 'relative to the directory' env PATH=:/usr/bin "$work/moved" paddchdir_np there carried

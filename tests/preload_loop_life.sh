@@ -51,6 +51,8 @@ like_bare "bad pointers and counts" bad-pointers
 like_bare "select() with a large count" far
 ! has_ipv6 || passes "a direct connect() that fails, first" refused-first "[::ffff:127.0.0.1]:$echo" "$control" \
     "127.0.0.1:$proxy"
+passes "copies, and attempts that fail" attempts "$at" "$control" "$unreachable"
+passes "a child beside a blocking connect()" blocking-fork "$at" "$control"
 for how in dup fork alone; do
     passes "a direct connect() that is given up, $how" given-up-first "$at" "$control" "127.0.0.1:$proxy" $how
 done

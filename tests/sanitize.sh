@@ -45,11 +45,12 @@ link()
 # Without an object there is none that exec could hand on.  ASan cannot follow the unwinding of a cancelled thread, and
 # takes what it leaves behind for a fault; both look at the arrays that are wrong; 10,000 connections of 500 processes
 # are beyond TSan's speed.
+execs='execs handed starts-beside exec-closing exec-beside killed killed-held'
 unfit()
 {
     case $1 in
-    address) echo vforks execs handed bad-pointers cancelled udp-vfork udp-exits udp-cancels ;;
-    *) echo vforks execs handed bad-pointers come-and-go udp-vfork udp-exits ;;
+    address) echo vforks $execs bad-pointers cancelled udp-vfork udp-exits udp-cancels ;;
+    *) echo vforks $execs bad-pointers come-and-go udp-vfork udp-exits ;;
     esac
 }
 

@@ -142,6 +142,16 @@ void stream_tried(int fd)
         follow_no_more(fd, word, word & FDTAB_SHARED || fdtab_handle(word) ? 0 : FDTAB_TRIED);
 }
 
+/* A connection was given up: copies that are made from now on count for the next one. */
+static void released(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    if ((word & FDTAB_KIND) == KIND_STREAM && !(word & (FDTAB_FRESH | FDTAB_SHARED)) && !fdtab_handle(word) &&
+        !process_is_guest())
+        fdtab_replace(&process.fdtab, fd, word, word | FDTAB_TRIED);
+}
+
 /* The kernel may yet hold the error of an attempt through the proxy; once it connects anew that is forgotten. */
 static int connect_natively(int fd, const struct sockaddr *sa, socklen_t len)
 {
@@ -149,7 +159,9 @@ static int connect_natively(int fd, const struct sockaddr *sa, socklen_t len)
 
     if (result == 0 && (!sa || sa->sa_family != AF_UNSPEC))
         stream_settled(fd);
-    else if (result < 0 && errno == EINPROGRESS)
+    else if (result == 0)
+        released(fd);
+    else if (errno == EINPROGRESS)
         stream_tried(fd);
     if (hook_idle(GATE_PENDING))
         return result;

@@ -122,21 +122,29 @@ static void join(int epfd)
 }
 
 /* The events, all of them tokens, are of error queues that hold something (SO_TIMESTAMPING): nothing was stepped, and
- * armed again they come at once.  Sleep a while, at most timeout; -1: no limit.  Returns 0, or -1 with errno. */
-static int nap(const struct wait *w, int n, int timeout)
+ * armed again they come at once. */
+static bool is_noise(const struct wait *w, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (w->events[i].events != EPOLLERR)
+            return false;
+    }
+    return n > 0;
+}
+
+/* Sleep a while, at most timeout; -1: no limit.  Returns 0, or -1 with errno. */
+static int nap(const struct wait *w, int timeout)
 {
     int ms = timeout >= 0 && timeout < NAP_MS ? timeout : NAP_MS;
     struct timespec t = { 0, ms * 1000000L };
 
-    for (int i = 0; i < n; i++) {
-        if (w->events[i].events != EPOLLERR)
-            return 0;
-    }
-    return n > 0 ? real.ppoll(NULL, 0, &t, w->mask) : 0;
+    return real.ppoll(NULL, 0, &t, w->mask);
 }
 
 static int wait_filtered(const struct wait *w)
 {
+    bool noise = false, before;
+
     for (;;) {
         int timeout = left_ms(w), n, kept;
 
@@ -146,13 +154,15 @@ static int wait_filtered(const struct wait *w)
         kept = n > 0 ? filter(w->events, n, true) : 0;
         if (n < 0 || kept > 0)
             return n < 0 ? n : kept;
-        if (nap(w, n, timeout) < 0)
+        before = noise;
+        noise = is_noise(w, n);
+        if (noise && nap(w, timeout) < 0)
             return -1;
         pending_tend(&process.pending, n == 0 && timeout > 0 ? PENDING_SHARED : PENDING_DUE);
         if (n == 0 && assoc_any(&process.assoc))
             datagram_tend();
         /* A handshake that just ended may have made something ready, also for a wait that does not sleep. */
-        if (n == 0 && (w->end == 0 || (w->end != INT64_MAX && clock_ms() >= w->end)))
+        if ((n == 0 || (noise && before)) && (w->end == 0 || (w->end != INT64_MAX && clock_ms() >= w->end)))
             return 0;
     }
 }

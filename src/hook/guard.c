@@ -37,7 +37,17 @@ bool guard_idle_now(void)
            (hook_idle(GATE_DATAGRAM) || !assoc_any(&process.assoc));
 }
 
-/* Another number, or another process, may have connected the socket; once it stands that is over. */
+/* It stands.  Given up by a process that could not reach it, it is a connection to the proxy in the middle of its
+ * handshake. */
+static void settle(int fd, uint32_t word, uint32_t now)
+{
+    if (fdtab_replace(&process.fdtab, fd, word, now) &&
+        pending_error(&process.pending, fd, ECONNRESET) != ECONNRESET)
+        tunnel_reset(fd);
+}
+
+/* Another number, or another process, may have connected the socket; once it stands that is over.  It may have begun
+ * between the first look and that for a peer. */
 static pending_handle handle_of_shared(int fd, uint32_t word)
 {
     pending_handle handle = pending_find(&process.pending, fd);
@@ -48,8 +58,8 @@ static pending_handle handle_of_shared(int fd, uint32_t word)
     if (handle)
         fdtab_replace(&process.fdtab, fd, word,
                       (word & (FDTAB_KIND | FDTAB_REGISTERED)) | handle << FDTAB_HANDLE_SHIFT);
-    else if (real_has_peer(fd))
-        fdtab_replace(&process.fdtab, fd, word, word & ~(uint32_t)(FDTAB_SHARED | FDTAB_FRESH | FDTAB_STDIO));
+    else if (real_has_peer(fd) && !(handle = pending_find(&process.pending, fd)))
+        settle(fd, word, word & ~(uint32_t)(FDTAB_SHARED | FDTAB_FRESH | FDTAB_STDIO));
     errno = saved_errno;
     return handle;
 }
@@ -58,6 +68,14 @@ pending_handle guard_handle_of(int fd, uint32_t word)
 {
     pending_handle handle = fdtab_handle(word);
 
+    /* Of an attempt that is over: another number or process may have begun the next one. */
+    if (handle && (word & FDTAB_KIND) == KIND_STREAM && !pending_is_live(&process.pending, handle)) {
+        guard_settle(fd);
+        word = fdtab_get(&process.fdtab, fd);
+        handle = fdtab_handle(word);
+        if (!handle && !(word & FDTAB_SHARED))
+            return 0;
+    }
     if (!handle)
         return handle_of_shared(fd, word);
     return process_is_guest() && !pending_is_of(&process.pending, fd, handle) ? 0 : handle;
@@ -105,15 +123,17 @@ void guard_settle(int fd)
 {
     uint32_t word = fdtab_get(&process.fdtab, fd);
     int saved_errno = errno;
+    bool stands;
 
     if (!fdtab_handle(word) || pending_is_live(&process.pending, fdtab_handle(word)) || process_is_guest())
         return;
-    /* One that failed may be connected again, and then its registrations count.  Given up by a process that could not
-     * reach it: what stands is a connection to the proxy in the middle of its handshake. */
-    if (real_has_peer(fd) &&
-        fdtab_replace(&process.fdtab, fd, word, kept(word)) &&
-        pending_error(&process.pending, fd, ECONNRESET) != ECONNRESET)
-        tunnel_reset(fd);
+    /* Before the look for a handshake, which could begin in between. */
+    stands = real_has_peer(fd);
+    /* One that failed may be connected again, by this number or another, and then its registrations count. */
+    if ((word & FDTAB_KIND) == KIND_STREAM && (!stands || pending_find(&process.pending, fd)))
+        fdtab_replace(&process.fdtab, fd, word, (word & (FDTAB_KIND | FDTAB_REGISTERED)) | FDTAB_SHARED);
+    else if (stands)
+        settle(fd, word, kept(word));
     errno = saved_errno;
 }
 
@@ -181,6 +201,9 @@ void guard_share(void)
     for (int fd = 0; fd < (int)top; fd++) {
         uint32_t word = fdtab_get(&process.fdtab, fd);
 
+        /* Also where a direct attempt took FRESH away: the child is to look. */
+        if (word & FDTAB_SHARED && (word & FDTAB_KIND) == KIND_STREAM)
+            process_gate(GATE_PENDING);
         if (!(word & (FDTAB_FRESH | FDTAB_TRIED)) || !guard_is_fresh(fd))
             continue;
         if (!(word & FDTAB_SHARED) && listens(fd)) {
@@ -201,7 +224,8 @@ void guard_spread(int fd, pending_handle handle)
     for (int other = 0; other < (int)top; other++) {
         uint32_t word = fdtab_get(&process.fdtab, other);
 
-        if (other == fd || !(word & FDTAB_SHARED) || fdtab_handle(word) || guard_handle_of(other, word) != handle)
+        if (other == fd || (word & FDTAB_KIND) != KIND_STREAM || !(word & FDTAB_SHARED || fdtab_handle(word)) ||
+            pending_is_live(&process.pending, fdtab_handle(word)) || guard_handle_of(other, word) != handle)
             continue;
         found = true;
         stdio |= fdtab_is_stdio(word);
@@ -229,7 +253,8 @@ int guard_wait_until(int fd, pending_handle handle, int64_t limit, const sigset_
     while (guard_step(fd, handle)) {
         if (clock_ms() >= limit)
             return -EAGAIN;
-        if (sleep_for(fd, handle, limit, signals) < 0 && errno == EINTR && !tunnel_restarts())
+        /* With a limit the kernel does not go on. */
+        if (sleep_for(fd, handle, limit, signals) < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
             return -EINTR;
     }
     return 0;
@@ -296,21 +321,28 @@ bool guard_stops_now(int fd, short events, int flags)
 
 int guard_accept(int fd)
 {
-    int flags = real.fcntl(fd, F_GETFL);
+    int flags = real.fcntl(fd, F_GETFL), error = 0;
+    struct timespec slice = { 0, SLICE_MS * 1000000L };
     int64_t limit = guard_limit(fd, POLLIN);
+    struct cleanup cleanup;
+    sigset_t signals;
 
-    while (flags >= 0 && !(flags & O_NONBLOCK) && (pending_any(&process.pending) || assoc_any(&process.assoc))) {
+    keep_out(&signals);
+    cleanup_begin(&cleanup, let_in, &signals);
+    while (!error && flags >= 0 && !(flags & O_NONBLOCK) && (pending_any(&process.pending) || assoc_any(&process.assoc))) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        int n = real.poll(&p, 1, SLICE_MS);
+        int n = real.ppoll(&p, 1, &slice, &signals);
 
         if (n > 0)
-            return 0;
-        if (n < 0 && errno == EINTR && !tunnel_restarts())
-            return -EINTR;
+            break;
+        if (n < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
+            error = -EINTR;
         pending_tend(&process.pending, PENDING_ALL);
         datagram_tend();
-        if (clock_ms() >= limit)
-            return -EAGAIN;
+        if (!error && clock_ms() >= limit)
+            error = -EAGAIN;
     }
-    return 0;
+    cleanup_end(&cleanup);
+    let_in(&signals);
+    return error;
 }

@@ -78,6 +78,11 @@ static int look(const struct launch *l, char *const argv[], char *const envp[], 
         *object = finding->object->path;
     if (process.conf.bypass == CONF_BYPASS_ALLOW)
         return 0;
+    if (l->moves && finding->culprit[0] && finding->culprit[0] != '/') {
+        log_line(CONF_LOG_WARN, "%s refused: %s, which it runs, is relative to a directory that is not known;"
+                 " SOCKSIFY_BYPASS=allow runs it", l->path, finding->culprit);
+        return -EACCES;
+    }
     if (finding->reason == PROGRAM_CARRIED && !can_be_preloaded(finding->object)) {
         log_line(CONF_LOG_WARN, "%s refused: the object that carries it to the proxy cannot be loaded from here any"
                  " more; SOCKSIFY_BYPASS=allow runs it without the proxy",
@@ -97,26 +102,27 @@ int launch_judge(const struct launch *l, char *const argv[], char *const envp[],
     return look(l, argv, envp, object, &finding);
 }
 
-int launch_judge_search(const char *file, char *const argv[], char *const envp[], const char **object)
+int launch_judge_search(const struct launch *l, char *const argv[], char *const envp[], const char **object)
 {
+    const char *file = l->path;
     const char *rest = program_search(envlist_value(environ, "PATH"));
     size_t size = program_room(file, rest);
-    struct launch l = { .dir = AT_FDCWD, .path = file };
+    struct launch candidate = *l;
     struct program_finding finding;
     char *path;
     int r;
 
     *object = process.carry.objects[0].path;
     if (strchr(file, '/'))
-        return launch_judge(&l, argv, envp, object);
+        return launch_judge(l, argv, envp, object);
     if (!*file || strlen(file) >= size)
         return 0;    /* ENOENT or ENAMETOOLONG, which libc will say */
     path = alloca(size);
-    l.path = path;
+    candidate.path = path;
     while (program_candidate(&rest, file, path, size)) {
         if (program_try(path) != 0)
             continue;
-        r = look(&l, argv, envp, object, &finding);
+        r = look(&candidate, argv, envp, object, &finding);
         if (r != 0 || finding.reason != PROGRAM_UNKNOWN)
             return r;
     }

@@ -16,6 +16,7 @@ struct launch {
     int dir;                    /* AT_FDCWD, a directory, or the program itself when path is empty */
     const char *path;
     int flags;                  /* AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW */
+    bool moves;                 /* it may be started in another directory: what is relative cannot be judged */
 };
 
 /* True when this process carries nothing to its children: the hooks then call libc's functions at once. */
@@ -32,8 +33,8 @@ static inline bool launch_idle(void)
 int launch_judge(const struct launch *l, char *const argv[], char *const envp[], const char **object);
 
 /* The same for the program that libc's search would start: it passes over what the kernel says there is not, a script
- * without its interpreter among it.  file: as posix_spawnp() gets it. */
-int launch_judge_search(const char *file, char *const argv[], char *const envp[], const char **object);
+ * without its interpreter among it.  l->path: the file as posix_spawnp() gets it. */
+int launch_judge_search(const struct launch *l, char *const argv[], char *const envp[], const char **object);
 
 /* Put MEMORY_NOWHERE in the place of what leads nowhere, so that the kernel says EFAULT in its turn and nobody else
  * looks.  path, argv, envp: as a program passed them.  Returns true when any of them was replaced: the call is to be

@@ -23,12 +23,11 @@ typedef int spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t
                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 
 /* Would the file be looked for in a directory that is not known? */
-static bool is_elsewhere(bool search, const char *name, const posix_spawn_file_actions_t *actions)
+static bool is_elsewhere(bool search, const struct launch *l)
 {
-    if (!actions || !atomic_load_explicit(&process.moves, memory_order_relaxed) ||
-        process.conf.bypass == CONF_BYPASS_ALLOW)
+    if (!l->moves || process.conf.bypass == CONF_BYPASS_ALLOW)
         return false;
-    return search ? program_is_relative(name, envlist_value(environ, "PATH")) : name[0] != '/';
+    return search ? program_is_relative(l->path, envlist_value(environ, "PATH")) : l->path[0] != '/';
 }
 
 static int refuse_elsewhere(const char *name)
@@ -42,7 +41,10 @@ static int refuse_elsewhere(const char *name)
 static int start(spawn *function, bool search, pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    const struct launch l = { .dir = AT_FDCWD, .path = name };
+    const struct launch l = {
+        .dir = AT_FDCWD, .path = name,
+        .moves = actions && atomic_load_explicit(&process.moves, memory_order_relaxed)
+    };
     int entry_errno = errno;
     void *memory = NULL;
     const char *object;
@@ -51,9 +53,9 @@ static int start(spawn *function, bool search, pid_t *pid, const char *name, con
 
     if (launch_astray(&name, &argv, &envp))
         return function(pid, name, actions, attributes, argv, envp);
-    if (is_elsewhere(search, name, actions))
+    if (is_elsewhere(search, &l))
         return refuse_elsewhere(name);
-    r = search ? launch_judge_search(name, argv, envp, &object) : launch_judge(&l, argv, envp, &object);
+    r = search ? launch_judge_search(&l, argv, envp, &object) : launch_judge(&l, argv, envp, &object);
     if (r == 0)
         r = launch_measure(object, envp, &size);
     if (r == 0 && size > LAUNCH_ON_STACK) {
@@ -121,7 +123,7 @@ int posix_spawn_file_actions_addchdir(posix_spawn_file_actions_t *actions, const
 {
     note_move();
     if (!HOOK_HAVE(posix_spawn_file_actions_addchdir))
-        return ENOSYS;
+        return posix_spawn_file_actions_addchdir_np(actions, path);
     return real.posix_spawn_file_actions_addchdir(actions, path);
 }
 
@@ -137,7 +139,7 @@ int posix_spawn_file_actions_addfchdir(posix_spawn_file_actions_t *actions, int 
 {
     note_move();
     if (!HOOK_HAVE(posix_spawn_file_actions_addfchdir))
-        return ENOSYS;
+        return posix_spawn_file_actions_addfchdir_np(actions, fd);
     return real.posix_spawn_file_actions_addfchdir(actions, fd);
 }
 

@@ -54,10 +54,12 @@ static void announce(int fd, pending_handle handle)
 /* A socket whose dial has failed may be connected again.  word: what the number was known for before. */
 static void withdraw(int fd, pending_handle handle, uint32_t word)
 {
-    uint32_t now = fdtab_get(&process.fdtab, fd);
+    uint32_t now;
 
-    if (handle && fdtab_handle(now) == handle)
-        fdtab_replace(&process.fdtab, fd, now, (word & ~(uint32_t)FDTAB_REGISTERED) | (now & FDTAB_REGISTERED));
+    do
+        now = fdtab_get(&process.fdtab, fd);
+    while (handle && fdtab_handle(now) == handle &&
+           !fdtab_replace(&process.fdtab, fd, now, (word & ~(uint32_t)FDTAB_REGISTERED) | (now & FDTAB_REGISTERED)));
 }
 
 /* Hand a handshake over to those who wait for the socket. */
@@ -75,7 +77,7 @@ static int leave_pending(const struct pending_request *q)
         report_connect(&process.tally, q->target, q->proxy, q->machine, error, clock_ms());
         return error;
     }
-    if (word & FDTAB_SHARED)
+    if (word & FDTAB_SHARED || fdtab_handle(word))
         guard_spread(q->fd, handle);
     return error;
 }
@@ -98,7 +100,7 @@ static int connect_waiting(struct pending_request *q, struct socks5 *machine, st
     if (cookie && real_is_other(q->fd, cookie))
         return error;
     q->dialled = true;
-    left = process.pending.arena ? leave_pending(q) : -ENOMEM;
+    left = process.pending.arena && !process_is_guest() ? leave_pending(q) : -ENOMEM;
     if (left != -EINPROGRESS)
         tunnel_reset(q->fd);
     return error;
@@ -110,8 +112,12 @@ static int connect_at_once(const struct pending_request *q)
     bool stdio = fdtab_is_stdio(fdtab_get(&process.fdtab, q->fd));
     int error = leave_pending(q);
 
-    if (stdio && error == -EINPROGRESS)
+    if (stdio && error == -EINPROGRESS) {
         guard_drain(q->fd);
+        /* It may be connected again. */
+        if (!real_has_peer(q->fd))
+            fdtab_change(&process.fdtab, q->fd, ~(uint32_t)(FDTAB_KIND | FDTAB_REGISTERED), FDTAB_FRESH | FDTAB_STDIO);
+    }
     return error;
 }
 
@@ -220,6 +226,15 @@ OWN_FRAME static void prepare(struct flight *flight, struct socks5 *machine, con
     flight_prepare(flight, machine, &plan, SOCKS5_CONNECT, &r->target);
 }
 
+/* May others look at it meanwhile: sets, threads, other numbers or processes (also from before an attempt that failed,
+ * whose handle the word then has)? */
+static bool is_watched(int fd)
+{
+    uint32_t word = fdtab_get(&process.fdtab, fd);
+
+    return word & (FDTAB_REGISTERED | FDTAB_SHARED) || fdtab_handle(word) || !real_is_alone();
+}
+
 OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest)
 {
     const struct conf *c = &process.conf;
@@ -256,7 +271,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         if (q.nonblocking)
             return connect_at_once(&q);
         /* Without a cookie nobody can find the handshake of a number. */
-        if (q.cookie && (fdtab_get(&process.fdtab, fd) & FDTAB_REGISTERED || !real_is_alone()))
+        if (q.cookie && is_watched(fd))
             return connect_watched(&q);
     }
     return connect_waiting(&q, &machine, &flight);
@@ -328,7 +343,9 @@ int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len,
     bool guest = process_is_guest();
     int error = by_route(fd, domain, sa, len, idle, guest);
 
-    if (error == 0)
+    if (error == 0) {
+        pending_error(&process.pending, fd, ECONNRESET);    /* of an earlier attempt */
         stream_settled(fd);
+    }
     return error < 0 ? -pending_error(&process.pending, fd, -error) : error;
 }

@@ -279,17 +279,21 @@ void epollset_tidy(struct epollset *e, pid_t pid)
 }
 
 /* Children may still use the set with the socket in it: then only the maker gives it up. */
-static void give_back(struct epollset *e, struct epollset_entry *r)
+/* over: the file goes with the number.  To put the program's events back then would show them to who waits. */
+static void give_back(struct epollset *e, struct epollset_entry *r, bool over)
 {
     if (r->armed && r->shared) {
         r->pid = NOBODY;
         return;
     }
-    arm_one(e, r, 0, 0);
+    if (over)
+        control(r->epfd, EPOLL_CTL_DEL, r->fd, 0, 0);
+    else
+        arm_one(e, r, 0, 0);
     epollset_drop(e, r);
 }
 
-void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int fd)
+void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int fd, bool over)
 {
     unsigned next;
 
@@ -298,7 +302,7 @@ void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int f
 
         next = r->next;
         if (r->cookie == cookie && r->pid == pid && r->fd == fd)
-            give_back(e, r);
+            give_back(e, r, over);
     }
 }
 
@@ -314,7 +318,7 @@ void epollset_move(struct epollset *e, pid_t pid, uint64_t cookie, int from, int
             continue;
         if (!r->armed || r->shared ||
             control(r->epfd, EPOLL_CTL_ADD, to, armed_events(r->events, want), epollset_token(e, r)) != 0) {
-            give_back(e, r);
+            give_back(e, r, false);
             continue;
         }
         control(r->epfd, EPOLL_CTL_DEL, from, 0, 0);
@@ -328,6 +332,6 @@ void epollset_close_set(struct epollset *e, pid_t pid, int epfd)
         struct epollset_entry *r = &e->entry[i];
 
         if (r->serial && r->pid == pid && r->epfd == epfd)
-            give_back(e, r);
+            give_back(e, r, false);
     }
 }

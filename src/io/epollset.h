@@ -117,8 +117,8 @@ void epollset_tidy(struct epollset *e, pid_t pid);
 int epollset_number(struct epollset *e, pid_t pid, uint64_t cookie);
 
 /* A socket's number in process pid is about to be closed: give its registrations back to the program, and forget them;
- * those that children may have as well are left to them. */
-void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int fd);
+ * those that children may have as well are left to them.  over: with the last number its file goes as well. */
+void epollset_close_socket(struct epollset *e, pid_t pid, uint64_t cookie, int fd, bool over);
 
 /* The same while the handshake lasts and the socket has another number, to: the registrations are made anew by that, as
  * far as the set has none of it and no child shares them; the others are given back.  want: as for epollset_arm(). */

@@ -49,7 +49,7 @@ void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set)
 
 bool fdtab_replace(struct fdtab *t, int fd, uint32_t old, uint32_t word)
 {
-    return inside(fd) && atomic_compare_exchange_strong_explicit(&t->word[fd], &old, word, memory_order_relaxed,
+    return inside(fd) && atomic_compare_exchange_strong_explicit(&t->word[fd], &old, word, memory_order_release,
                                                                  memory_order_relaxed);
 }
 
@@ -69,7 +69,7 @@ void fdtab_drop(struct fdtab *t, int fd)
 {
     /* Reading first spares the page of a number that was never set. */
     if (fdtab_get(t, fd) != 0)
-        atomic_store_explicit(&t->word[fd], 0, memory_order_relaxed);
+        atomic_exchange_explicit(&t->word[fd], 0, memory_order_acquire);
 }
 
 void fdtab_drop_range(struct fdtab *t, unsigned first, unsigned last)

@@ -65,7 +65,8 @@ void fdtab_set(struct fdtab *t, int fd, uint32_t word);
 /* Set and clear some bits of a word in one step. */
 void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set);
 
-/* Put word in the place of old, unless another thread has changed that.  Returns whether it was put. */
+/* Put word in the place of old, unless another thread has changed that.  Returns whether it was put.  What this thread
+ * has done to the number is before it, for who then drops the word (release). */
 bool fdtab_replace(struct fdtab *t, int fd, uint32_t old, uint32_t word);
 
 /* As fdtab_set(); returns what was known before, 0 for a number that is not in the table. */
@@ -74,7 +75,7 @@ uint32_t fdtab_exchange(struct fdtab *t, int fd, uint32_t word);
 /* The number to was made a duplicate of from. */
 void fdtab_copy(struct fdtab *t, int from, int to);
 
-/* The number is gone, or was made anew by a call that tells nothing of its kind. */
+/* The number is about to go, or gone, or was made anew by a call that tells nothing of its kind (acquire). */
 void fdtab_drop(struct fdtab *t, int fd);
 
 /* All numbers from first to last, inclusive, are gone. */

@@ -64,7 +64,11 @@ static int contend(struct lock *l, uint64_t space, unsigned tid)
         if ((value & ~WAITED) != last) {
             last = value & ~WAITED;
             since = clock_ms();
-        } else if (clock_ms() - since >= patience(l, space)) {
+        }
+        if (value && last == atomic_load_explicit(&l->lost, memory_order_relaxed))
+            return -EDEADLK;
+        if (clock_ms() - since >= patience(l, space)) {
+            atomic_store_explicit(&l->lost, last, memory_order_relaxed);
             return -EDEADLK;
         }
         if (value == 0 || (!(value & WAITED) && !atomic_compare_exchange_strong(&l->owner, &value, value | WAITED)))
@@ -112,6 +116,8 @@ void lock_give(struct lock *l, const struct lock_hold *hold)
 
     /* The next owner writes its own after it has the lock; until then nobody must take this one's for its. */
     atomic_store_explicit(&l->space, 0, memory_order_relaxed);
+    if (atomic_load_explicit(&l->lost, memory_order_relaxed))
+        atomic_store_explicit(&l->lost, 0, memory_order_relaxed);
     if (atomic_exchange_explicit(&l->owner, 0, memory_order_release) & WAITED)
         real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAKE, 1L, NULL, NULL, 0L);
     let_in(hold);

@@ -4,8 +4,8 @@
  * The rules: signals are blocked while it is held, so that no handler can wait for it; nothing that sleeps and no
  * cancellation point is called under it; it is held for a few system calls.  A lock whose owner was killed is taken
  * over, if owner and waiter see each other (same PID namespace).  A waiter gives up on an owner of which it knows
- * nothing after a second, on one that is alive (stopped, or another process's number by now) after ten; owners that
- * change are waited for as long as they do.
+ * nothing after a second, on one that is alive (stopped, or another process's number by now) after ten; those that come
+ * later do not wait for the same one again.  Owners that change are waited for as long as they do.
  */
 #ifndef SOCKSIFY_IO_LOCK_H
 #define SOCKSIFY_IO_LOCK_H
@@ -16,6 +16,7 @@
 
 struct lock {
     atomic_uint owner;          /* thread id; 0: free.  The top bit: somebody waits. */
+    atomic_uint lost;           /* an owner that was waited for in vain, as long as it keeps the lock; 0: none */
     _Atomic uint64_t space;     /* inode of the owner's PID namespace */
 };
 

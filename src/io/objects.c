@@ -15,6 +15,13 @@
 
 enum { FILESYSTEM_NOEXEC = 8 };    /* ST_NOEXEC */
 
+/* The call whose counts have 64 bits.  Of <asm/statfs.h>, as a libc's own structure may have another shape. */
+#ifdef SYS_fstatfs64
+#define FILESYSTEM_ASK(fd, fs) real.syscall(SYS_fstatfs64, (long)(fd), (long)sizeof *(fs), fs)
+#else
+#define FILESYSTEM_ASK(fd, fs) real.syscall(SYS_fstatfs, (long)(fd), fs)
+#endif
+
 static const char *const names[OBJECTS_MAX - 1] = { "libsocksify.so", "libsocksify32.so" };
 
 /* An object of 64 bits without DT_NEEDED serves both libcs.  In 32 bits time_t, and with it what a program calls, is
@@ -27,9 +34,9 @@ static unsigned served(const struct elf_header *h, const struct program_shape *s
 /* The loader cannot map the code from there, and starts the program without it. */
 static bool on_noexec(int fd)
 {
-    struct statfs fs;
+    struct statfs64 fs;
 
-    return real.syscall(SYS_fstatfs, (long)fd, &fs) == 0 && ((unsigned long)fs.f_flags & FILESYSTEM_NOEXEC);
+    return FILESYSTEM_ASK(fd, &fs) == 0 && ((unsigned long)fs.f_flags & FILESYSTEM_NOEXEC);
 }
 
 static int look(int fd, const char *path, struct program_object *out)

@@ -291,15 +291,14 @@ static void step_token(struct pending *p, struct arena_slot *s, const struct epo
 
 bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet, pending_over *over)
 {
-    struct lock_hold *kept, hold;
+    struct lock_hold hold;
     uint64_t data = event->data.u64;
     struct epollset_entry *r;
     struct arena_slot *s;
 
     if (!p->arena || !epollset_is_token(&p->arena->set, data))
         return false;
-    kept = quiet ? NULL : &hold;
-    if (!(over ? arena_enter_own(p, kept) : arena_enter(p, kept)))
+    if (!(over ? arena_enter_own(p, quiet ? NULL : &hold) : arena_enter(p, quiet ? NULL : &hold)))
         return true;
     r = epollset_of_token(&p->arena->set, data);
     s = r ? arena_slot_of(p->arena, r->owner) : NULL;
@@ -309,7 +308,7 @@ bool pending_token(struct pending *p, const struct epoll_event *event, bool quie
             handshake_connected(s, r->fd);
         step_token(p, s, r, over);
     }
-    arena_leave(p, kept);
+    arena_leave(p, quiet ? NULL : &hold);
     return true;
 }
 

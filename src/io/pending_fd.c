@@ -56,7 +56,8 @@ static int close_registered(struct pending *p, struct arena_slot *s, int fd)
     if (other >= 0)
         epollset_move(&p->arena->set, p->pid, cookie, fd, other, s->wants);
     else
-        epollset_close_socket(&p->arena->set, p->pid, cookie, fd);
+        epollset_close_socket(&p->arena->set, p->pid, cookie, fd,
+                              s && s->cookie == cookie && s->pid == p->pid && !s->forked);
     return other;
 }
 

@@ -174,7 +174,8 @@ static int await(struct attempt *a, short events, int64_t deadline)
         a->interrupted |= n < 0;
         if (n < 0 && errno != EINTR)
             return -errno;
-        if (n < 0 && !tunnel_restarts())
+        /* With a limit the kernel does not go on. */
+        if (n < 0 && (a->give_up != INT64_MAX || !tunnel_restarts()))
             return -EINTR;
         if (!is_ours(a))
             return -EBADF;
