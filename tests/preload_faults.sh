@@ -101,7 +101,7 @@ second_reply()
     good alter=reply2:519
     good "bnd2=name:$long:*"
     emit 3 0 ok ok extra=reply2
-    emit 4096 0 ok ok flood=reply2:4096
+    emit 2048 0 ok ok flood=reply2:2048
     # Behind the first reply, where the second one should begin.
     fails ECONNABORTED ok extra=reply
     fails ECONNABORTED ok flood=reply:4096
@@ -114,7 +114,7 @@ commands()
     early_stages
     reply
     emit 3 0 ok ok extra=reply
-    emit 4096 0 ok ok flood=reply:4096
+    emit 2048 0 ok ok flood=reply:2048
     # A proxy that ends the connection there has no UDP, which is remembered.
     kind=associate ended=EACCES ended_after=EACCES
     early_stages
