@@ -254,7 +254,8 @@ int guard_wait_until(int fd, pending_handle handle, int64_t limit, const sigset_
         if (clock_ms() >= limit)
             return -EAGAIN;
         /* With a limit the kernel does not go on. */
-        if (sleep_for(fd, handle, limit, signals) < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
+        if (sleep_for(fd, handle, limit, signals) < 0 && errno == EINTR &&
+            (limit != INT64_MAX || !tunnel_restarts()))
             return -EINTR;
     }
     return 0;
@@ -329,7 +330,8 @@ int guard_accept(int fd)
 
     keep_out(&signals);
     cleanup_begin(&cleanup, let_in, &signals);
-    while (!error && flags >= 0 && !(flags & O_NONBLOCK) && (pending_any(&process.pending) || assoc_any(&process.assoc))) {
+    while (!error && flags >= 0 && !(flags & O_NONBLOCK) &&
+           (pending_any(&process.pending) || assoc_any(&process.assoc))) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int n = real.ppoll(&p, 1, &slice, &signals);
 

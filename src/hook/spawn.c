@@ -122,9 +122,12 @@ static void note_move(void)
 int posix_spawn_file_actions_addchdir(posix_spawn_file_actions_t *actions, const char *path)
 {
     note_move();
-    if (!HOOK_HAVE(posix_spawn_file_actions_addchdir))
-        return posix_spawn_file_actions_addchdir_np(actions, path);
-    return real.posix_spawn_file_actions_addchdir(actions, path);
+    if (HOOK_HAVE(posix_spawn_file_actions_addchdir))
+        return real.posix_spawn_file_actions_addchdir(actions, path);
+    /* The same, by its older name. */
+    if (HOOK_HAVE(posix_spawn_file_actions_addchdir_np))
+        return real.posix_spawn_file_actions_addchdir_np(actions, path);
+    return ENOSYS;
 }
 
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path)
@@ -138,9 +141,12 @@ int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, co
 int posix_spawn_file_actions_addfchdir(posix_spawn_file_actions_t *actions, int fd)
 {
     note_move();
-    if (!HOOK_HAVE(posix_spawn_file_actions_addfchdir))
-        return posix_spawn_file_actions_addfchdir_np(actions, fd);
-    return real.posix_spawn_file_actions_addfchdir(actions, fd);
+    if (HOOK_HAVE(posix_spawn_file_actions_addfchdir))
+        return real.posix_spawn_file_actions_addfchdir(actions, fd);
+    /* The same, by its older name. */
+    if (HOOK_HAVE(posix_spawn_file_actions_addfchdir_np))
+        return real.posix_spawn_file_actions_addfchdir_np(actions, fd);
+    return ENOSYS;
 }
 
 int posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int fd)
