@@ -118,19 +118,29 @@ static int decide(int fd, const struct sockaddr *sa, socklen_t len)
     }
 }
 
+static bool is_followed(uint32_t word)
+{
+    return (word & FDTAB_KIND) == KIND_STREAM && word & (FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_TRIED);
+}
+
 static void follow_no_more(int fd, uint32_t word, uint32_t tried)
 {
-    if ((word & FDTAB_KIND) != KIND_STREAM || !(word & (FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_TRIED)) ||
-        process_is_guest())
+    if (!is_followed(word))
         return;
     if (word & FDTAB_REGISTERED)
         pending_forget(&process.pending, fd);
     fdtab_change(&process.fdtab, fd, FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_TRIED, tried);
 }
 
-void stream_settled(int fd)
+void stream_follow_no_more(int fd)
 {
     follow_no_more(fd, fdtab_get(&process.fdtab, fd), 0);
+}
+
+void stream_settled(int fd)
+{
+    if (is_followed(fdtab_get(&process.fdtab, fd)) && !process_is_guest())
+        stream_follow_no_more(fd);
 }
 
 void stream_tried(int fd)
@@ -138,7 +148,7 @@ void stream_tried(int fd)
     uint32_t word = fdtab_get(&process.fdtab, fd);
 
     /* Under a stream of stdio it stays as it was; of one that is shared each call looks whether it stands. */
-    if (!fdtab_is_stdio(word))
+    if (!fdtab_is_stdio(word) && is_followed(word) && !process_is_guest())
         follow_no_more(fd, word, word & FDTAB_SHARED || fdtab_handle(word) ? 0 : FDTAB_TRIED);
 }
 

@@ -225,8 +225,7 @@ OWN_FRAME static void prepare(struct flight *flight, struct socks5 *machine, con
     flight_prepare(flight, machine, &plan, SOCKS5_CONNECT, &r->target);
 }
 
-/* May others look at it meanwhile: sets, threads, other numbers or processes (also from before an attempt that failed,
- * whose handle the word then has)? */
+/* May sets, threads, other numbers or processes see it (also from before an attempt whose handle the word has yet)? */
 static bool is_watched(int fd)
 {
     uint32_t word = fdtab_get(&process.fdtab, fd);
@@ -237,9 +236,8 @@ static bool is_watched(int fd)
 OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest)
 {
     const struct conf *c = &process.conf;
-    struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
-                                 .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms },
-                                 .announce = announce };
+    struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer, .announce = announce,
+                                 .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
     int flags = real.fcntl(fd, F_GETFL);
     struct socks5 machine;
     struct flight flight;
@@ -343,8 +341,10 @@ int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len,
     int error = by_route(fd, domain, sa, len, idle, guest);
 
     if (error == 0) {
-        pending_error(&process.pending, fd, ECONNRESET);    /* of an earlier attempt */
-        stream_settled(fd);
+        if (!hook_idle(GATE_PENDING))
+            pending_error(&process.pending, fd, ECONNRESET);    /* of an earlier attempt */
+        if (!guest)
+            stream_follow_no_more(fd);
     }
     return error < 0 ? -pending_error(&process.pending, fd, -error) : error;
 }

@@ -21,6 +21,9 @@ int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len,
  * else has it.  Not before: after a failure it may be connected through the proxy yet.  fd: any number.  errno kept. */
 void stream_settled(int fd);
 
+/* The same for a caller that knows that the process has no other's memory. */
+void stream_follow_no_more(int fd);
+
 /* A direct connect() of a socket is under way: as above, until somebody asks guard_is_fresh(), when it may have
  * failed.  fd: any number.  errno kept. */
 void stream_tried(int fd);

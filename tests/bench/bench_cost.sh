@@ -43,7 +43,8 @@ route {
 END
 done
 LOOK=$builddir/bench/.libs/bench_look.so
-export LOOK OBJECT builddir
+SERVERS=$pids
+export LOOK OBJECT SERVERS builddir
 python3 "$srcdir/bench/bench_cost.py" "$work" "$work/cost.json"
 for fd in 6 7 8; do
     eval "exec $fd>&-"
