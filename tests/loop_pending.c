@@ -233,6 +233,22 @@ static int attempts(char **argv)
     return loop_code();
 }
 
+/* What stdio writes passes no hook, at the second attempt as little as at the first. */
+static void retry_under_stream(const struct target *refusing)
+{
+    int fd = net_socket(&loop_target, SOCK_STREAM | SOCK_NONBLOCK);
+    FILE *stream = fdopen(fd, "r+");
+    char c = 0;
+
+    loop_is(net_connect(fd, refusing), EINPROGRESS, "connect under a stream");
+    loop_check(net_error(fd) == EHOSTUNREACH, "SO_ERROR under a stream");
+    loop_is(net_connect(fd, &loop_target), ECONNABORTED, "connect under a stream, after SO_ERROR");
+    loop_is(net_connect(fd, &loop_target), EINPROGRESS, "connect under a stream, again");
+    loop_check(fputc('x', stream) == 'x' && fflush(stream) == 0, "the stream's byte");
+    loop_check(loop_poll(fd, POLLIN) == POLLIN && read(fd, &c, 1) == 1 && c == 'x', "the echo: 0x%02x", (unsigned)c);
+    fclose(stream);
+}
+
 static int retry(char **argv)
 {
     struct target refusing = net_target(argv[2]);
@@ -259,6 +275,7 @@ static int retry(char **argv)
         loop_good(fd, "second attempt");
         close(fd);
     }
+    retry_under_stream(&refusing);
     return loop_code();
 }
 

@@ -115,7 +115,7 @@ static int connect_at_once(const struct pending_request *q)
     if (stdio && error == -EINPROGRESS) {
         guard_drain(q->fd);
         if (!real_has_peer(q->fd))
-            fdtab_change(&process.fdtab, q->fd, ~(uint32_t)(FDTAB_KIND | FDTAB_REGISTERED), FDTAB_FRESH | FDTAB_STDIO);
+            fdtab_change(&process.fdtab, q->fd, ~0u << FDTAB_HANDLE_SHIFT, FDTAB_FRESH | FDTAB_STDIO);
     }
     return error;
 }

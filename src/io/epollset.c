@@ -278,8 +278,8 @@ void epollset_tidy(struct epollset *e, pid_t pid)
     }
 }
 
-/* Children may still use the set with the socket in it: then only the maker gives it up. */
-/* over: the file goes with the number.  To put the program's events back then would show them to who waits. */
+/* Children may still use the set with the socket in it: then only the maker gives it up.  over: the file goes with the
+ * number, and to put the program's events back would show them to who waits. */
 static void give_back(struct epollset *e, struct epollset_entry *r, bool over)
 {
     if (r->armed && r->shared) {

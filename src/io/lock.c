@@ -97,10 +97,13 @@ int lock_take_as(struct lock *l, uint64_t space, unsigned tid, struct lock_hold 
     }
     if (!try_take(l, 0, tid))
         error = contend(l, space, tid);
-    if (error)
+    if (error) {
         let_in(hold);
-    else
+    } else {
         atomic_store_explicit(&l->space, space, memory_order_relaxed);
+        if (atomic_load_explicit(&l->lost, memory_order_relaxed))
+            atomic_store_explicit(&l->lost, 0, memory_order_relaxed);
+    }
     errno = saved_errno;
     return error;
 }
@@ -116,8 +119,6 @@ void lock_give(struct lock *l, const struct lock_hold *hold)
 
     /* The next owner writes its own after it has the lock; until then nobody must take this one's for its. */
     atomic_store_explicit(&l->space, 0, memory_order_relaxed);
-    if (atomic_load_explicit(&l->lost, memory_order_relaxed))
-        atomic_store_explicit(&l->lost, 0, memory_order_relaxed);
     if (atomic_exchange_explicit(&l->owner, 0, memory_order_release) & WAITED)
         real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAKE, 1L, NULL, NULL, 0L);
     let_in(hold);

@@ -16,7 +16,7 @@
 
 struct lock {
     atomic_uint owner;          /* thread id; 0: free.  The top bit: somebody waits. */
-    atomic_uint lost;           /* an owner that was waited for in vain, as long as it keeps the lock; 0: none */
+    atomic_uint lost;           /* an owner that was waited for in vain, until the lock is taken anew; 0: none */
     _Atomic uint64_t space;     /* inode of the owner's PID namespace */
 };
 
