@@ -392,16 +392,15 @@ enum { OWNER_DEAD, OWNER_DEAD_UNKNOWN_NAMESPACE, OWNER_OF_ANOTHER_NAMESPACE, OWN
 
 static bool lock_is_taken(int how, pid_t dead)
 {
+    uint64_t space = how == OWNER_DEAD_UNKNOWN_NAMESPACE
+                         ? 0 : file_namespace("pid") + (how == OWNER_OF_ANOTHER_NAMESPACE);
     struct addr a = { .kind = ADDR_NONE };
     int64_t start = clock_ms();
     int error;
 
     if (open_state(&one, "/proc") != -EACCES)
         _exit(2);
-    one.own->page.lock.owner = (uint32_t)(how == OWNER_ALIVE ? getppid() : dead);
-    one.own->page.lock.space = file_namespace("pid") + (how == OWNER_OF_ANOTHER_NAMESPACE);
-    if (how == OWNER_DEAD_UNKNOWN_NAMESPACE)
-        one.own->page.lock.space = 0;
+    one.own->page.lock.owner = space << 32 | (uint32_t)(how == OWNER_ALIVE ? getppid() : dead);
     error = state_name_assign(&one, "x.example", AF_INET, &a);
     if ((error != 0 && error != -EAGAIN) || (a.kind == ADDR_IPV4) != (error == 0))
         _exit(3);

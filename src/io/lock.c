@@ -17,57 +17,77 @@
 
 #define WAITED 0x80000000u
 
-enum { PATIENCE_MS = 1000, PATIENCE_ALIVE_MS = 10000, LOOK_MS = 20 };
+enum { PATIENCE_MS = 1000, PATIENCE_ALIVE_MS = 10000, LOOK_MS = 20, SPACE_SHIFT = 32 };
 
 static unsigned own_tid(void)
 {
     return (unsigned)real.syscall(SYS_gettid);
 }
 
-static void sleep_while(struct lock *l, unsigned value)
+/* What the lock holds while a thread has it.  The kernel's inodes of namespaces have 32 bits. */
+static uint64_t owner_of(uint64_t space, unsigned tid)
+{
+    return space << SPACE_SHIFT | tid;
+}
+
+/* A thread that waiter sees as well, by the same number. */
+static bool is_seen(uint64_t owner, uint64_t space)
+{
+    uint64_t of_owner = owner >> SPACE_SHIFT;
+
+    return of_owner && of_owner == (uint32_t)space;
+}
+
+/* The half of the owner that the kernel sleeps on. */
+static void *futex_of(struct lock *l)
+{
+    return (char *)&l->owner + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof l->owner / 2 : 0);
+}
+
+static void sleep_while(struct lock *l, uint64_t owner)
 {
     long t[2] = { 0, LOOK_MS * 1000000L };    /* struct timespec as this call has it, whatever libc's has become */
 
-    real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAIT, (long)value, t, NULL, 0L);
+    real.syscall(SYS_futex, futex_of(l), (long)FUTEX_WAIT, (long)(uint32_t)owner, t, NULL, 0L);
 }
 
 /* ESRCH for a live thread is possible when it lives in another PID namespace: there nothing is known. */
-static bool owner_is_dead(struct lock *l, unsigned value, uint64_t space)
+static bool owner_is_dead(uint64_t owner, uint64_t space)
 {
-    return atomic_load(&l->space) == space && space && real.syscall(SYS_tkill, (long)(value & ~WAITED), 0L) != 0 &&
+    return is_seen(owner, space) && real.syscall(SYS_tkill, (long)(owner & ~WAITED), 0L) != 0 &&
            errno == ESRCH;
 }
 
-static bool try_take(struct lock *l, unsigned expected, unsigned tid)
+static bool try_take(struct lock *l, uint64_t expected, uint64_t owner)
 {
-    return atomic_compare_exchange_strong_explicit(&l->owner, &expected, tid, memory_order_acquire,
+    return atomic_compare_exchange_strong_explicit(&l->owner, &expected, owner, memory_order_acquire,
                                                    memory_order_relaxed);
 }
 
 /* How long one owner may keep the lock.  One that is known to live only waits for a processor, or is stopped. */
-static int patience(struct lock *l, uint64_t space)
+static int patience(uint64_t owner, uint64_t space)
 {
-    return space && atomic_load(&l->space) == space ? PATIENCE_ALIVE_MS : PATIENCE_MS;
+    return is_seen(owner, space) ? PATIENCE_ALIVE_MS : PATIENCE_MS;
 }
 
 /* Once somebody has waited, owners that follow keep the mark, so that no sleeper is forgotten. */
-static int contend(struct lock *l, uint64_t space, unsigned tid)
+static int contend(struct lock *l, uint64_t space, uint64_t own)
 {
     int64_t since = clock_ms();
-    unsigned last = 0;
+    uint64_t last = 0;
 
     for (;;) {
-        unsigned value = atomic_load_explicit(&l->owner, memory_order_relaxed);
+        uint64_t value = atomic_load_explicit(&l->owner, memory_order_relaxed);
 
-        if ((value == 0 || owner_is_dead(l, value, space)) && try_take(l, value, tid | WAITED))
+        if ((value == 0 || owner_is_dead(value, space)) && try_take(l, value, own | WAITED))
             return 0;
-        if ((value & ~WAITED) != last) {
-            last = value & ~WAITED;
+        if ((value & ~(uint64_t)WAITED) != last) {
+            last = value & ~(uint64_t)WAITED;
             since = clock_ms();
         }
         if (value && last == atomic_load_explicit(&l->lost, memory_order_relaxed))
             return -EDEADLK;
-        if (clock_ms() - since >= patience(l, space)) {
+        if (clock_ms() - since >= patience(value, space)) {
             atomic_store_explicit(&l->lost, last, memory_order_relaxed);
             return -EDEADLK;
         }
@@ -95,15 +115,12 @@ int lock_take_as(struct lock *l, uint64_t space, unsigned tid, struct lock_hold 
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, &hold->signals);
     }
-    if (!try_take(l, 0, tid))
-        error = contend(l, space, tid);
-    if (error) {
+    if (!try_take(l, 0, owner_of(space, tid)))
+        error = contend(l, space, owner_of(space, tid));
+    if (error)
         let_in(hold);
-    } else {
-        atomic_store_explicit(&l->space, space, memory_order_relaxed);
-        if (atomic_load_explicit(&l->lost, memory_order_relaxed))
-            atomic_store_explicit(&l->lost, 0, memory_order_relaxed);
-    }
+    else if (atomic_load_explicit(&l->lost, memory_order_relaxed))
+        atomic_store_explicit(&l->lost, 0, memory_order_relaxed);
     errno = saved_errno;
     return error;
 }
@@ -117,10 +134,8 @@ void lock_give(struct lock *l, const struct lock_hold *hold)
 {
     int saved_errno = errno;
 
-    /* The next owner writes its own after it has the lock; until then nobody must take this one's for its. */
-    atomic_store_explicit(&l->space, 0, memory_order_relaxed);
     if (atomic_exchange_explicit(&l->owner, 0, memory_order_release) & WAITED)
-        real.syscall(SYS_futex, &l->owner, (long)FUTEX_WAKE, 1L, NULL, NULL, 0L);
+        real.syscall(SYS_futex, futex_of(l), (long)FUTEX_WAKE, 1L, NULL, NULL, 0L);
     let_in(hold);
     errno = saved_errno;
 }

@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 struct lock {
-    atomic_uint owner;          /* thread id; 0: free.  The top bit: somebody waits. */
-    atomic_uint lost;           /* an owner that was waited for in vain, until the lock is taken anew; 0: none */
-    _Atomic uint64_t space;     /* inode of the owner's PID namespace */
+    _Atomic uint64_t owner;     /* 0: free.  Else the upper half: the inode of the PID namespace of who has it; the
+                                   lower: its thread id there, with the top bit when somebody waits. */
+    _Atomic uint64_t lost;      /* an owner that was waited for in vain, until the lock is taken anew; 0: none */
 };
 
 /* What lock_take() must hand to lock_give(); lives on the stack of the holder. */
