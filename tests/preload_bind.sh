@@ -236,6 +236,13 @@ $(for _ in 1 2; do
         printf 'close: 1\ndescriptors left: 0\nconnections left: 1\n'
     done)
 END
+    ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/untimely.c" -o "$work/untimely.so" || bad "untimely.so"
+    with
+    preload=$plain:$work/untimely.so
+    gives "a signal between two sleeps" bind-untimely "$four" <<END
+accept: -1 EINTR
+handled: yes
+END
     preload=$plain
 fi
 with

@@ -321,6 +321,32 @@ static int signals(char **argv)
     return 0;
 }
 
+/* Of untimely.c. */
+extern int untimely_after __attribute__((weak));
+
+static void *sleep_on(void *argument)
+{
+    pause();
+    return argument;
+}
+
+/* argv: ADDRESS.  In a program with threads accept() sleeps in slices; between two of them the signal comes. */
+static int untimely(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    struct sigaction action = { .sa_handler = on_alarm };
+    int fd = bind_listener(&s, 0);
+    pthread_t thread;
+
+    sigaction(SIGALRM, &action, NULL);
+    if (!&untimely_after || pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+        net_die("untimely.so");
+    untimely_after = 3;
+    say("accept", accept(fd, NULL, NULL));
+    printf("handled: %s\n", handled ? "yes" : "no");
+    return 0;
+}
+
 /* ---- proxies that do wrong */
 
 static void say_name_of_peer(int fd)
@@ -473,6 +499,7 @@ const struct command bind_wait_commands[] = {
     { "bind-late", 2, late, "ADDRESS CONTROL" },
     { "bind-stranger", 2, stranger, "ADDRESS FROM" },
     { "bind-gone", 2, gone, "ADDRESS CONTROL" },
+    { "bind-untimely", 1, untimely, "ADDRESS: with untimely.so" },
     { "bind-submits", 1, submits, "ADDRESS" },
     { NULL, 0, NULL, NULL },
 };

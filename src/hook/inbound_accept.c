@@ -10,6 +10,7 @@
 #include "../io/clock.h"
 #include "../io/log.h"
 #include "../io/memory.h"
+#include "../io/signals.h"
 #include "../io/tunnel.h"
 #include "guard.h"
 #include "inbound.h"
@@ -17,6 +18,14 @@
 #include "number.h"
 
 enum { SLICE_MS = 20 };
+
+/* One accept(). */
+struct acceptance {
+    int fd, flags;
+    struct sockaddr *sa;
+    socklen_t *len;
+    bool shared;             /* others may take the connection off */
+};
 
 /* Who has come, as the program knows him: by the address of the connection that it has to him, if that stands for a
  * name, which the proxy alone can tell to be the same. */
@@ -86,37 +95,38 @@ OWN_FRAME static int hand_out(int made, const struct binding_peer *got, struct s
     return error ? error : made;
 }
 
-OWN_FRAME static int take(int fd, int flags, struct sockaddr *sa, socklen_t *len, bool *shared)
+OWN_FRAME static int take(struct acceptance *a)
 {
     struct binding_request q;
     struct binding_peer got;
     int made;
 
-    inbound_request(fd, &q);
-    made = binding_take(&process.pending, &q, flags, &got);
-    *shared = got.shared;
-    return made < 0 ? made : hand_out(made, &got, sa, len);
+    inbound_request(a->fd, &q);
+    made = binding_take(&process.pending, &q, a->flags, &got);
+    a->shared = got.shared;
+    return made < 0 ? made : hand_out(made, &got, a->sa, a->len);
 }
 
 /* The number came to its word in a way that no hook saw. */
-static int accept_natively(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+static int accept_natively(const struct acceptance *a)
 {
     int made;
 
-    fdtab_change(&process.fdtab, fd, FDTAB_KIND, KIND_STREAM);
-    made = number_made(real.accept4(fd, sa, len, flags));
+    fdtab_change(&process.fdtab, a->fd, FDTAB_KIND, KIND_STREAM);
+    made = number_made(real.accept4(a->fd, a->sa, a->len, a->flags));
     return made < 0 ? -errno : made;
 }
 
 /* Sleep until there may be something; other handshakes of this process go on meanwhile.  Where others may take the
  * connection off and leave another socket on the number, nothing in the kernel tells: never for long then. */
-static int wait_for(int fd, int64_t limit, bool shared)
+static int wait_for(int fd, int64_t limit, bool shared, const sigset_t *signals)
 {
     pending_handle handle = guard_handle(fd);
     short wants = pending_wants(&process.pending, handle);
     struct pollfd p = { .fd = fd, .events = wants ? wants : POLLIN };
     int slice = guard_slice(true), n;
     int64_t left = limit == INT64_MAX ? -1 : limit - clock_ms();
+    struct timespec t;
 
     if ((shared || pending_any(&process.pending)) && (slice < 0 || slice > SLICE_MS))
         slice = SLICE_MS;
@@ -124,7 +134,8 @@ static int wait_for(int fd, int64_t limit, bool shared)
         return -EAGAIN;
     if (left >= 0 && (slice < 0 || left < slice))
         slice = (int)left;
-    n = real.poll(&p, 1, slice);
+    t = (struct timespec){ slice / 1000, slice % 1000 * 1000000L };
+    n = real.ppoll(&p, 1, slice < 0 ? NULL : &t, signals);
     if (n < 0 && errno != EINTR)
         return -errno;
     /* With a limit the kernel does not go on either. */
@@ -135,30 +146,49 @@ static int wait_for(int fd, int64_t limit, bool shared)
     return 0;
 }
 
+/* Without sleeping.  -EAGAIN: nobody has come. */
+static int look(struct acceptance *a)
+{
+    return guard_pending(a->fd) ? -EAGAIN : take(a);
+}
+
+/* Another process may have made what was on this number a connection of its own, with its own flags. */
+static bool may_wait(int fd)
+{
+    int status = real.fcntl(fd, F_GETFL);
+
+    return status >= 0 && !(status & O_NONBLOCK);
+}
+
+static int sleep_and_look(struct acceptance *a)
+{
+    int64_t limit = guard_limit(a->fd, POLLIN);
+    struct signals_held held;
+    int result;
+
+    signals_hold(&held);
+    do {
+        result = wait_for(a->fd, limit, a->shared, &held.kept);
+        if (result)
+            break;
+        result = look(a);
+    } while (result == -EAGAIN && may_wait(a->fd));
+    signals_release(&held);
+    return result;
+}
+
 int inbound_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-    int64_t limit = guard_limit(fd, POLLIN);
-    bool shared = false;
-    int status, result;
+    struct acceptance a = { .fd = fd, .flags = flags, .sa = sa, .len = len };
+    int result;
 
     /* What is known of a listener is not the guest's to change. */
     if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || process_is_guest())
         return -EINVAL;
     hook_cancellation_point();
-    for (;;) {
-        if (!guard_pending(fd)) {
-            result = take(fd, flags, sa, len, &shared);
-            if (result == -ESTALE)
-                return accept_natively(fd, sa, len, flags);
-            if (result != -EAGAIN)
-                return result;
-        }
-        /* Another process may have made what was on this number a connection of its own, with its own flags. */
-        status = real.fcntl(fd, F_GETFL);
-        if (status < 0 || status & O_NONBLOCK)
-            return -EAGAIN;
-        result = wait_for(fd, limit, shared);
-        if (result)
-            return result;
-    }
+    result = look(&a);
+    if (result == -EAGAIN && may_wait(fd))
+        result = sleep_and_look(&a);
+    /* Not with signals blocked: it may sleep as well. */
+    return result == -ESTALE ? accept_natively(&a) : result;
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -21,6 +20,7 @@
 #include "../io/program_self.h"
 #include "../io/real.h"
 #include "../io/resolve.h"
+#include "../io/signals.h"
 #include "datagram.h"
 #include "guard.h"
 
@@ -147,7 +147,7 @@ void process_start(void)
     static _Thread_local bool starting;
     int saved_errno = errno;
     unsigned phase = PHASE_NEW;
-    sigset_t all, kept;
+    sigset_t kept;
 
     /* What start-up calls may be another library's (clock_gettime, malloc), which calls our hooks in turn: they act on
      * what stands, and let nothing out yet. */
@@ -155,8 +155,7 @@ void process_start(void)
         return;
     starting = true;
     /* A handler that ran in the middle of start-up and came here would wait for itself. */
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &kept);
+    signals_block(&kept);
     if (atomic_compare_exchange_strong(&process.phase, &phase, PHASE_BUSY)) {
         start();
         atomic_store(&process.phase, PHASE_DONE);
@@ -164,7 +163,7 @@ void process_start(void)
     }
     while (atomic_load(&process.phase) != PHASE_DONE)
         sched_yield();
-    sigprocmask(SIG_SETMASK, &kept, NULL);
+    signals_restore(&kept);
     starting = false;
     errno = saved_errno;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "../io/clock.h"
+#include "../io/signals.h"
 #include "datagram.h"
 #include "inbound.h"
 
@@ -70,25 +71,19 @@ static void cancelled(void *argument)
 
     pending_tend(&process.pending, PENDING_ALL);
     datagram_tend();
-    sigprocmask(SIG_SETMASK, &q->kept, NULL);
+    signals_restore(&q->kept);
 }
 
 void quiet_begin(struct quiet *q)
 {
-    sigset_t all;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &q->kept);
+    signals_block(&q->kept);
     cleanup_begin(&q->cleanup, cancelled, q);
 }
 
 void quiet_end(struct quiet *q)
 {
-    int saved_errno = errno;
-
     cleanup_end(&q->cleanup);
-    sigprocmask(SIG_SETMASK, &q->kept, NULL);
-    errno = saved_errno;
+    signals_restore(&q->kept);
 }
 
 bool wait_concerns(int fd)

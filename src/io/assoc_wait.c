@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "real.h"
+#include "signals.h"
 
 enum {
     SLICE_MS = 20,       /* between two looks at what another thread may have ended */
@@ -105,7 +106,7 @@ static void cancelled(void *argument)
 {
     const struct sleeper *s = argument;
 
-    sigprocmask(SIG_SETMASK, &s->signals, NULL);
+    signals_restore(&s->signals);
 }
 
 static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limit, const sigset_t *signals)
@@ -144,15 +145,13 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
 int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit)
 {
     struct sleeper s;
-    sigset_t all;
     int error;
 
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &s.signals);
+    signals_block(&s.signals);
     cleanup_begin(&s.cleanup, cancelled, &s);
     error = sleep_on(t, a, fd, limit, &s.signals);
     cleanup_end(&s.cleanup);
-    sigprocmask(SIG_SETMASK, &s.signals, NULL);
+    signals_restore(&s.signals);
     return error;
 }
 

@@ -3,7 +3,6 @@
 #include "state.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -14,6 +13,7 @@
 #include "clock.h"
 #include "file.h"
 #include "real.h"
+#include "signals.h"
 
 enum {
     POOL_SIZE = 2 * NAMEMAP_SLOTS,
@@ -176,14 +176,13 @@ static int insert_into_own(struct state *s, const char *name, uint32_t *slot)
 /* Signals wait: a handler that asked for a name here would wait for its own thread. */
 static int assign_new(struct state *s, const char *name, int family, struct addr *out)
 {
-    sigset_t all, before;
+    sigset_t kept;
     struct pool p;
     uint32_t slot;
     bool shared = true;
     int error;
 
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
+    signals_block(&kept);
     error = insert_into_file(s, name, &slot);
     if (error && error != -EINVAL) {
         shared = false;
@@ -191,7 +190,7 @@ static int assign_new(struct state *s, const char *name, int family, struct addr
         if (!atomic_load_explicit(&s->warning, memory_order_relaxed))
             atomic_store_explicit(&s->warning, "the state file can no longer be written", memory_order_relaxed);
     }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    signals_restore(&kept);
     if (error)
         return error;
     if (shared)

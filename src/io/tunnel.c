@@ -14,6 +14,7 @@
 #include "log.h"
 #include "real.h"
 #include "report.h"
+#include "signals.h"
 
 enum { REST_MS = 1000, NAP_MS = 20 };
 
@@ -239,7 +240,7 @@ static void reset_cancelled(void *argument)
         tunnel_low_water_end(a->fd, a->low_water);
         tunnel_reset(a->fd);
     }
-    sigprocmask(SIG_SETMASK, a->signals, NULL);
+    signals_restore(a->signals);
 }
 
 static int64_t send_timeout_end(const struct timeval *t)
@@ -300,7 +301,7 @@ static int attempt(struct attempt *a, int domain, const struct addr *proxy, bool
 int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy, struct socks5 *machine,
                    struct flight *flight, const struct tunnel_limits *limits)
 {
-    sigset_t all, kept;
+    sigset_t kept;
     struct attempt a = { .fd = fd, .machine = machine, .flight = flight, .limits = limits, .cookie = cookie,
                          .give_up = INT64_MAX, .signals = &kept };
     int only_ipv6 = 0, error = option_get(fd, SOL_SOCKET, SO_SNDTIMEO, &a.limit, sizeof a.limit);
@@ -311,13 +312,12 @@ int tunnel_connect(int fd, uint64_t cookie, int domain, const struct addr *proxy
     a.give_up = send_timeout_end(&a.limit);
     if (domain == AF_INET6)
         option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &kept);
+    signals_block(&kept);
     error = attempt(&a, domain, proxy, &slow);
     if (!error && slow)
         tunnel_settle(fd, domain, proxy);
     else if (error && error != -EINTR && error != -EINPROGRESS && error != -EBADF && only_ipv6)
         real.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
-    sigprocmask(SIG_SETMASK, &kept, NULL);
+    signals_restore(&kept);
     return error;
 }
