@@ -25,7 +25,7 @@ static const char good[] = "\5\0\0\1\1\2\3\4\0\1", unreachable[] = "\5\4\0\1\0\0
 
 static struct pending p;
 static int listener, fd, far;
-static bool unwatched;
+static bool unwatched, shared;
 static struct addr proxy, target;
 static pending_handle handle;
 
@@ -37,7 +37,7 @@ static void set_up(void)
     states_setup();
     ck_assert_int_eq(open_state(&one, directory), 0);
     memset(&p, 0, sizeof p);
-    unwatched = false;
+    unwatched = shared = false;
     ck_assert_int_eq(pending_open(&p, &one), 0);
     listener = real.socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&sa, sizeof sa), 0);
@@ -48,20 +48,32 @@ static void set_up(void)
     target.port = 80;
 }
 
-static int begin(uint32_t step_ms)
+static bool may_have_one(int number)
+{
+    return number == fd && shared;
+}
+
+/* A connect() of fd. */
+static int begin_here(uint32_t step_ms)
 {
     const struct socks5_options options = { NULL, NULL, false };
     const struct flight in_order = { .mode = FLIGHT_ORDER };
     struct socks5 machine;
     struct pending_request q = { .domain = AF_INET, .proxy = &proxy, .target = &target, .peer = &target,
                                  .machine = &machine, .flight = &in_order, .limits = { step_ms, step_ms },
-                                 .nonblocking = true, .unwatched = unwatched };
+                                 .nonblocking = true, .unwatched = unwatched, .shared = may_have_one };
 
     socks5_init(&machine, &options, SOCKS5_CONNECT, &target);
-    fd = q.fd = real.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    ck_assert_int_ge(fd, 0);
+    q.fd = fd;
     q.cookie = real_cookie(fd);
     return pending_start(&p, &q, &handle);
+}
+
+static int begin(uint32_t step_ms)
+{
+    fd = real.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_ge(fd, 0);
+    return begin_here(step_ms);
 }
 
 static void take(size_t size)
@@ -258,6 +270,23 @@ START_TEST(deadline_ends_it_without_a_poke)
     }
     is_over();
     ck_assert_int_eq(pending_error(&p, fd, so_error(fd)), ETIMEDOUT);
+}
+END_TEST
+
+START_TEST(socket_has_one_handshake_and_one_tunnel)
+{
+    pending_handle first;
+
+    until_reply(STEP_MS);
+    first = handle;
+    shared = true;
+    ck_assert_int_eq(begin_here(STEP_MS), -EBUSY);
+    ck_assert(pending_is_live(&p, first));
+    give(good, sizeof good - 1);
+    ck_assert_int_eq(pending_poke(&p, fd, first), 0);
+    /* Who looked before it began comes when it is over. */
+    ck_assert_int_eq(begin_here(STEP_MS), -EBUSY);
+    ck_assert(!pending_any(&p));
 }
 END_TEST
 
@@ -468,6 +497,7 @@ Suite *make_suite(void)
     tcase_add_test(c, failure_keeps_its_error_for_one_asking);
     tcase_add_test(c, error_of_a_blocking_socket_is_not_lost);
     tcase_add_test(c, deadline_ends_it_without_a_poke);
+    tcase_add_test(c, socket_has_one_handshake_and_one_tunnel);
     tcase_add_test(c, poke_ends_what_is_overdue);
     tcase_add_test(c, last_number_closed_ends_it);
     tcase_add_test(c, more_numbers_than_are_followed_keep_it);

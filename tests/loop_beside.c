@@ -9,13 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop.h"
 #include "probe_text.h"
 
-enum { ROUNDS = 40 };
+enum { ROUNDS = 40, MEETINGS = 200 };
 
 static int shared_set, shared_fd;
 static atomic_bool over;
@@ -207,9 +208,81 @@ static int closes_beside(char **argv)
     return loop_code();
 }
 
+/* Two connect() calls that begin at the same moment on one socket: one of them makes the tunnel, the other waits for
+ * it, or says how it stands. */
+struct meeting {
+    atomic_int here;
+    int error[2];
+};
+
+static struct meeting *meeting;
+
+static void meet(int who)
+{
+    atomic_fetch_add(&meeting->here, 1);
+    while (atomic_load(&meeting->here) < 2)
+        sched_yield();
+    meeting->error[who] = net_connect(shared_fd, &loop_target) == 0 ? 0 : errno;
+}
+
+static void *second(void *argument)
+{
+    meet(1);
+    return argument;
+}
+
+static void meet_thread(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, second, NULL);
+    meet(0);
+    pthread_join(thread, NULL);
+}
+
+static void meet_process(void)
+{
+    pid_t pid = loop_fork();
+
+    if (pid == 0) {
+        meet(1);
+        _exit(0);
+    }
+    meet(0);
+    loop_reap(pid, "the other process");
+}
+
+static bool is_fair(int error, bool blocking)
+{
+    return error == 0 || error == EISCONN || (!blocking && (error == EINPROGRESS || error == EALREADY));
+}
+
+static int connects_beside(char **argv)
+{
+    bool blocking = strstr(argv[2], "blocking") != NULL;
+
+    loop_arguments(argv);
+    meeting = mmap(NULL, sizeof *meeting, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < MEETINGS && loop_code() == 0; i++) {
+        shared_fd = net_socket(&loop_target, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK));
+        atomic_store(&meeting->here, 0);
+        if (strstr(argv[2], "threads"))
+            meet_thread();
+        else
+            meet_process();
+        for (int who = 0; who < 2; who++)
+            loop_check(is_fair(meeting->error[who], blocking), "connect %d: %s", who, text_errno(meeting->error[who]));
+        loop_check(loop_poll(shared_fd, POLLOUT) == POLLOUT, "poll");
+        loop_good(shared_fd, "connected by two");
+        close(shared_fd);
+    }
+    return loop_code();
+}
+
 const struct loop_command beside_commands[] = {
     { "beside", 2, beside, "ADDRESS CONTROL" },
     { "closes-beside", 2, closes_beside, "ADDRESS CONTROL" },
+    { "connects-beside", 3, connects_beside, "ADDRESS CONTROL [blocking-]threads|processes: nothing is held" },
     { "exec-beside", 2, exec_beside, "ADDRESS CONTROL: nothing is held for long" },
     { "reads-beside", 2, reads_beside, "ADDRESS CONTROL: nothing is held for long" },
     { "refused-beside", 1, refused_beside, "ADDRESS: through a proxy that refuses" },

@@ -84,6 +84,9 @@ passes "threads that wait since before" waiters "$at" "$control"
 passes "exec" execs "$at" "$control"
 passes "exec, with a thread inside connect()" exec-beside "$at" "$control"
 passes "a thread that reads what another connects" reads-beside "$at" "$control"
+for how in threads processes blocking-threads blocking-processes; do
+    passes "connect() by two at the same moment, $how" connects-beside "$at" "$control" $how
+done
 passes "SCM_RIGHTS" passes "$at" "$control"
 kill "$proxy_pid"
 

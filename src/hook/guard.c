@@ -9,8 +9,8 @@
 
 #include "../core/frame.h"
 #include "../io/binding.h"
-#include "../io/cleanup.h"
 #include "../io/clock.h"
+#include "../io/signals.h"
 #include "../io/tunnel.h"
 #include "datagram.h"
 
@@ -261,31 +261,15 @@ int guard_wait_until(int fd, pending_handle handle, int64_t limit, const sigset_
     return 0;
 }
 
-OWN_FRAME static void keep_out(sigset_t *signals)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, signals);
-}
-
-static void let_in(void *signals)
-{
-    sigprocmask(SIG_SETMASK, signals, NULL);
-}
-
 /* Only a signal that comes while it sleeps shows in what the sleep returns: none may come between. */
 static int wait_undisturbed(int fd, pending_handle handle, int64_t limit)
 {
-    struct cleanup cleanup;
-    sigset_t signals;
+    struct signals_held held;
     int error;
 
-    keep_out(&signals);
-    cleanup_begin(&cleanup, let_in, &signals);
-    error = guard_wait_until(fd, handle, limit, &signals);
-    cleanup_end(&cleanup);
-    let_in(&signals);
+    signals_hold(&held);
+    error = guard_wait_until(fd, handle, limit, &held.kept);
+    signals_release(&held);
     return error;
 }
 
@@ -293,8 +277,11 @@ int guard_wait(int fd, pending_handle handle, short events, bool dont_wait)
 {
     int flags = dont_wait ? -1 : real.fcntl(fd, F_GETFL);
 
+    /* Also before the limit is asked for, which is ours while a blocking connect() dials under the lock. */
+    if (!guard_step(fd, handle))
+        return 0;
     if (flags < 0 || flags & O_NONBLOCK)
-        return guard_step(fd, handle) ? -EAGAIN : 0;
+        return -EAGAIN;
     return wait_undisturbed(fd, handle, guard_limit(fd, events));
 }
 
@@ -325,15 +312,13 @@ int guard_accept(int fd)
     int flags = real.fcntl(fd, F_GETFL), error = 0;
     struct timespec slice = { 0, SLICE_MS * 1000000L };
     int64_t limit = guard_limit(fd, POLLIN);
-    struct cleanup cleanup;
-    sigset_t signals;
+    struct signals_held held;
 
-    keep_out(&signals);
-    cleanup_begin(&cleanup, let_in, &signals);
+    signals_hold(&held);
     while (!error && flags >= 0 && !(flags & O_NONBLOCK) &&
            (pending_any(&process.pending) || assoc_any(&process.assoc))) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        int n = real.ppoll(&p, 1, &slice, &signals);
+        int n = real.ppoll(&p, 1, &slice, &held.kept);
 
         if (n > 0)
             break;
@@ -344,7 +329,6 @@ int guard_accept(int fd)
         if (!error && clock_ms() >= limit)
             error = -EAGAIN;
     }
-    cleanup_end(&cleanup);
-    let_in(&signals);
+    signals_release(&held);
     return error;
 }

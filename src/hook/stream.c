@@ -3,11 +3,8 @@
 #include "stream.h"
 
 #include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
 
 #include "../core/frame.h"
-#include "../io/cleanup.h"
 #include "../io/clock.h"
 #include "../io/kind.h"
 #include "../io/log.h"
@@ -17,6 +14,7 @@
 #include "inbound.h"
 #include "question.h"
 #include "stray.h"
+#include "stream_pending.h"
 
 enum { STREAM_CONNECTED = 2 };
 
@@ -46,42 +44,6 @@ OWN_FRAME static void forget_peer(int fd)
         state_peer_forget(&process.state, cookie);
 }
 
-static void announce(int fd, pending_handle handle)
-{
-    fdtab_change(&process.fdtab, fd, ~(uint32_t)FDTAB_REGISTERED, KIND_STREAM | handle << FDTAB_HANDLE_SHIFT);
-}
-
-/* A socket whose dial has failed may be connected again.  word: what the number was known for before. */
-static void withdraw(int fd, pending_handle handle, uint32_t word)
-{
-    uint32_t now;
-
-    do
-        now = fdtab_get(&process.fdtab, fd);
-    while (handle && fdtab_handle(now) == handle &&
-           !fdtab_replace(&process.fdtab, fd, now, (word & ~(uint32_t)FDTAB_REGISTERED) | (now & FDTAB_REGISTERED)));
-}
-
-/* Hand a handshake over to those who wait for the socket. */
-static int leave_pending(const struct pending_request *q)
-{
-    uint32_t word = fdtab_get(&process.fdtab, q->fd);
-    pending_handle handle = 0;
-    int error;
-
-    process_gate(GATE_FACTS);
-    process_gate(GATE_PENDING);
-    error = pending_start(&process.pending, q, &handle);
-    if (error != -EINPROGRESS) {
-        withdraw(q->fd, handle, word);
-        report_connect(&process.tally, q->target, q->proxy, q->machine, error, clock_ms());
-        return error;
-    }
-    if (word & FDTAB_SHARED || fdtab_handle(word))
-        guard_spread(q->fd, handle);
-    return error;
-}
-
 /* A blocking connect(); one that a signal or the socket's time limit cuts short goes on beside the program. */
 static int connect_waiting(struct pending_request *q, struct socks5 *machine, struct flight *flight)
 {
@@ -100,109 +62,10 @@ static int connect_waiting(struct pending_request *q, struct socks5 *machine, st
     if (cookie && real_is_other(q->fd, cookie))
         return error;
     q->dialled = true;
-    left = process.pending.arena && !process_is_guest() ? leave_pending(q) : -ENOMEM;
+    left = process.pending.arena && !process_is_guest() ? stream_begin(q) : -ENOMEM;
     if (left != -EINPROGRESS)
         tunnel_reset(q->fd);
     return error;
-}
-
-/* Under a stream of stdio the handshake must be over before the program writes, so that it is waited for. */
-static int connect_at_once(const struct pending_request *q)
-{
-    bool stdio = fdtab_is_stdio(fdtab_get(&process.fdtab, q->fd));
-    int error = leave_pending(q);
-
-    if (stdio && error == -EINPROGRESS) {
-        guard_drain(q->fd);
-        if (!real_has_peer(q->fd))
-            fdtab_change(&process.fdtab, q->fd, ~0u << FDTAB_HANDLE_SHIFT, FDTAB_FRESH | FDTAB_STDIO);
-    }
-    return error;
-}
-
-struct watched {
-    const struct pending_request *q;
-    sigset_t signals;    /* the thread's */
-};
-
-/* The thread is cancelled: as the kernel's own call would, leave a socket that is not connected. */
-static void give_up(void *argument)
-{
-    const struct watched *w = argument;
-    int fd = w->q->fd;
-
-    if (!w->q->cookie || real_is(fd, w->q->cookie)) {
-        pending_abandon(&process.pending, fd, guard_handle(fd));
-        tunnel_reset(fd);
-        pending_error(&process.pending, fd, ECONNRESET);
-    }
-    sigprocmask(SIG_SETMASK, &w->signals, NULL);
-}
-
-OWN_FRAME static void keep_out(sigset_t *signals)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, signals);
-}
-
-/* Begin, and wait for the end.  Signals are blocked from before the dial on but for the sleep itself: a handler that
- * ran between would not show in what the sleep returns.  0: it is over, well or not. */
-static int begin_and_wait(const struct pending_request *q)
-{
-    struct watched w = { .q = q };
-    struct cleanup cleanup;
-    pending_handle handle;
-    int error;
-
-    keep_out(&w.signals);
-    error = leave_pending(q);
-    if (error == -EINPROGRESS) {
-        handle = guard_handle(q->fd);
-        cleanup_begin(&cleanup, give_up, &w);
-        error = guard_wait_until(q->fd, handle, guard_limit(q->fd, POLLOUT), &w.signals);
-        cleanup_end(&cleanup);
-        /* After a signal or a time limit it goes on beside the program; also where another number has the socket. */
-        pending_unawait(&process.pending, handle);
-        error = error == -EAGAIN ? -EINPROGRESS : error;
-    }
-    sigprocmask(SIG_SETMASK, &w.signals, NULL);
-    return error;
-}
-
-/* A blocking connect() on a socket that others may look at meanwhile: it waits in epoll sets, or there are threads.
- * They must neither see anything of the handshake nor write into it, so that it runs as a pending one, and this call
- * waits for its end. */
-static int connect_watched(struct pending_request *q)
-{
-    int only_ipv6 = 0, value = 0, error;
-    socklen_t len = sizeof value;
-
-    if (q->domain == AF_INET6)
-        real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len);
-    q->awaited = true;
-    error = begin_and_wait(q);
-    if (error)
-        return error;
-    /* Another thread, or a handler, may have put another file at the number. */
-    if (q->cookie && real_is_other(q->fd, q->cookie))
-        return -EBADF;
-    if (real.getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &value, &len) != 0)
-        return -errno;
-    /* The kernel tells an error once, and another thread may have been told of it.  As the kernel's own connect(). */
-    if (!value && !real_has_peer(q->fd))
-        value = ECONNABORTED;
-    /* Again: all of that was asked by the number. */
-    if (q->cookie && real_is_other(q->fd, q->cookie))
-        return -EBADF;
-    if (!value)
-        tunnel_settle(q->fd, q->domain, q->proxy);
-    else
-        tunnel_reset(q->fd);
-    if (value && only_ipv6)
-        real.setsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
-    return -value;
 }
 
 OWN_FRAME static int without_proxy(const struct route *r, int error)
@@ -236,7 +99,7 @@ static bool is_watched(int fd)
 OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest)
 {
     const struct conf *c = &process.conf;
-    struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer, .announce = announce,
+    struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
                                  .limits = { .step_ms = c->step_ms, .reply_ms = c->reply_ms } };
     int flags = real.fcntl(fd, F_GETFL);
     struct socks5 machine;
@@ -266,21 +129,12 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     if (process.pending.arena && !guest) {
         guard_recall(fd);
         if (q.nonblocking)
-            return connect_at_once(&q);
+            return stream_begin_beside(&q);
         /* Without a cookie nobody can find the handshake of a number. */
         if (q.cookie && is_watched(fd))
-            return connect_watched(&q);
+            return stream_connect_watched(&q);
     }
     return connect_waiting(&q, &machine, &flight);
-}
-
-/* A connect() while the one before it is under way, wherever it leads: a blocking socket waits for the end of that. */
-static int still_connecting(int fd)
-{
-    pending_handle handle = guard_handle(fd);
-    int error = handle ? guard_wait(fd, handle, POLLOUT, false) : 0;
-
-    return error == -EAGAIN ? -EALREADY : error;
 }
 
 /* What a socket that is connected answers by itself.  0: go on. */
@@ -312,7 +166,7 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
 {
     struct addr peer;
     struct route r;
-    int known = still_connecting(fd);
+    int known = stream_still_connecting(fd);
 
     if (known)
         return known;

@@ -41,6 +41,15 @@ struct arena_slot *arena_slot_of(const struct pending_arena *a, pending_handle h
     return s;
 }
 
+struct arena_slot *arena_slot_of_cookie(struct pending_arena *a, uint64_t cookie)
+{
+    for (unsigned i = 0; i < a->unused; i++) {
+        if (a->slot[i].phase != ARENA_FREE && a->slot[i].cookie == cookie)
+            return &a->slot[i];
+    }
+    return NULL;
+}
+
 pending_handle arena_handle_of(const struct pending_arena *a, const struct arena_slot *s)
 {
     return (pending_handle)atomic_load_explicit(&s->generation, memory_order_relaxed) << SLOT_BITS |

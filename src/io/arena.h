@@ -79,6 +79,9 @@ void arena_leave(struct pending *p, const struct lock_hold *hold);
 /* The slot of a handle, or NULL when that handshake is over.  Lock held, or the answer may be old. */
 struct arena_slot *arena_slot_of(const struct pending_arena *a, pending_handle handle);
 
+/* The slot of the handshake of a socket, or NULL.  cookie: its SO_COOKIE.  Lock held. */
+struct arena_slot *arena_slot_of_cookie(struct pending_arena *a, uint64_t cookie);
+
 /* The handle of a slot. */
 pending_handle arena_handle_of(const struct pending_arena *a, const struct arena_slot *s);
 

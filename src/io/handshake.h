@@ -8,6 +8,10 @@
 /* pending_start() with the lock held.  cookie: q->fd's. */
 int pending_begin(struct pending *p, const struct pending_request *q, uint64_t cookie, pending_handle *handle);
 
+/* Give up the handshakes of processes that have ended without a word, when room is short.  Returns whether there is
+ * room now. */
+bool pending_expire_dead(struct pending *p);
+
 /* The kernel has said, by EPOLLOUT alone, that the connection stands. */
 void handshake_connected(struct arena_slot *s, int fd);
 

@@ -3,9 +3,7 @@
 #include "pending.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -35,54 +33,6 @@ int pending_open(struct pending *p, struct state *s)
     return 0;
 }
 
-static void fill(struct arena_slot *s, const struct pending *p, const struct pending_request *q, uint64_t cookie)
-{
-    s->pid = p->pid;
-    s->domain = q->domain;
-    s->binding = q->binding;
-    s->unwatched = q->unwatched;
-    s->awaited = q->awaited;
-    s->cookie = cookie;
-    s->began = clock_ms();
-    s->limits = q->limits;
-    s->proxy = *q->proxy;
-    s->target = *q->target;
-    s->peer = *q->peer;
-    s->machine = *q->machine;
-    s->flight = *q->flight;
-    s->fd[0] = q->fd;
-    for (int i = 1; i < ARENA_NUMBERS; i++)
-        s->fd[i] = -1;
-    handshake_limit(s, q->fd);
-}
-
-/* Registrations are armed before the connection begins: a waiter must never see the socket writable.  So is the
- * handle known: who comes to the number meanwhile, or is about to exec, waits for the lock. */
-static int start(struct pending *p, struct arena_slot *s, const struct pending_request *q)
-{
-    pending_handle handle = arena_handle_of(p->arena, s);
-    int error = -EINPROGRESS;
-
-    s->wants = EPOLLOUT;
-    s->phase = ARENA_CONNECTING;
-    atomic_fetch_add(&p->arena->count, 1);
-    epollset_arm(&p->arena->set, p->pid, s->cookie, EPOLLOUT, handle);
-    if (q->announce)
-        q->announce(q->fd, handle);
-    if (!q->dialled)
-        error = tunnel_dial_opening(q->fd, q->domain, q->proxy, &s->machine, &s->flight);
-    if (error == -EOPNOTSUPP)
-        error = tunnel_dial(q->fd, q->domain, q->proxy, q->nonblocking);
-    if (error && error != -EINPROGRESS) {
-        handshake_drop(p, s, q->fd);
-        return error;
-    }
-    /* Of an earlier attempt whose error was never asked for. */
-    arena_take_error(p->arena, s->cookie);
-    handshake_deadline(p->arena, s);
-    return -EINPROGRESS;
-}
-
 /* Nobody can be told.  If somebody holds the socket after all (a forked process that sleeps, one in another PID
  * namespace), it must not take the open connection for the tunnel: guard_settle() finds this errno. */
 static void give_up(struct pending *p, struct arena_slot *s)
@@ -92,8 +42,7 @@ static void give_up(struct pending *p, struct arena_slot *s)
     handshake_drop(p, s, -1);
 }
 
-/* Processes end without a word; their handshakes are looked for when room is short. */
-static bool expire_dead(struct pending *p)
+bool pending_expire_dead(struct pending *p)
 {
     for (unsigned i = 0; i < p->arena->unused; i++) {
         struct arena_slot *s = &p->arena->slot[i];
@@ -102,33 +51,6 @@ static bool expire_dead(struct pending *p)
             give_up(p, s);
     }
     return p->arena->free != 0;
-}
-
-int pending_begin(struct pending *p, const struct pending_request *q, uint64_t cookie, pending_handle *handle)
-{
-    struct arena_slot *s = arena_take(p->arena);
-
-    if (!s && expire_dead(p))
-        s = arena_take(p->arena);
-    if (!s)
-        return -EAGAIN;
-    fill(s, p, q, cookie);
-    *handle = arena_handle_of(p->arena, s);
-    return start(p, s, q);
-}
-
-int pending_start(struct pending *p, const struct pending_request *q, pending_handle *handle)
-{
-    struct lock_hold hold;
-    int error;
-
-    if (!q->cookie)
-        return -ENOSYS;
-    if (!arena_enter_own(p, &hold))
-        return -EDEADLK;
-    error = pending_begin(p, q, q->cookie, handle);
-    arena_leave(p, &hold);
-    return error;
 }
 
 int pending_poke(struct pending *p, int fd, pending_handle handle)

@@ -62,6 +62,7 @@ struct pending_request {
     const struct flight *flight;       /* ... how its messages go */
     struct tunnel_limits limits;
     bool nonblocking;                  /* fd has O_NONBLOCK */
+    bool (*shared)(int fd);            /* asked with the lock held: may fd's socket have a handshake already? */
     void (*announce)(int fd, pending_handle handle);    /* called before fd is dialled, lock held; or NULL */
     bool dialled;                      /* connect() was done; false: pending_start() does it */
     bool binding;                      /* a listener's request: how it ends goes to io/binding */
@@ -73,7 +74,8 @@ struct pending_request {
 int pending_open(struct pending *p, struct state *s);
 
 /* Begin, or take over, a handshake.  *handle: set when -EINPROGRESS is returned.
- * Returns -EINPROGRESS; the kernel's own -errno of connect(); -EAGAIN when there is no room; -EDEADLK.
+ * Returns -EINPROGRESS; the kernel's own -errno of connect(); -EAGAIN when there is no room; -EDEADLK;
+ * -EBUSY when another thread, or process, has begun one of the same socket meanwhile.
  * Never returns 0: even a connection that stands at once must first greet the proxy. */
 int pending_start(struct pending *p, const struct pending_request *q, pending_handle *handle);
 

@@ -147,15 +147,6 @@ void pending_dup(struct pending *p, pending_handle handle, int to)
     arena_leave(p, &hold);
 }
 
-static struct arena_slot *slot_of_cookie(struct pending_arena *a, uint64_t cookie)
-{
-    for (unsigned i = 0; i < a->unused; i++) {
-        if (a->slot[i].phase != ARENA_FREE && a->slot[i].cookie == cookie)
-            return &a->slot[i];
-    }
-    return NULL;
-}
-
 /* Numbers are those of the process that has begun it. */
 static void join(struct pending *p, struct arena_slot *s, int fd)
 {
@@ -194,7 +185,7 @@ pending_handle pending_find(struct pending *p, int fd)
         errno = saved_errno;
         return handle;
     }
-    s = slot_of_cookie(p->arena, cookie);
+    s = arena_slot_of_cookie(p->arena, cookie);
     if (s)
         handle = arena_handle_of(p->arena, s);
     if (s && !is_child(p))
