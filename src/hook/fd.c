@@ -95,6 +95,8 @@ static int duplicated(int from, int to)
     if (guard_is_fresh(from))
         fdtab_change(&process.fdtab, from, 0, FDTAB_SHARED);
     fdtab_copy(&process.fdtab, from, to);
+    /* As it was copied: connect() in another thread may have come between. */
+    word = fdtab_get(&process.fdtab, to);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)
         assoc_dup(&process.assoc, fdtab_handle(word));
     else if (fdtab_handle(word))

@@ -128,14 +128,16 @@ int stream_still_connecting(int fd)
 int stream_connect_watched(struct pending_request *q)
 {
     int only_ipv6 = 0, value = 0, error;
+    bool own;
     socklen_t len = sizeof value;
 
     if (q->domain == AF_INET6)
         real.getsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len);
     q->awaited = true;
     error = begin_and_wait(q);
+    own = error != -EBUSY;
     /* At the same moment another thread, or process, has begun: its end is this one's. */
-    if (error == -EBUSY)
+    if (!own)
         error = stream_still_connecting(q->fd);
     if (error)
         return error;
@@ -152,9 +154,10 @@ int stream_connect_watched(struct pending_request *q)
         return -EBADF;
     if (!value)
         tunnel_settle(q->fd, q->domain, q->proxy);
-    else
+    /* Who has begun tidies up: the next attempt may be under way already. */
+    if (value && own)
         tunnel_reset(q->fd);
-    if (value && only_ipv6)
+    if (value && own && only_ipv6)
         real.setsockopt(q->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
     return -value;
 }
