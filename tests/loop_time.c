@@ -273,6 +273,38 @@ static int hangs(char **argv)
     return loop_code();
 }
 
+/* A loop that always has something else to do keeps the deadline as well. */
+static int busy(char **argv)
+{
+    long limit = atol(argv[1]);
+    int pipes[2];
+
+    loop_target = net_target(argv[0]);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    for (int way = 0; way < 2; way++) {
+        int set = loop_set(), fd = loop_begin(SOCK_NONBLOCK);
+        struct pollfd p[2] = { { .fd = fd, .events = POLLOUT }, { .fd = pipes[1], .events = POLLOUT } };
+        long began = net_clock(), took = 0;
+        struct epoll_event e[2];
+        bool over = false;
+
+        loop_add(set, fd, EPOLLOUT);
+        loop_add(set, pipes[1], EPOLLOUT);
+        while (!over && took < limit + 1500) {
+            int n = way == 0 ? epoll_wait(set, e, 2, -1) : poll(p, 2, -1);
+
+            over = way == 0 ? (n > 0 && e[0].data.fd == fd) || (n > 1 && e[1].data.fd == fd) : p[0].revents != 0;
+            took = net_clock() - began;
+        }
+        loop_check(over, "way %d: not over after %ld ms", way, took);
+        loop_check(net_error(fd) == ETIMEDOUT, "way %d: not ETIMEDOUT", way);
+        close(fd);
+        close(set);
+    }
+    return loop_code();
+}
+
 /* A program that looks too late finds what has come in time. */
 static int late(char **argv)
 {
@@ -299,6 +331,7 @@ const struct loop_command time_commands[] = {
     { "signals", 2, signals, "ADDRESS CONTROL" },
     { "step-signals", 2, step_signals, "ADDRESS CONTROL: with a proxy that holds its method and delays its reply" },
     { "hangs", 2, hangs, "ADDRESS MS: through a proxy that never answers, and whose deadline that is" },
+    { "busy", 2, busy, "ADDRESS MS: as hangs" },
     { "late", 2, late, "ADDRESS MS: looks again after that time, which is beyond the deadline" },
     { NULL, 0, NULL, NULL },
 };

@@ -117,6 +117,7 @@ for how in "--hang reply" --no-accept; do
     start_proxy $how
     at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
     passes "the deadline, $how" hangs "$at" 500
+    passes "the deadline, $how, and something else to do" busy "$at" 500
 done
 start_proxy --hang reply
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5

@@ -205,8 +205,10 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
             stepped = datagram_tend();
         noisy = is_noisy(ask, count);
         n = harvest(ask, fds, count, idle, &stepped);
-        if (n > 0)
+        if (n > 0) {
+            pending_tend(&process.pending, PENDING_DUE);
             return n;
+        }
         pending_tend(&process.pending, idle ? PENDING_SHARED : PENDING_DUE);
         if (!stepped && end != INT64_MAX && clock_ms() >= end)
             return 0;
