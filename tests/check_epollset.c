@@ -269,6 +269,9 @@ START_TEST(another_process_leaves_what_it_cannot_reach)
     ck_assert(epollset_left(&e));
     ck_assert_int_eq(real.dup2(100, set), set);
     kernel_has(EPOLLOUT | EPOLLONESHOT, &data);
+    /* A call that fails changes nothing, nor how many there are. */
+    ck_assert_int_eq(control(EPOLL_CTL_ADD, EPOLLIN, 0), -EEXIST);
+    ck_assert(epollset_left(&e));
     epollset_tidy(&e, getpid());
     ck_assert(!epollset_left(&e));
     kernel_has(EPOLLIN, &data);

@@ -128,8 +128,10 @@ int epollset_control(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, i
     if (r) {
         kept = *r;
         error = control_entry(e, r, op, event, want, owner);
-        if (error)
+        if (error) {
+            epollset_mark_left(e, r, kept.left);
             *r = kept;
+        }
         return error;
     }
     r = epollset_insert(e, pid, cookie, epfd, fd);

@@ -79,6 +79,7 @@ struct epollset_entry *epollset_insert(struct epollset *e, pid_t pid, uint64_t c
     r->epfd = epfd;
     r->fd = fd;
     r->shared = r->armed = r->left = false;
+    r->hidden = 0;
     r->next = *head;
     *head = (uint16_t)(i + 1);
     return r;
