@@ -51,6 +51,18 @@ START_TEST(change_touches_only_its_bits)
 }
 END_TEST
 
+START_TEST(turn_changes_one_kind_alone)
+{
+    fdtab_set(&table, 7, 0x100u | FDTAB_REGISTERED | 2);
+    fdtab_turn(&table, 7, 1, 3);
+    ck_assert_uint_eq(fdtab_get(&table, 7), 0x100u | FDTAB_REGISTERED | 2);
+    fdtab_turn(&table, 7, 2, 3);
+    ck_assert_uint_eq(fdtab_get(&table, 7), 0x100u | FDTAB_REGISTERED | 3);
+    fdtab_turn(&table, -1, 0, 3);
+    fdtab_turn(&table, FDTAB_SIZE, 0, 3);
+}
+END_TEST
+
 START_TEST(copy_leaves_registrations_behind)
 {
     fdtab_set(&table, 7, 0x100u | FDTAB_FRESH | FDTAB_REGISTERED | 2);
@@ -89,6 +101,7 @@ Suite *make_suite(void)
     tcase_add_test(c, set_any_number_is_got);
     tcase_add_test(c, numbers_outside_are_never_remembered);
     tcase_add_test(c, change_touches_only_its_bits);
+    tcase_add_test(c, turn_changes_one_kind_alone);
     tcase_add_test(c, copy_leaves_registrations_behind);
     tcase_add_test(c, drop_range_drops_exactly_the_range);
     suite_add_tcase(s, c);

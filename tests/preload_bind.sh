@@ -46,6 +46,13 @@ same "processes" bind-forks "$four"
 same "numbers that are older" bind-numbers "$four"
 same "events that come back" bind-events "$four"
 same "written to" bind-written "$four"
+gives "closed under accept()" bind-under "$four" "127.0.0.1:$udp" <<END
+the same number: yes
+sendto: 4
+accept: over
+recvfrom: 4
+word, from the target: yes
+END
 same "odd calls" bind-odd "$four"
 # Sanitizers have handlers of their own, and deliver signals when they see fit.
 [ -n "${LINKED-}" ] || same "signals and time" bind-signals "$four"

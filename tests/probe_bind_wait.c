@@ -347,6 +347,39 @@ static int untimely(char **argv)
     return 0;
 }
 
+static void *accept_until_closed(void *argument)
+{
+    int *fd = argument;
+
+    *fd = accept(*fd, NULL, NULL) < 0 ? errno : 0;
+    return argument;
+}
+
+/* argv: ADDRESS UDP.  The number of a listener is closed under accept(), and the next socket's. */
+static int under(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    struct target t = net_target(argv[1]);
+    struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof from;
+    char text[64] = "";
+    int fd = bind_listener(&s, 0), error = fd;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, accept_until_closed, &error) != 0)
+        net_die("pthread_create");
+    /* It sleeps, in slices. */
+    poll(NULL, 0, 50);
+    close(fd);
+    printf("the same number: %s\n", net_socket(&t, SOCK_DGRAM) == fd ? "yes" : "no");
+    say("sendto", sendto(fd, "word", 4, 0, (struct sockaddr *)&t.sa, t.len));
+    pthread_join(thread, NULL);
+    printf("accept: %s\n", error == EBADF || error == EINVAL || error == EOPNOTSUPP ? "over" : strerror(error));
+    say("recvfrom", recvfrom(fd, text, sizeof text, 0, (struct sockaddr *)&from, &len));
+    printf("%s, from the target: %s\n", text, len == t.len && memcmp(&from, &t.sa, len) == 0 ? "yes" : "no");
+    return 0;
+}
+
 /* ---- proxies that do wrong */
 
 static void say_name_of_peer(int fd)
@@ -499,6 +532,7 @@ const struct command bind_wait_commands[] = {
     { "bind-late", 2, late, "ADDRESS CONTROL" },
     { "bind-stranger", 2, stranger, "ADDRESS FROM" },
     { "bind-gone", 2, gone, "ADDRESS CONTROL" },
+    { "bind-under", 2, under, "ADDRESS UDP" },
     { "bind-untimely", 1, untimely, "ADDRESS: with untimely.so" },
     { "bind-submits", 1, submits, "ADDRESS" },
     { NULL, 0, NULL, NULL },

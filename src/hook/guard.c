@@ -154,7 +154,7 @@ static int sleep_for(int fd, pending_handle handle, int64_t limit, const sigset_
     int slice = guard_slice(true), sleep_ms;
     struct timespec t;
 
-    if (handle == PENDING_UNKNOWN)
+    if (handle == PENDING_UNKNOWN || pending_is_stuck(&process.pending))
         p.fd = -1;
     else if (!p.events)
         return 0;

@@ -225,7 +225,7 @@ int inbound_listen(int fd)
         return try(fd, true);
     switch (binding_look(&process.pending, fd, &listening, NULL)) {
     case BINDING_NONE:
-        fdtab_change(&process.fdtab, fd, FDTAB_KIND, KIND_STREAM);
+        fdtab_turn(&process.fdtab, fd, KIND_LISTENER, KIND_STREAM);
         return try(fd, true);
     case BINDING_UNKNOWN:
         return -ENOBUFS;
@@ -341,7 +341,7 @@ int inbound_shutdown(int fd, int how)
     return 0;
 }
 
-void inbound_close(int fd)
+uint32_t inbound_close(int fd)
 {
-    binding_close(&process.pending, &process.fdtab, fd);
+    return binding_close(&process.pending, &process.fdtab, fd);
 }

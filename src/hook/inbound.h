@@ -50,7 +50,7 @@ int inbound_connect(int fd, bool away);
 /* shutdown() on a listener.  Returns 0. */
 int inbound_shutdown(int fd, int how);
 
-/* A listener's number is about to be closed. */
-void inbound_close(int fd);
+/* A listener's number is about to be closed: its word is taken out of the table, and returned. */
+uint32_t inbound_close(int fd);
 
 #endif

@@ -112,7 +112,7 @@ static int accept_natively(const struct acceptance *a)
 {
     int made;
 
-    fdtab_change(&process.fdtab, a->fd, FDTAB_KIND, KIND_STREAM);
+    fdtab_turn(&process.fdtab, a->fd, KIND_LISTENER, KIND_STREAM);
     made = number_made(real.accept4(a->fd, a->sa, a->len, a->flags));
     return made < 0 ? -errno : made;
 }
@@ -123,19 +123,19 @@ static int wait_for(int fd, int64_t limit, bool shared, const sigset_t *signals)
 {
     pending_handle handle = guard_handle(fd);
     short wants = pending_wants(&process.pending, handle);
-    struct pollfd p = { .fd = fd, .events = wants ? wants : POLLIN };
+    struct pollfd p = { .fd = pending_is_stuck(&process.pending) ? -1 : fd, .events = wants ? wants : POLLIN };
     int slice = guard_slice(true), n;
     int64_t left = limit == INT64_MAX ? -1 : limit - clock_ms();
     struct timespec t;
 
-    if ((shared || pending_any(&process.pending)) && (slice < 0 || slice > SLICE_MS))
+    if ((shared || p.fd < 0 || pending_any(&process.pending)) && (slice < 0 || slice > SLICE_MS))
         slice = SLICE_MS;
     if (limit != INT64_MAX && left <= 0)
         return -EAGAIN;
     if (left >= 0 && (slice < 0 || left < slice))
         slice = (int)left;
-    t = (struct timespec){ slice / 1000, slice % 1000 * 1000000L };
-    n = real.ppoll(&p, 1, slice < 0 ? NULL : &t, signals);
+    t = slice < 0 ? (struct timespec){ INT32_MAX, 0 } : (struct timespec){ slice / 1000, slice % 1000 * 1000000L };
+    n = tunnel_poll(&p, &t, signals);
     if (n < 0 && errno != EINTR)
         return -errno;
     /* With a limit the kernel does not go on either. */

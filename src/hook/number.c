@@ -16,7 +16,7 @@ void number_forget(int fd)
     if (fdtab_is_set(word))
         pending_close_set(&process.pending, fd);
     if ((word & FDTAB_KIND) == KIND_LISTENER)
-        inbound_close(fd);
+        word = inbound_close(fd);
     if ((word & FDTAB_KIND) == KIND_DATAGRAM)
         datagram_forget(fd);
     else if ((word & FDTAB_KIND) == KIND_OWN)

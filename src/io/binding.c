@@ -107,6 +107,7 @@ int binding_arm(struct pending *p, const struct binding_request *q, struct bindi
     epollset_hide(&p->arena->set, b->cookie, BINDING_HIDDEN);
     error = pending_begin(p, &r, b->cookie, &b->handle);
     if (error != -EINPROGRESS) {
+        epollset_arm(&p->arena->set, p->pid, b->cookie, 0, 0);
         b->handle = 0;
         b->state = BINDING_FAILED;
         b->error = error;
@@ -228,15 +229,18 @@ static bool has_other(const struct fdtab *numbers, int fd, uint64_t cookie)
     return false;
 }
 
-void binding_close(struct pending *p, const struct fdtab *numbers, int fd)
+uint32_t binding_close(struct pending *p, struct fdtab *numbers, int fd)
 {
     int saved_errno = errno;
+    uint32_t word;
     struct lock_hold hold;
     struct binding *b;
     uint64_t cookie;
 
     if (!arena_enter(p, &hold))
-        return;
+        return fdtab_exchange(numbers, fd, 0);
+    /* With the lock: accept() in another thread may have put the next request's socket there meanwhile. */
+    word = fdtab_exchange(numbers, fd, 0);
     cookie = real_cookie(fd);
     b = binding_of(p->arena, cookie);
     if (b && b->pid == p->pid && !has_other(numbers, fd, cookie)) {
@@ -246,6 +250,7 @@ void binding_close(struct pending *p, const struct fdtab *numbers, int fd)
     }
     arena_leave(p, &hold);
     errno = saved_errno;
+    return word;
 }
 
 bool binding_any(const struct pending *p)

@@ -124,8 +124,9 @@ void binding_refuse(struct pending *p, struct fdtab *numbers, int fd, int error)
 /* The socket listens no more: it is made as it was before, unconnected and bound as the program had bound it. */
 void binding_drop(struct pending *p, struct fdtab *numbers, int fd);
 
-/* A number of a listener is about to be closed. */
-void binding_close(struct pending *p, const struct fdtab *numbers, int fd);
+/* A number of a listener is about to be closed.  Its word is taken out of the table, so that nothing is put on the
+ * number any more, and returned. */
+uint32_t binding_close(struct pending *p, struct fdtab *numbers, int fd);
 
 /* True if there was ever a request in this family of processes.  No lock. */
 bool binding_any(const struct pending *p);

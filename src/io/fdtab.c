@@ -53,6 +53,16 @@ bool fdtab_replace(struct fdtab *t, int fd, uint32_t old, uint32_t word)
                                                                  memory_order_relaxed);
 }
 
+void fdtab_turn(struct fdtab *t, int fd, uint32_t from, uint32_t to)
+{
+    uint32_t word = fdtab_get(t, fd);
+
+    while ((word & FDTAB_KIND) == from && inside(fd) &&
+           !atomic_compare_exchange_weak_explicit(&t->word[fd], &word, (word & ~(uint32_t)FDTAB_KIND) | to,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 void fdtab_copy(struct fdtab *t, int from, int to)
 {
     uint32_t word = fdtab_get(t, from);

@@ -69,7 +69,10 @@ void fdtab_change(struct fdtab *t, int fd, uint32_t clear, uint32_t set);
  * has done to the number is before it, for who then drops the word (release). */
 bool fdtab_replace(struct fdtab *t, int fd, uint32_t old, uint32_t word);
 
-/* As fdtab_set(); returns what was known before, 0 for a number that is not in the table. */
+/* Change the kind of a number that has the kind from (enum kind), in one step; nothing else of its word. */
+void fdtab_turn(struct fdtab *t, int fd, uint32_t from, uint32_t to);
+
+/* As fdtab_set(), and word may be 0; returns what was known before, 0 for a number that is not in the table. */
 uint32_t fdtab_exchange(struct fdtab *t, int fd, uint32_t word);
 
 /* The number to was made a duplicate of from. */

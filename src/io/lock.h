@@ -12,6 +12,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct lock {
@@ -32,6 +33,12 @@ int lock_take(struct lock *l, uint64_t space, struct lock_hold *hold);
 
 /* The same for a caller that knows its thread id, which spares a system call.  tid: 0 when it does not. */
 int lock_take_as(struct lock *l, uint64_t space, unsigned tid, struct lock_hold *hold);
+
+/* True while an owner that was waited for in vain still has it. */
+static inline bool lock_is_lost(const struct lock *l)
+{
+    return atomic_load_explicit(&l->lost, memory_order_relaxed) != 0;
+}
 
 /* Give it back and unblock the signals.  hold: as for lock_take(). */
 void lock_give(struct lock *l, const struct lock_hold *hold);

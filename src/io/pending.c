@@ -102,6 +102,11 @@ bool pending_matters(const struct pending *p)
                         atomic_load_explicit(&p->arena->orphans, memory_order_relaxed));
 }
 
+bool pending_is_stuck(const struct pending *p)
+{
+    return p->arena && lock_is_lost(&p->arena->lock);
+}
+
 bool pending_shares(const struct pending *p)
 {
     return atomic_load_explicit(&p->shares, memory_order_relaxed) ||
@@ -248,6 +253,11 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
         return -EDEADLK;
     s = arena_slot_of(p->arena, handle);
     cookie = real_cookie(fd);
+    /* Another thread may have begun one since the caller looked. */
+    if (!s && cookie && !real_is_alone() && atomic_load_explicit(&p->arena->count, memory_order_relaxed)) {
+        s = arena_slot_of_cookie(p->arena, cookie);
+        handle = s ? arena_handle_of(p->arena, s) : handle;
+    }
     /* A registration whose socket is not known could not be told from others. */
     if (s && !cookie && !real_is_other(fd, s->cookie)) {
         arena_leave(p, &hold);

@@ -119,6 +119,9 @@ void pending_tend(struct pending *p, enum pending_some some);
  * each wait in the kernel. */
 void pending_tidy(struct pending *p);
 
+/* True while nobody can step a handshake, since the lock is lost: what a sleep finds ready stays so.  No lock. */
+bool pending_is_stuck(const struct pending *p);
+
 /* The handshake of fd's socket, whoever began it, or 0; fd is one of its numbers from then on.  PENDING_UNKNOWN while
  * some last and it cannot be told (no SO_COOKIE, no lock): that may be over only when this says so. */
 pending_handle pending_find(struct pending *p, int fd);
