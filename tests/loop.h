@@ -32,6 +32,7 @@ extern const struct loop_command calls_commands[];
 extern const struct loop_command cancel_commands[];
 extern const struct loop_command datagram_commands[];
 extern const struct loop_command datagram_end_commands[];
+extern const struct loop_command datagram_odd_commands[];
 extern const struct loop_command datagram_via_commands[];
 extern const struct loop_command odd_commands[];
 

@@ -223,4 +223,8 @@ EOT
 start_proxy --udp-close-after 2
 same "a new association" udp-again "$four" 3
 asked "a new association" 3
+# So it is where the proxy has said something that nobody asked for, which is never read.
+start_proxy --udp-close-after 2 --extra reply
+same "a new association, behind stray bytes" udp-again "$four" 3
+asked "a new association, behind stray bytes" 3
 finish

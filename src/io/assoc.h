@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../core/conf.h"
 #include "../core/sources.h"
 #include "../core/udp_header.h"
 #include "epollset.h"

@@ -18,7 +18,8 @@
 enum {
     LINGER_MS = 1000,
     LAST_MS = 100,       /* the same at the end of a process, which has to wait for it */
-    LATE_MS = 500        /* the kernel gives up to connect after us, for threads that no deadline of ours wakes */
+    LATE_MS = 500,       /* the kernel gives up to connect after us, for threads that no deadline of ours wakes */
+    IDLE_S = 60, PROBE_S = 20, PROBES = 3    /* keepalive, which routers on the way see as well */
 };
 
 static void own_address(int fd, struct addr *own)
@@ -152,12 +153,25 @@ int assoc_control_begin(struct assoc_table *t, struct assoc_making *m)
     return m->stream ? error : assoc_control_failed(t, m, error);
 }
 
+/* Nothing is ever sent on it any more: a proxy that is gone without a word would not be missed, and a router on the way
+ * would forget the connection. */
+static void keep_alive(int control)
+{
+    int none = 0, on = 1, idle = IDLE_S, interval = PROBE_S, count = PROBES;
+
+    real.setsockopt(control, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof none);
+    real.setsockopt(control, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    real.setsockopt(control, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    real.setsockopt(control, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    real.setsockopt(control, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay)
 {
-    int none = 0, error;
     struct addr at;
+    int error;
 
-    real.setsockopt(atomic_load(&m->a->control), IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof none);
+    keep_alive(atomic_load(&m->a->control));
     error = relay_address(socks5_bound(&m->machine), &m->proxy, &at);
     if (error) {
         log_once(LOG_UDP, "UDP: the proxy names no port for its relay");
@@ -172,14 +186,13 @@ int assoc_control_relay(struct assoc_making *m, struct assoc_address *relay)
 bool assoc_control_stands(const struct assoc *a)
 {
     int control = atomic_load(&a->control);
-    char stray;
-    ssize_t n;
+    uint8_t state = TCP_ESTABLISHED;    /* the first byte of struct tcp_info */
+    socklen_t len = sizeof state;
 
     if (control < 0 || !real_is(control, atomic_load(&a->control_cookie)))
         return false;
-    /* Bytes that a proxy sends unasked mean nothing. */
-    n = real_recv(control, &stray, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n > 0 || n == -EAGAIN || n == -EINTR;
+    /* Bytes that a proxy sends unasked mean nothing, and its end may lie behind them. */
+    return real.getsockopt(control, IPPROTO_TCP, TCP_INFO, &state, &len) != 0 || state == TCP_ESTABLISHED;
 }
 
 /* Measured with a common server: two that linger keep every last datagram. */

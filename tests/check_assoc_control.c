@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* check_assoc_control.c - control connections: whether they stand, what is begun, what is known of the proxy */
+#include <arpa/inet.h>
+#include <check.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "assoc_making.h"
+#include "real.h"
+
+Suite *make_suite(void);
+
+enum {
+    PATIENCE_MS = 5000
+};
+
+static struct assoc_table table;
+static struct assoc *place;
+static assoc_handle handle;
+static int fd, listener, own, peer;
+static struct addr proxy;
+
+static int socket_here(int type, struct addr *at)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof here;
+    int s = socket(AF_INET, type, 0);
+
+    ck_assert_int_ge(s, 0);
+    ck_assert_int_eq(bind(s, (struct sockaddr *)&here, sizeof here), 0);
+    ck_assert_int_eq(getsockname(s, (struct sockaddr *)&here, &len), 0);
+    ck_assert_int_eq(addr_from_sockaddr((struct sockaddr *)&here, len, at), 0);
+    return s;
+}
+
+/* A socket with a place, a proxy that says nothing, and a connection to it: own and peer are its ends. */
+static void begin(void)
+{
+    struct sockaddr_storage sa;
+    struct addr any;
+    socklen_t len;
+
+    real_init();
+    memset(&table, 0, sizeof table);
+    fd = socket_here(SOCK_DGRAM, &any);
+    ck_assert_int_eq(assoc_attach(&table, fd, AF_INET, &handle), 0);
+    place = assoc_of(&table, handle);
+    listener = socket_here(SOCK_STREAM, &proxy);
+    ck_assert_int_eq(listen(listener, 8), 0);
+    own = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(addr_to_sockaddr(&proxy, AF_INET, &sa, &len), 0);
+    ck_assert_int_eq(connect(own, (struct sockaddr *)&sa, len), 0);
+    peer = accept(listener, NULL, NULL);
+    ck_assert_int_ge(peer, 0);
+}
+
+static void stand(void)
+{
+    atomic_store(&place->control_cookie, real_cookie(own));
+    atomic_store(&place->control, own);
+}
+
+static void await(int s, short events)
+{
+    struct pollfd p = { .fd = s, .events = events };
+
+    ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
+    ck_assert(p.revents & events);
+}
+
+/* Bytes that nobody asked for stay where they are, and hide nothing.  _i: 0: the end, 1: a reset. */
+START_TEST(end_behind_bytes_is_seen)
+{
+    struct linger reset = { .l_onoff = 1 };
+    char c;
+
+    begin();
+    stand();
+    ck_assert(assoc_control_stands(place));
+    ck_assert_int_eq(send(peer, "x", 1, 0), 1);
+    await(own, POLLIN);
+    ck_assert(assoc_control_stands(place));
+    if (_i)
+        ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(peer);
+    await(own, POLLRDHUP);
+    ck_assert(!assoc_control_stands(place));
+    if (_i == 0)
+        ck_assert_int_eq(recv(own, &c, 1, 0), 1);
+}
+END_TEST
+
+START_TEST(number_of_another_does_not_stand)
+{
+    begin();
+    stand();
+    ck_assert_int_ge(dup2(peer, own), 0);
+    ck_assert(!assoc_control_stands(place));
+    close(own);
+    ck_assert(!assoc_control_stands(place));
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("assoc_control");
+    TCase *tc = tcase_create("assoc_control");
+
+    tcase_add_loop_test(tc, end_behind_bytes_is_seen, 0, 2);
+    tcase_add_test(tc, number_of_another_does_not_stand);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

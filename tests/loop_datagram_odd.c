@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* loop_datagram_odd.c - associations beside a limit, another thread, a busy loop; numbers that are closed or used up */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop_datagram.h"
+#include "probe_text.h"
+
+enum {
+    NUMBERS = 5000              /* those of the object lie below */
+};
+
+static int option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+
+    return getsockopt(fd, level, name, &value, &len) == 0 ? value : -1;
+}
+
+/* argv: CONTROL PORT.  Who goes without a word is missed, within two minutes. */
+static int keeps_alive(char **argv)
+{
+    struct target relay;
+    int found = 0;
+
+    sink_begin(argv);
+    sink_send(sink_socket(0), 0, 1, 0);
+    sink_has(0, 1, &relay);
+    for (int n = 0; n < NUMBERS; n++) {
+        struct sockaddr_in at = { .sin_family = AF_UNSPEC };
+        socklen_t len = sizeof at;
+
+        if (getpeername(n, (struct sockaddr *)&at, &len) != 0 || at.sin_family != AF_INET ||
+            ntohs(at.sin_port) != atoi(argv[1]))
+            continue;
+        found++;
+        loop_check(option(n, SOL_SOCKET, SO_KEEPALIVE) == 1, "SO_KEEPALIVE is off");
+        loop_check(option(n, IPPROTO_TCP, TCP_KEEPIDLE) + option(n, IPPROTO_TCP, TCP_KEEPINTVL) *
+                   option(n, IPPROTO_TCP, TCP_KEEPCNT) <= 120, "more than two minutes");
+        loop_check(option(n, IPPROTO_TCP, TCP_USER_TIMEOUT) == 0, "TCP_USER_TIMEOUT is on");
+    }
+    loop_check(found == 1, "%d control connections", found);
+    return loop_code();
+}
+
+const struct loop_command datagram_odd_commands[] = {
+    { "udp-keeps-alive", 2, keeps_alive, "CONTROL PORT: keepalive of the connection to the proxy's port" },
+    { NULL, 0, NULL, NULL }
+};
