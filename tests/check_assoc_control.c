@@ -2,10 +2,14 @@
 /* check_assoc_control.c - control connections: whether they stand, what is begun, what is known of the proxy */
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "assoc_making.h"
@@ -14,7 +18,9 @@
 Suite *make_suite(void);
 
 enum {
-    PATIENCE_MS = 5000
+    NUMBERS = 5000,             /* ours lie below */
+    PATIENCE_MS = 5000, STEP_MS = 10000,
+    PROXY = 3
 };
 
 static struct assoc_table table;
@@ -22,6 +28,8 @@ static struct assoc *place;
 static assoc_handle handle;
 static int fd, listener, own, peer;
 static struct addr proxy;
+
+static const struct conf_proxy account;
 
 static int socket_here(int type, struct addr *at)
 {
@@ -63,12 +71,27 @@ static void stand(void)
     atomic_store(&place->control, own);
 }
 
+static struct assoc_request request(void)
+{
+    return (struct assoc_request){ .fd = fd, .number = PROXY, .proxy = &proxy, .account = &account,
+                                   .limits = { STEP_MS, STEP_MS } };
+}
+
 static void await(int s, short events)
 {
     struct pollfd p = { .fd = s, .events = events };
 
     ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
     ck_assert(p.revents & events);
+}
+
+static int count_numbers(void)
+{
+    int count = 0;
+
+    for (int i = 0; i < NUMBERS; i++)
+        count += fcntl(i, F_GETFD) >= 0;
+    return count;
 }
 
 /* Bytes that nobody asked for stay where they are, and hide nothing.  _i: 0: the end, 1: a reset. */
@@ -104,6 +127,80 @@ START_TEST(number_of_another_does_not_stand)
 }
 END_TEST
 
+/* A thread had looked up the place before another closed the socket, whose number is still good. */
+START_TEST(nothing_begins_on_a_place_that_is_free)
+{
+    struct assoc_request q;
+    int before;
+
+    begin();
+    q = request();
+    before = count_numbers();
+    assoc_drop(&table, handle);
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EBADF);
+    ck_assert_int_eq(assoc_ready_wait(&table, place, &q), -EBADF);
+    ck_assert(!assoc_any(&table));
+    ck_assert(!assoc_is_made(place));
+    ck_assert_int_eq(count_numbers(), before);
+    ck_assert_ptr_null(assoc_branch(&table, place, PROXY));
+    ck_assert_int_eq(atomic_load(&place->proxy), ASSOC_NO_PROXY);
+    assoc_dup(&table, handle);
+    ck_assert_uint_eq(atomic_load(&place->numbers), 0);
+}
+END_TEST
+
+/* Whoever sleeps for it begins anew, and is told by the kernel whether the socket is still there. */
+START_TEST(association_of_a_closed_socket_ends_as_the_socket_has)
+{
+    struct assoc_request q;
+
+    begin();
+    q = request();
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EINPROGRESS);
+    assoc_drop(&table, handle);
+    ck_assert(!assoc_any(&table));
+    ck_assert_int_eq(atomic_load(&place->ended), -EBADF);
+}
+END_TEST
+
+static long (*kernel)(long, ...);
+
+static long without_ports(long number, ...)
+{
+    va_list list;
+    long a[6];
+
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(list, long);
+    va_end(list);
+    if (number != SYS_connect)
+        return kernel(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    errno = EAGAIN;
+    return -1;
+}
+
+/* EINPROGRESS would send the caller to a queue that is nowhere, and back, without end. */
+START_TEST(what_cannot_begin_does_not_last)
+{
+    struct assoc_request q;
+    int before;
+
+    begin();
+    q = request();
+    before = count_numbers();
+    kernel = real.syscall;
+    real.syscall = without_ports;
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -ENOBUFS);
+    real.syscall = kernel;
+    ck_assert(!assoc_any(&table));
+    ck_assert_int_eq(count_numbers(), before);
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EINPROGRESS);
+    assoc_drop(&table, handle);
+    ck_assert_int_eq(count_numbers(), before);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_control");
@@ -111,6 +208,9 @@ Suite *make_suite(void)
 
     tcase_add_loop_test(tc, end_behind_bytes_is_seen, 0, 2);
     tcase_add_test(tc, number_of_another_does_not_stand);
+    tcase_add_test(tc, nothing_begins_on_a_place_that_is_free);
+    tcase_add_test(tc, association_of_a_closed_socket_ends_as_the_socket_has);
+    tcase_add_test(tc, what_cannot_begin_does_not_last);
     suite_add_tcase(suite, tc);
     return suite;
 }

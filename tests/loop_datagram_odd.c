@@ -4,6 +4,10 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +18,41 @@
 enum {
     NUMBERS = 5000              /* those of the object lie below */
 };
+
+static struct {
+    int fd, error;
+    atomic_int thread;
+} sender;
+
+static void *send_asleep(void *argument)
+{
+    int fd = sender.fd;
+
+    atomic_store(&sender.thread, (int)gettid());
+    sender.error = sendto(fd, "x", 1, 0, (struct sockaddr *)&to_sink.sa, to_sink.len) < 0 ? errno : 0;
+    return argument;
+}
+
+/* Another thread closes the socket of a send that sleeps. */
+static int closed_beside(char **argv)
+{
+    pthread_t thread;
+
+    sink_begin(argv);
+    sender.fd = sink_socket(0);
+    if (pthread_create(&thread, NULL, send_asleep, NULL) != 0)
+        net_die("pthread_create");
+    loop_held(1);
+    loop_until_asleep(atomic_load(&sender.thread));
+    close(sender.fd);
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        loop_release();
+        poll(NULL, 0, 5);
+    }
+    loop_check(sender.error == EBADF, "the send: %s", text_errno(sender.error));
+    sink_empty();
+    return loop_code();
+}
 
 static int option(int fd, int level, int name)
 {
@@ -50,6 +89,7 @@ static int keeps_alive(char **argv)
 }
 
 const struct loop_command datagram_odd_commands[] = {
+    { "udp-closed-beside", 1, closed_beside, "CONTROL: another thread closes the socket of a send that sleeps" },
     { "udp-keeps-alive", 2, keeps_alive, "CONTROL PORT: keepalive of the connection to the proxy's port" },
     { NULL, 0, NULL, NULL }
 };

@@ -12,6 +12,10 @@ at_sink()
 
 printf '[rules]\nproxy = 127.0.0.2\n' >"$work/conf"
 
+start_proxy --hold reply
+at_sink
+passes udp-closed-beside udp-closed-beside "$control"
+
 start_proxy
 at_sink
 passes udp-keeps-alive udp-keeps-alive "$control" "$proxy"

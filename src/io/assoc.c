@@ -179,10 +179,18 @@ int assoc_attach(struct assoc_table *t, int fd, int domain, assoc_handle *handle
 
 void assoc_dup(struct assoc_table *t, assoc_handle handle)
 {
-    struct assoc *a = assoc_of(t, handle);
+    int saved_errno = errno;
+    struct lock_hold hold;
+    struct assoc *a;
 
+    /* Another thread may close the last number, and the place be the next socket's. */
+    if (!assoc_of(t, handle) || lock_take(&t->lock, t->space, &hold) != 0)
+        return;
+    a = assoc_of(t, handle);
     if (a)
         atomic_fetch_add(&a->numbers, 1);
+    lock_give(&t->lock, &hold);
+    errno = saved_errno;
 }
 
 void assoc_dropped(struct assoc_table *t, struct assoc *a)

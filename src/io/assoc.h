@@ -153,7 +153,7 @@ void assoc_dropped(struct assoc_table *t, struct assoc *a);
  * Returns 0 with *handle; -ENOBUFS when there is no room or SO_COOKIE is missing; -EDEADLK. */
 int assoc_attach(struct assoc_table *t, int fd, int domain, assoc_handle *handle);
 
-/* Another number leads to the place. */
+/* Another number leads to the place, if a number still does. */
 void assoc_dup(struct assoc_table *t, assoc_handle handle);
 
 /* A number leads there no more.  With the last one the place is free, and the control connection is closed: at once,

@@ -21,6 +21,9 @@ static struct assoc *grow(struct assoc_table *t, struct assoc *a, unsigned proxy
     struct assoc_facts f;
     struct assoc *b = find(a, proxy);
 
+    /* Another thread is about to close the socket. */
+    if (!atomic_load(&a->handle))
+        return NULL;
     if (b)
         return b;
     if (atomic_load(&a->proxy) == ASSOC_NO_PROXY) {

@@ -101,7 +101,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
 void assoc_making_abort(struct assoc_table *t, struct assoc_making *m)
 {
     m->accepted = false;
-    end(t, m, -ECANCELED);
+    end(t, m, -EBADF);
 }
 
 void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)
@@ -305,7 +305,10 @@ int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_reque
         return -EAGAIN;
     assoc_control_tidy(t, clock_ms());
     m = assoc_making_of(a);
-    if (!m && !(assoc_facts(a, false, &f) && f.relay.len && f.alive))
+    /* Another thread is about to close the socket: whatever begins here would be the next one's of the place. */
+    if (!atomic_load(&a->handle))
+        error = -EBADF;
+    else if (!m && !(assoc_facts(a, false, &f) && f.relay.len && f.alive))
         error = begin(t, a, q, &m);
     if (!error && m)
         error = assoc_making_step(t, m);
@@ -313,5 +316,6 @@ int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_reque
     if (error == -EAGAIN && m && m->stream && !q->asks)
         error = -EACCES;
     lock_give(&t->lock, &hold);
-    return error == -EAGAIN ? -EINPROGRESS : error;
+    /* The kernel has nothing left to connect with: no program should try again until that works. */
+    return error != -EAGAIN ? error : m ? -EINPROGRESS : -ENOBUFS;
 }
