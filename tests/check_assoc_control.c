@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "assoc_making.h"
+#include "clock.h"
 #include "real.h"
 
 Suite *make_suite(void);
@@ -20,7 +21,7 @@ Suite *make_suite(void);
 enum {
     NUMBERS = 5000,             /* ours lie below */
     PATIENCE_MS = 5000, STEP_MS = 10000,
-    PROXY = 3
+    PROXY = 3, MINUTE_MS = 60000
 };
 
 static struct assoc_table table;
@@ -201,6 +202,89 @@ START_TEST(what_cannot_begin_does_not_last)
 }
 END_TEST
 
+/* What the proxy says, and then its end. */
+static void answer(struct assoc_making *m, const char *bytes, size_t size)
+{
+    static const struct addr any = { .kind = ADDR_IPV4 };
+    const struct flight_plan plan = { .account = &account, .proxy = &proxy, .pipeline = CONF_PIPELINE_OFF };
+
+    memset(m, 0, offsetof(struct assoc_making, room));
+    m->a = place;
+    m->proxy = proxy;
+    m->number = PROXY;
+    flight_prepare(&m->flight, &m->machine, &plan, SOCKS5_ASSOCIATE, &any);
+    for (;;) {
+        enum socks5_want want = socks5_want(&m->machine);
+        size_t len = 0;
+        uint8_t *in;
+
+        if (want == SOCKS5_SEND) {
+            socks5_out(&m->machine, &len);
+            socks5_sent(&m->machine, len);
+        } else if (want == SOCKS5_RECV && size) {
+            in = socks5_in(&m->machine, &len);
+            len = len < size ? len : size;
+            memcpy(in, bytes, len);
+            socks5_received(&m->machine, len);
+            bytes += len;
+            size -= len;
+        } else if (want == SOCKS5_RECV) {
+            socks5_eof(&m->machine);
+        } else {
+            return;
+        }
+    }
+}
+
+static struct assoc_making making;
+
+START_TEST(word_of_the_proxy_holds_for_ever)
+{
+    struct assoc_request q;
+
+    begin();
+    q = request();
+    answer(&making, "\5\0\5\7\0\1\0\0\0\0\0\0", 12);
+    ck_assert(!assoc_refuses(&table, PROXY));
+    ck_assert_int_eq(assoc_control_failed(&table, &making, socks5_error(&making.machine)), -EACCES);
+    ck_assert(assoc_refuses(&table, PROXY));
+    ck_assert(!assoc_refuses(&table, PROXY - 1));
+    ck_assert(atomic_load(&table.refused[PROXY]) == INT64_MAX);
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EACCES);
+}
+END_TEST
+
+START_TEST(end_in_place_of_its_word_holds_for_a_minute)
+{
+    struct assoc_request q;
+    int64_t before = clock_ms(), until;
+
+    begin();
+    q = request();
+    answer(&making, "\5\0", 2);
+    ck_assert_int_eq(assoc_control_failed(&table, &making, socks5_error(&making.machine)), -EACCES);
+    until = atomic_load(&table.refused[PROXY]);
+    ck_assert(until >= before + MINUTE_MS && until <= clock_ms() + MINUTE_MS);
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EACCES);
+    atomic_store(&table.refused[PROXY], clock_ms());
+    ck_assert(!assoc_refuses(&table, PROXY));
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EINPROGRESS);
+    assoc_drop(&table, handle);
+}
+END_TEST
+
+/* An end before the request, or an error that is another, is none of it. */
+START_TEST(other_failures_are_not_kept)
+{
+    begin();
+    answer(&making, "\5", 1);
+    ck_assert_int_eq(assoc_control_failed(&table, &making, -ECONNREFUSED), -ECONNREFUSED);
+    answer(&making, "\5\0\5\1\0\1\0\0\0\0\0\0", 12);
+    ck_assert_int_eq(assoc_control_failed(&table, &making, -ECONNREFUSED), -ECONNREFUSED);
+    ck_assert(!assoc_refuses(&table, PROXY));
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_control");
@@ -211,6 +295,9 @@ Suite *make_suite(void)
     tcase_add_test(tc, nothing_begins_on_a_place_that_is_free);
     tcase_add_test(tc, association_of_a_closed_socket_ends_as_the_socket_has);
     tcase_add_test(tc, what_cannot_begin_does_not_last);
+    tcase_add_test(tc, word_of_the_proxy_holds_for_ever);
+    tcase_add_test(tc, end_in_place_of_its_word_holds_for_a_minute);
+    tcase_add_test(tc, other_failures_are_not_kept);
     suite_add_tcase(suite, tc);
     return suite;
 }

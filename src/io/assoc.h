@@ -103,7 +103,6 @@ struct assoc {
 struct assoc_table {                    /* all zero at first */
     struct assoc *_Atomic place;        /* ASSOC_PLACES of them, mapped at first use */
     atomic_uint top;                    /* no place at or above it was ever used */
-    atomic_uint refused;                /* a bit for each proxy, by its number, that has no UDP */
     struct lock lock;
     uint64_t space;                     /* inode of the PID namespace */
     struct state *state;
@@ -120,6 +119,7 @@ struct assoc_table {                    /* all zero at first */
         uint64_t cookie;                /* 0: free */
         int64_t since;
     } lingering[ASSOC_LINGERING];
+    _Atomic int64_t refused[CONF_PROXIES];  /* the time of clock_ms() until which one is taken to have no UDP */
 };
 
 /* What making an association takes. */
@@ -219,11 +219,8 @@ static inline struct assoc *assoc_unsettled(struct assoc *a)
     return a;
 }
 
-/* True if a proxy is known to have no UDP. */
-static inline bool assoc_refuses(const struct assoc_table *t, unsigned proxy)
-{
-    return atomic_load_explicit(&t->refused, memory_order_relaxed) >> proxy & 1;
-}
+/* True if a proxy is known to have no UDP: it has said so, or has hung up when it was asked, within the last minute. */
+bool assoc_refuses(const struct assoc_table *t, unsigned proxy);
 
 /* Something has come in after what was sent: whatever relay it came from, it lives.  a: the trunk. */
 void assoc_answered(struct assoc *a);

@@ -19,6 +19,7 @@ enum {
     LINGER_MS = 1000,
     LAST_MS = 100,       /* the same at the end of a process, which has to wait for it */
     LATE_MS = 500,       /* the kernel gives up to connect after us, for threads that no deadline of ours wakes */
+    GUESS_MS = 60000,    /* how long a proxy that has hung up is taken for one without UDP */
     IDLE_S = 60, PROBE_S = 20, PROBES = 3    /* keepalive, which routers on the way see as well */
 };
 
@@ -56,19 +57,27 @@ OWN_FRAME void assoc_control_refuse(const struct addr *proxy)
 
 int assoc_control_failed(struct assoc_table *t, const struct assoc_making *m, int error)
 {
-    bool without = socks5_rep(&m->machine) == 7 || (socks5_cause(&m->machine) == SOCKS5_CAUSE_EOF &&
-                                                    socks5_stage(&m->machine) == SOCKS5_STAGE_REPLY);
+    bool said = socks5_rep(&m->machine) == 7;
     char text[ADDR_TEXT_SIZE];
 
-    if (!without) {
+    if (!said && (socks5_cause(&m->machine) != SOCKS5_CAUSE_EOF ||
+                  socks5_stage(&m->machine) != SOCKS5_STAGE_REPLY)) {
         addr_format(&m->proxy, text, sizeof text);
         log_once(LOG_UDP, "UDP through %s failed: %s (%s)", text, report_explain(&m->machine, error), errname(error));
         return error;
     }
     if (m->count ? !assoc_stream_takes(m) : !m->asks)
         assoc_control_refuse(&m->proxy);
-    atomic_fetch_or(&t->refused, 1u << m->number);
+    /* Who knows no ASSOCIATE may hang up, and so does who is about to be started anew. */
+    atomic_store_explicit(&t->refused[m->number], said ? INT64_MAX : clock_ms() + GUESS_MS, memory_order_relaxed);
     return -EACCES;
+}
+
+bool assoc_refuses(const struct assoc_table *t, unsigned proxy)
+{
+    int64_t until = atomic_load_explicit(&t->refused[proxy], memory_order_relaxed);
+
+    return until && clock_ms() < until;
 }
 
 /* The socket must be able to send there. */
