@@ -285,6 +285,25 @@ START_TEST(other_failures_are_not_kept)
 }
 END_TEST
 
+START_TEST(child_does_not_keep_what_lingers)
+{
+    char c;
+
+    begin();
+    stand();
+    atomic_store(&place->owed, true);
+    assoc_drop(&table, handle);
+    ck_assert_int_eq(recv(peer, &c, 1, MSG_DONTWAIT), -1);
+    assoc_fork_child(&table, NULL);
+    await(peer, POLLIN);
+    ck_assert_int_eq(recv(peer, &c, 1, MSG_DONTWAIT), 0);
+    /* The number is somebody else's from now on. */
+    ck_assert_int_eq(dup2(listener, own), own);
+    assoc_control_tidy(&table, clock_ms() + MINUTE_MS);
+    ck_assert_int_ge(fcntl(own, F_GETFD), 0);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_control");
@@ -298,6 +317,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, word_of_the_proxy_holds_for_ever);
     tcase_add_test(tc, end_in_place_of_its_word_holds_for_a_minute);
     tcase_add_test(tc, other_failures_are_not_kept);
+    tcase_add_test(tc, child_does_not_keep_what_lingers);
     suite_add_tcase(suite, tc);
     return suite;
 }

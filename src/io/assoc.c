@@ -336,6 +336,7 @@ void assoc_fork_child(struct assoc_table *t, const struct lock_hold *hold)
         assoc_making_leave(t, t->making);
     if (watch)
         real_close(watch);
+    assoc_control_forked(t);
     for (unsigned i = 1; i < atomic_load(&t->top); i++) {
         if (!atomic_load(&place[i].handle))
             continue;

@@ -252,6 +252,13 @@ int assoc_control_last_ms(const struct assoc_table *t)
     return (int)left;
 }
 
+void assoc_control_forked(struct assoc_table *t)
+{
+    for (int i = 0; i < ASSOC_LINGERING; i++)
+        real_close_own(t->lingering[i].control, t->lingering[i].cookie);
+    memset(t->lingering, 0, sizeof t->lingering);
+}
+
 void assoc_control_tidy(struct assoc_table *t, int64_t now)
 {
     for (int i = 0; i < ASSOC_LINGERING; i++) {

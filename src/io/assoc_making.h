@@ -163,6 +163,9 @@ void assoc_drain_one(struct assoc_table *t, struct assoc *a);
  * lock is held. */
 void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
 
+/* In a forked child: what lingers is the parent's. */
+void assoc_control_forked(struct assoc_table *t);
+
 /* How long the process should live on for the sake of what it has sent at last and nobody has answered:
  * milliseconds. */
 int assoc_control_last_ms(const struct assoc_table *t);
