@@ -75,7 +75,7 @@ static void stand(void)
 static struct assoc_request request(void)
 {
     return (struct assoc_request){ .fd = fd, .number = PROXY, .proxy = &proxy, .account = &account,
-                                   .limits = { STEP_MS, STEP_MS } };
+                                   .limits = { STEP_MS, STEP_MS }, .limit = INT64_MAX };
 }
 
 static void await(int s, short events)

@@ -101,7 +101,7 @@ START_TEST(failure_is_not_told_to_another_socket)
     ck_assert_int_ge(dup2(own, making.socket), 0);
     queue_question();
     ck_assert_int_eq(assoc_making_step(&table, &making), -EBADF);
-    ck_assert_int_eq(atomic_load(&place->failed), -EBADF);
+    ck_assert_int_eq(atomic_load(&place->failed), -ECONNABORTED);
     nothing_came(own, peer);
 }
 END_TEST

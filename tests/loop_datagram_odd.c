@@ -10,14 +10,40 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "loop_datagram.h"
 #include "probe_text.h"
 
 enum {
+    LIMIT_MS = 150,
     NUMBERS = 5000              /* those of the object lie below */
 };
+
+/* SO_SNDTIMEO holds for a send that makes the association, which goes on without it. */
+static int limited(char **argv)
+{
+    struct timeval limit = { 0, LIMIT_MS * 1000 }, none = { 0, 0 };
+    struct target relay;
+    long began;
+    int fd;
+
+    sink_begin(argv);
+    fd = sink_socket(0);
+    loop_is(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0, "SO_SNDTIMEO");
+    began = net_clock();
+    loop_is(sendto(fd, "x", 1, 0, (struct sockaddr *)&to_sink.sa, to_sink.len), EAGAIN, "a send with a limit");
+    loop_check(net_clock() - began >= LIMIT_MS, "it has slept %ld ms", net_clock() - began);
+    loop_is(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none), 0, "no SO_SNDTIMEO");
+    loop_hold(fd, 1);
+    loop_release();
+    sink_send(fd, 0, 1, 0);
+    sink_has(0, 1, &relay);
+    sink_empty();
+    sink_answer(fd, &relay, "after the limit");
+    return loop_code();
+}
 
 static struct {
     int fd, error;
@@ -51,6 +77,30 @@ static int closed_beside(char **argv)
     }
     loop_check(sender.error == EBADF, "the send: %s", text_errno(sender.error));
     sink_empty();
+    return loop_code();
+}
+
+/* Our numbers are closed with all others: the program's own is as good as it was. */
+static int numbers_gone(char **argv)
+{
+    struct target relay;
+    char c;
+    int fd;
+
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
+    sink_send(fd, 0, 1, 0);
+    loop_hold(fd, 1);
+    loop_is(close_range((unsigned)(fd > sink ? fd : sink) + 1, ~0u, 0), 0, "close_range");
+    loop_is(recv(fd, &c, 1, 0), ECONNABORTED, "recv");
+    loop_is(recv(fd, &c, 1, 0), EAGAIN, "the next recv");
+    loop_release();
+    sink_send(fd, 10, 1, 0);
+    loop_hold(fd, 1);
+    loop_release();
+    sink_waits();
+    sink_has(10, 1, &relay);
+    sink_answer(fd, &relay, "anew");
     return loop_code();
 }
 
@@ -89,7 +139,9 @@ static int keeps_alive(char **argv)
 }
 
 const struct loop_command datagram_odd_commands[] = {
+    { "udp-limited", 1, limited, "CONTROL: SO_SNDTIMEO" },
     { "udp-closed-beside", 1, closed_beside, "CONTROL: another thread closes the socket of a send that sleeps" },
+    { "udp-numbers-gone", 1, numbers_gone, "CONTROL: all numbers but the socket's are closed" },
     { "udp-keeps-alive", 2, keeps_alive, "CONTROL PORT: keepalive of the connection to the proxy's port" },
     { NULL, 0, NULL, NULL }
 };

@@ -14,7 +14,9 @@ printf '[rules]\nproxy = 127.0.0.2\n' >"$work/conf"
 
 start_proxy --hold reply
 at_sink
-passes udp-closed-beside udp-closed-beside "$control"
+for command in udp-limited udp-closed-beside udp-numbers-gone; do
+    passes "$command" "$command" "$control"
+done
 
 start_proxy
 at_sink

@@ -3,6 +3,7 @@
 #include "datagram.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -10,6 +11,7 @@
 #include "../io/clock.h"
 #include "../io/log.h"
 #include "../io/memory.h"
+#include "guard.h"
 #include "question.h"
 #include "stray.h"
 #include "stream.h"
@@ -155,6 +157,7 @@ int datagram_ready(int fd, struct assoc *a, int domain, bool sleeps, bool asks)
     if (error)
         return error;
     q.proxy = &proxy;
+    q.limit = sleeps ? guard_limit(fd, POLLOUT) : 0;
     return sleeps ? assoc_ready_wait(&process.assoc, a, &q) : assoc_ready(&process.assoc, a, &q);
 }
 

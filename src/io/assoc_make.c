@@ -87,7 +87,8 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
     }
     atomic_store(&a->ended, error);
     if (error && m->accepted) {
-        atomic_store(&a->trunk->failed, error);
+        /* Of our numbers, which the program has closed; its own is good. */
+        atomic_store(&a->trunk->failed, error == -EBADF ? -ECONNABORTED : error);
         assoc_wake(m);
     }
     unlist(t, m);

@@ -161,7 +161,7 @@ int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_
 
     if (error != -EINPROGRESS)
         return error;
-    error = assoc_wait(t, a, -1, INT64_MAX);
+    error = assoc_wait(t, a, -1, q->limit);
     return error ? error : atomic_load(&a->ended);
 }
 
