@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -17,8 +19,9 @@
 #include "probe_text.h"
 
 enum {
-    LIMIT_MS = 150,
-    NUMBERS = 5000              /* those of the object lie below */
+    FEW = 3, LIMIT_MS = 150, BUSY_MS = 8000,
+    NUMBERS = 5000,             /* those of the object lie below */
+    ROOM = 64, ROOM_LEFT = 3    /* what making an association takes for a moment; two of it for as long as it lasts */
 };
 
 /* SO_SNDTIMEO holds for a send that makes the association, which goes on without it. */
@@ -80,6 +83,39 @@ static int closed_beside(char **argv)
     return loop_code();
 }
 
+static void *release_first(void *argument)
+{
+    struct target relay;
+
+    loop_held(2);
+    net_tell(loop_control, "release 1");
+    sink_has(0, FEW, &relay);
+    sink_empty();
+    loop_release();
+    return argument;
+}
+
+/* A send that sleeps for its own association brings on the others, like any other wait. */
+static int beside_another(char **argv)
+{
+    struct target relay;
+    pthread_t thread;
+    int fd, other;
+
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
+    sink_send(fd, 0, FEW, 0);
+    loop_hold(fd, 1);
+    other = sink_socket(0);
+    if (pthread_create(&thread, NULL, release_first, NULL) != 0)
+        net_die("pthread_create");
+    sink_send(other, FEW, 1, 0);
+    pthread_join(thread, NULL);
+    sink_has(FEW, 1, &relay);
+    sink_answer(other, &relay, "the other");
+    return loop_code();
+}
+
 /* Our numbers are closed with all others: the program's own is as good as it was. */
 static int numbers_gone(char **argv)
 {
@@ -138,10 +174,85 @@ static int keeps_alive(char **argv)
     return loop_code();
 }
 
+/* A set where something is always ready: waits on it never sleep.  Returns whether fd was ready within time, or with
+ * fd -1 whether something has come to the sink. */
+static bool turn(int set, int fd, long end)
+{
+    struct epoll_event e[2];
+    int ahead = 0;
+
+    while (net_clock() < end) {
+        int n = epoll_wait(set, e, 2, -1);
+
+        loop_check(n > 0, "epoll_wait: %d", n);
+        for (int i = 0; i < n; i++) {
+            if (e[i].data.u64 == (uint64_t)fd)
+                return true;
+        }
+        if (fd < 0 && ioctl(sink, FIONREAD, &ahead) == 0 && ahead > 0)
+            return true;
+    }
+    return false;
+}
+
+static int busy_set(int fd)
+{
+    int set = loop_set(), pipes[2];
+
+    if (pipe(pipes) != 0 || write(pipes[1], "x", 1) != 1)
+        net_die("pipe");
+    loop_add(set, fd, EPOLLIN);
+    loop_add(set, pipes[0], EPOLLIN);
+    return set;
+}
+
+/* The proxy never answers: the deadline comes for a loop that does not sleep as well. */
+static int busy_late(char **argv)
+{
+    int fd, set;
+    char c;
+
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
+    set = busy_set(fd);
+    sink_send(fd, 0, 1, 0);
+    loop_check(turn(set, fd, net_clock() + BUSY_MS), "the association has no end");
+    loop_is(recv(fd, &c, 1, 0), ETIMEDOUT, "recv");
+    return loop_code();
+}
+
+/* No number is left for the set of what associations wait for: nothing but the time tells the loop to look at them. */
+static int busy_blind(char **argv)
+{
+    struct rlimit few = { ROOM, ROOM };
+    struct target relay;
+    long end = net_clock() + BUSY_MS;
+    int fd, set, last;
+
+    sink_begin(argv);
+    fd = sink_socket(SOCK_NONBLOCK);
+    set = busy_set(fd);
+    loop_is(setrlimit(RLIMIT_NOFILE, &few), 0, "setrlimit");
+    while ((last = dup(fd)) < ROOM - 1 && last >= 0)
+        ;
+    for (int i = 0; i < ROOM_LEFT; i++)
+        close(ROOM - 1 - i);
+    sink_send(fd, 0, FEW, 0);
+    while (net_tell(loop_control, "count") < 1 && net_clock() < end)
+        turn(set, fd, net_clock() + 5);
+    loop_release();
+    if (loop_check(turn(set, -1, end), "the association does not go on"))
+        sink_has(0, FEW, &relay);
+    return loop_code();
+}
+
 const struct loop_command datagram_odd_commands[] = {
     { "udp-limited", 1, limited, "CONTROL: SO_SNDTIMEO" },
     { "udp-closed-beside", 1, closed_beside, "CONTROL: another thread closes the socket of a send that sleeps" },
+    { "udp-beside-another", 1, beside_another, "CONTROL: a send that sleeps, and another socket's association" },
     { "udp-numbers-gone", 1, numbers_gone, "CONTROL: all numbers but the socket's are closed" },
     { "udp-keeps-alive", 2, keeps_alive, "CONTROL PORT: keepalive of the connection to the proxy's port" },
+    { "udp-busy-late", 1, busy_late, "CONTROL: a deadline, in a loop that never sleeps" },
+    { "udp-busy-blind", 1, busy_blind, "CONTROL: the same without a number for our set" },
     { NULL, 0, NULL, NULL }
 };

@@ -14,7 +14,7 @@ printf '[rules]\nproxy = 127.0.0.2\n' >"$work/conf"
 
 start_proxy --hold reply
 at_sink
-for command in udp-limited udp-closed-beside udp-numbers-gone; do
+for command in udp-limited udp-closed-beside udp-beside-another udp-numbers-gone udp-busy-blind; do
     passes "$command" "$command" "$control"
 done
 
@@ -22,4 +22,7 @@ start_proxy
 at_sink
 passes udp-keeps-alive udp-keeps-alive "$control" "$proxy"
 
+start_proxy --hang reply
+at_sink SOCKSIFY_TIMEOUT=0.5
+passes udp-busy-late udp-busy-late "$control"
 finish

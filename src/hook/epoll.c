@@ -153,8 +153,11 @@ static int wait_filtered(const struct wait *w)
         n = real.epoll_pwait(w->epfd, w->events, w->max, timeout, w->mask);
         kept = n > 0 ? filter(w->events, n, true) : 0;
         /* A set that always has something ready never says that their time is over. */
+        /* A set that always has something ready never says that their time is over. */
         if (kept > 0)
             pending_tend(&process.pending, PENDING_DUE);
+        if (n > 0 && assoc_due(&process.assoc))
+            datagram_tend();
         if (n < 0 || kept > 0)
             return n < 0 ? n : kept;
         before = noise;

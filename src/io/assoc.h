@@ -111,6 +111,7 @@ struct assoc_table {                    /* all zero at first */
     struct assoc_making *spare;         /* memory for one more, from start-up on */
     atomic_uint made_now;               /* their number */
     _Atomic int64_t next_deadline;      /* not later than any of theirs */
+    _Atomic int64_t tended;             /* when all were last brought on */
     _Atomic int watch;                  /* an epoll set of ours that holds what they wait for; 0: none */
     atomic_bool forked;                 /* other processes may have our set in their epoll sets */
     atomic_bool blind;                  /* the kernel has refused to watch some of it */
@@ -254,6 +255,10 @@ bool assoc_tend(struct assoc_table *t);
 
 /* Bring on those of a socket.  a: the trunk. */
 void assoc_poke(struct assoc_table *t, struct assoc *a);
+
+/* True if assoc_tend() is to be called by a wait that has found something else to do: a deadline is over, or what is
+ * waited for is not in the set of assoc_watch() for certain, and nobody has looked for some ms. */
+bool assoc_due(const struct assoc_table *t);
 
 /* How long a wait may sleep at most before assoc_tend(): milliseconds; -1: for ever. */
 int assoc_slice_ms(const struct assoc_table *t);

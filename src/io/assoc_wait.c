@@ -40,9 +40,28 @@ bool assoc_tend(struct assoc_table *t)
     /* Not lowered meanwhile: another thread may be about to sleep by it. */
     atomic_store_explicit(&t->blind, blind, memory_order_relaxed);
     atomic_store_explicit(&t->next_deadline, deadline, memory_order_relaxed);
+    atomic_store_explicit(&t->tended, clock_ms(), memory_order_relaxed);
     lock_give(&t->lock, &hold);
     errno = saved_errno;
     return ended;
+}
+
+/* What all wait for wakes the waits of this process. */
+static bool is_watched(const struct assoc_table *t)
+{
+    return atomic_load(&t->watch) && !atomic_load_explicit(&t->forked, memory_order_relaxed) &&
+           !atomic_load_explicit(&t->blind, memory_order_relaxed);
+}
+
+bool assoc_due(const struct assoc_table *t)
+{
+    int64_t now;
+
+    if (!assoc_any(t))
+        return false;
+    now = clock_ms();
+    return now >= atomic_load_explicit(&t->next_deadline, memory_order_relaxed) ||
+           (!is_watched(t) && now - atomic_load_explicit(&t->tended, memory_order_relaxed) >= SLICE_MS);
 }
 
 int assoc_slice_ms(const struct assoc_table *t)
@@ -52,8 +71,7 @@ int assoc_slice_ms(const struct assoc_table *t)
     if (!assoc_any(t))
         return -1;
     left = atomic_load_explicit(&t->next_deadline, memory_order_relaxed) - clock_ms();
-    if (left > SLICE_MS && (!atomic_load(&t->watch) || atomic_load_explicit(&t->forked, memory_order_relaxed) ||
-                            atomic_load_explicit(&t->blind, memory_order_relaxed)))
+    if (left > SLICE_MS && !is_watched(t))
         return SLICE_MS;
     return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
@@ -136,8 +154,7 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
             return -EINTR;
         if (n > 0 && p[1].revents)
             return 0;
-        if (!one)
-            assoc_tend(t);
+        assoc_tend(t);
     }
     return 0;
 }
