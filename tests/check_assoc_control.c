@@ -304,6 +304,31 @@ START_TEST(child_does_not_keep_what_lingers)
 }
 END_TEST
 
+/* The word that an association has failed is for its own socket alone. */
+START_TEST(word_is_not_sent_to_a_port_that_is_shared)
+{
+    const int options[] = { SO_REUSEADDR, SO_REUSEPORT };
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    char word[32];
+    int on = 1, other;
+
+    begin();
+    making.a = place;
+    making.socket = fd;
+    assoc_wake(&making);
+    ck_assert_int_gt(recv(fd, word, sizeof word, MSG_DONTWAIT), 0);
+    other = socket(AF_INET, SOCK_DGRAM, 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, options[_i], &on, sizeof on), 0);
+    ck_assert_int_eq(setsockopt(other, SOL_SOCKET, options[_i], &on, sizeof on), 0);
+    ck_assert_int_eq(bind(other, (struct sockaddr *)&sa, len), 0);
+    assoc_wake(&making);
+    ck_assert_int_eq(recv(fd, word, sizeof word, MSG_DONTWAIT), -1);
+    ck_assert_int_eq(recv(other, word, sizeof word, MSG_DONTWAIT), -1);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_control");
@@ -318,6 +343,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, end_in_place_of_its_word_holds_for_a_minute);
     tcase_add_test(tc, other_failures_are_not_kept);
     tcase_add_test(tc, child_does_not_keep_what_lingers);
+    tcase_add_loop_test(tc, word_is_not_sent_to_a_port_that_is_shared, 0, 2);
     suite_add_tcase(suite, tc);
     return suite;
 }

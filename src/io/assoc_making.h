@@ -114,7 +114,7 @@ void assoc_queue_lost(struct assoc_making *m, unsigned n);
 /* Send what is queued, in order.  Returns 0 when that was all, -EAGAIN while the socket has no room. */
 int assoc_queue_flush(struct assoc_making *m);
 
-/* Make the program's socket readable, with something that assoc_wake_is() knows. */
+/* Make the program's socket readable, with something that assoc_is_wake() knows; not one whose port others may have. */
 void assoc_wake(const struct assoc_making *m);
 
 /* Keep what is watched of one up to date with what it waits for; with none of it when it is about to end.  What the

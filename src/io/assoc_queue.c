@@ -213,12 +213,24 @@ bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6
     return true;
 }
 
+/* What is sent to the port may come to another socket, which would take it for a datagram of somebody's. */
+static bool shares_port(int fd)
+{
+    int address = 0, port = 0;
+    socklen_t len = sizeof address, room = sizeof port;
+
+    return (real.getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &address, &len) == 0 && address) ||
+           (real.getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &port, &room) == 0 && port);
+}
+
 void assoc_wake(const struct assoc_making *m)
 {
     struct wake w = { .cookie = atomic_load(&m->a->cookie) };
     struct iovec piece = { &w, sizeof w };
     struct addr own;
 
+    if (shares_port(m->socket))
+        return;
     memcpy(w.mark, wake_mark, sizeof w.mark);
     if (assoc_own_address(m, &own, false) && !assoc_tell_self(m, &own, &piece, 1) &&
         assoc_own_address(m, &own, true))
