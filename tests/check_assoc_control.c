@@ -304,6 +304,20 @@ START_TEST(child_does_not_keep_what_lingers)
 }
 END_TEST
 
+/* execvp() tries one directory after the other. */
+START_TEST(last_datagrams_are_waited_for_once)
+{
+    begin();
+    stand();
+    ck_assert_int_eq(assoc_control_last_ms(&table), 0);
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&place->owed, true);
+        ck_assert_int_gt(assoc_control_last_ms(&table), 0);
+        ck_assert_int_eq(assoc_control_last_ms(&table), 0);
+    }
+}
+END_TEST
+
 /* The word that an association has failed is for its own socket alone. */
 START_TEST(word_is_not_sent_to_a_port_that_is_shared)
 {
@@ -343,6 +357,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, end_in_place_of_its_word_holds_for_a_minute);
     tcase_add_test(tc, other_failures_are_not_kept);
     tcase_add_test(tc, child_does_not_keep_what_lingers);
+    tcase_add_test(tc, last_datagrams_are_waited_for_once);
     tcase_add_loop_test(tc, word_is_not_sent_to_a_port_that_is_shared, 0, 2);
     suite_add_tcase(suite, tc);
     return suite;

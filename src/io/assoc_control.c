@@ -234,14 +234,15 @@ void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger)
         real_close_own(control, cookie);
 }
 
-int assoc_control_last_ms(const struct assoc_table *t)
+int assoc_control_last_ms(struct assoc_table *t)
 {
-    const struct assoc *place = atomic_load(&t->place);
+    struct assoc *place = atomic_load(&t->place);
     int64_t left = 0, now = clock_ms();
 
     for (unsigned i = 1; place && i < atomic_load(&t->top); i++) {
-        if (atomic_load(&place[i].handle) && atomic_load(&place[i].control) >= 0 && atomic_load(&place[i].owed))
-            return LAST_MS;
+        if (atomic_load(&place[i].handle) && atomic_load(&place[i].control) >= 0 &&
+            atomic_exchange(&place[i].owed, false))
+            left = LAST_MS;
     }
     for (int i = 0; i < ASSOC_LINGERING; i++) {
         const struct assoc_lingering *l = &t->lingering[i];

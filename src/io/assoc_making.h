@@ -167,8 +167,8 @@ void assoc_control_close(struct assoc_table *t, struct assoc *a, bool linger);
 void assoc_control_forked(struct assoc_table *t);
 
 /* How long the process should live on for the sake of what it has sent at last and nobody has answered:
- * milliseconds. */
-int assoc_control_last_ms(const struct assoc_table *t);
+ * milliseconds.  The caller waits for so long: it is not told again of the same datagrams. */
+int assoc_control_last_ms(struct assoc_table *t);
 
 /* Close what has lingered for long enough.  The lock is held. */
 void assoc_control_tidy(struct assoc_table *t, int64_t now);
