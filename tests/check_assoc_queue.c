@@ -2,10 +2,14 @@
 /* check_assoc_queue.c - datagrams that wait for their association, and what is told to the socket itself meanwhile */
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "assoc_making.h"
@@ -13,7 +17,7 @@
 
 Suite *make_suite(void);
 
-enum { LARGE = 60000, HEAD_LEN = UDP_HEADER_IPV4 };
+enum { LARGE = 60000, HEAD_LEN = UDP_HEADER_IPV4, PATIENCE_MS = 5000 };
 
 static struct assoc_table table;
 static struct assoc_making making;
@@ -169,6 +173,97 @@ START_TEST(ids_of_questions_are_known_until_others_come)
 }
 END_TEST
 
+/* The socket has room for one datagram. */
+static long (*kernel)(long, ...);
+static unsigned sent;
+
+static long filling(long number, ...)
+{
+    long value[6];
+    va_list list;
+
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        value[i] = va_arg(list, long);
+    va_end(list);
+    if (number == SYS_sendmsg && ++sent > 1) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return kernel(number, value[0], value[1], value[2], value[3], value[4], value[5]);
+}
+
+/* The proxy's end of a control connection says something, and the association goes on with it. */
+static void proxy_says(int peer, const void *what, size_t len)
+{
+    struct pollfd p = { .fd = peer, .events = POLLIN };
+    uint8_t heard[64];
+
+    ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
+    ck_assert_int_gt((int)recv(peer, heard, sizeof heard, 0), 0);
+    ck_assert_int_eq((int)send(peer, what, len, 0), (int)len);
+    p.fd = atomic_load(&place->control);
+    ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
+    assoc_tend(&table);
+}
+
+static int bound_here(int s, struct sockaddr_in *here)
+{
+    socklen_t len = sizeof *here;
+
+    *here = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    ck_assert_int_eq(bind(s, (struct sockaddr *)here, len), 0);
+    ck_assert_int_eq(getsockname(s, (struct sockaddr *)here, &len), 0);
+    return s;
+}
+
+/* Only part of the queue has gone out, and the relay may have answered that: it is known, and not to be sent to yet. */
+START_TEST(relay_is_known_while_the_queue_is_on_its_way)
+{
+    static const struct conf_proxy account;
+    uint8_t reply[] = { 5, 0, 0, 1, 127, 0, 0, 1, 0, 0 }, came[HEAD_LEN + 1];
+    struct assoc_request q = { .account = &account, .limits = { 60000, 60000 } };
+    struct sockaddr_in at, relay;
+    struct assoc_facts f;
+    struct addr proxy;
+    int listener, peer;
+
+    begin();
+    atomic_store(&place->making, NULL);
+    listener = bound_here(socket(AF_INET, SOCK_STREAM, 0), &at);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(addr_from_sockaddr((struct sockaddr *)&at, sizeof at, &proxy), 0);
+    bound_here(other, &relay);
+    memcpy(reply + 8, &relay.sin_port, sizeof relay.sin_port);
+    q.fd = fd;
+    q.proxy = &proxy;
+    ck_assert_int_eq(assoc_ready(&table, place, &q), -EINPROGRESS);
+    ck_assert(queue(fd, 'a', 1, true, false) && queue(fd, 'b', 1, true, false));
+    peer = accept(listener, NULL, NULL);
+    ck_assert_int_ge(peer, 0);
+    assoc_tend(&table);
+    proxy_says(peer, "\5", 2);
+    kernel = real.syscall;
+    real.syscall = filling;
+    proxy_says(peer, reply, sizeof reply);
+    ck_assert_int_eq((int)recv(other, came, sizeof came, MSG_DONTWAIT), (int)sizeof came);
+    ck_assert_int_eq(came[0], 'a');
+    ck_assert(assoc_is_made(place));
+    ck_assert(assoc_facts(place, false, &f));
+    ck_assert(assoc_address_equal(&f.relay, (struct sockaddr *)&relay, sizeof relay));
+    ck_assert_uint_eq(f.alive, 0);
+    real.syscall = kernel;
+    assoc_tend(&table);
+    ck_assert(assoc_facts(place, false, &f));
+    ck_assert_uint_eq(f.alive, 1);
+    ck_assert_int_eq((int)recv(other, came, sizeof came, MSG_DONTWAIT), (int)sizeof came);
+    ck_assert_int_eq(came[0], 'b');
+    close(peer);
+    close(listener);
+    end();
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("assoc_queue");
@@ -179,6 +274,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, datagram_of_another_socket_is_not_taken);
     tcase_add_test(tc, socket_with_a_device_is_told_nothing);
     tcase_add_test(tc, ids_of_questions_are_known_until_others_come);
+    tcase_add_test(tc, relay_is_known_while_the_queue_is_on_its_way);
     suite_add_tcase(suite, tc);
     return suite;
 }

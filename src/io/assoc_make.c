@@ -57,11 +57,18 @@ static void let_go(struct assoc_table *t, struct assoc_making *m)
         t->spare = m;
 }
 
-/* For whoever else has the socket, now or later. */
-OWN_FRAME static void note_relay(struct assoc_table *t, const struct assoc_making *m)
+/* The relay is known.  Its answers may be here before all of the queue is out, and to whoever else has the socket, now
+ * or later: all who receive must know it.  Who sends waits until it is alive. */
+OWN_FRAME static void expect(struct assoc_table *t, const struct assoc_making *m)
 {
+    struct assoc_facts f;
     struct addr relay;
 
+    if (assoc_facts(m->a, true, &f)) {
+        f.relay = m->relay;
+        f.alive = 0;
+        assoc_publish(m->a, &f);
+    }
     if (t->state && addr_from_sockaddr((const struct sockaddr *)&m->relay.sa, m->relay.len, &relay) == 0)
         state_relay_add(t->state, atomic_load(&m->a->cookie), &relay);
 }
@@ -83,7 +90,6 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
         f.alive = 1;
         assoc_publish(a, &f);
         atomic_store(&a->looked, clock_ms());
-        note_relay(t, m);
     }
     atomic_store(&a->ended, error);
     if (error && m->accepted) {
@@ -254,9 +260,11 @@ static int find_relay(struct assoc_table *t, struct assoc_making *m)
     if (error)
         return error == -EAGAIN ? error : assoc_control_failed(t, m, error);
     error = assoc_control_relay(m, &m->relay);
-    if (!error)
-        assoc_making_limit(t, m, m->limits.step_ms);
-    return error;
+    if (error)
+        return error;
+    expect(t, m);
+    assoc_making_limit(t, m, m->limits.step_ms);
+    return 0;
 }
 
 short assoc_making_events(const struct assoc_making *m)
@@ -270,7 +278,7 @@ static int associate(struct assoc_table *t, struct assoc_making *m)
 {
     int error = m->relay.len ? 0 : find_relay(t, m);
 
-    /* Before it is published: nobody overtakes what is queued. */
+    /* Before it is alive: nobody overtakes what is queued. */
     if (!error && assoc_queue_flush(m) != 0 && clock_ms() < m->deadline)
         error = -EAGAIN;
     if (error == -EACCES && assoc_refuses(t, m->number) && assoc_stream_takes(m))
