@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* check_state_full.c - more names than there is room for */
+/* check_state_full.c - more names than there is room for, and more relays of a socket */
 #include <check.h>
 #include <stdbool.h>
 
@@ -69,6 +69,27 @@ START_TEST(names_all_of_live_sockets_the_oldest_goes)
 }
 END_TEST
 
+/* A socket that is associated anew again and again: its last relays may have answers under way. */
+START_TEST(relays_beyond_a_few_push_out_the_oldest)
+{
+    enum { RELAYS = 9, KEPT = 4, COOKIE = 77 };
+    struct addr relay = ip("127.0.0.1"), got;
+
+    open_both();
+    for (uint16_t i = 1; i <= RELAYS; i++) {
+        relay.port = i;
+        state_relay_add(i % 2 ? &one : &two, COOKIE, &relay);
+        state_relay_add(&one, COOKIE, &relay);
+        for (uint16_t known = 1; known <= RELAYS; known++) {
+            relay.port = known;
+            ck_assert_int_eq(state_relay_has(&two, COOKIE, &relay), known <= i && known + KEPT > i);
+        }
+        ck_assert(state_relay_get(&two, COOKIE, &got));
+    }
+    ck_assert(!state_relay_has(&one, COOKIE + 1, &relay));
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("state_full");
@@ -79,6 +100,7 @@ Suite *make_suite(void)
     tcase_add_test(t, names_beyond_full_map_push_out_the_oldest);
     tcase_add_test(t, names_of_live_sockets_outlive_a_full_map);
     tcase_add_test(t, names_all_of_live_sockets_the_oldest_goes);
+    tcase_add_test(t, relays_beyond_a_few_push_out_the_oldest);
     suite_add_tcase(s, t);
     return s;
 }

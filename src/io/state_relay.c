@@ -48,9 +48,15 @@ void state_relay_add(struct state *s, uint64_t cookie, const struct addr *relay)
 
     if (!cookie || state_relay_has(s, cookie, relay))
         return;
-    while (i + 1 < RELAYS && state_peer_get(s, key_of(cookie, i), &known))
+    while (i < RELAYS && state_peer_get(s, key_of(cookie, i), &known))
         i++;
-    state_peer_set(s, key_of(cookie, i), relay);
+    /* The oldest goes: of the last ones datagrams may be here that nobody has read.  Each of them can be found all the
+     * time. */
+    for (unsigned k = 1; i == RELAYS && k < RELAYS; k++) {
+        if (state_peer_get(s, key_of(cookie, k), &known))
+            state_peer_set(s, key_of(cookie, k - 1), &known);
+    }
+    state_peer_set(s, key_of(cookie, i < RELAYS ? i : RELAYS - 1), relay);
     mark(s);
 }
 
