@@ -54,6 +54,7 @@ while read -r number wrong; do
     [ "$number" != 1 ] || same "$wrong: many in a call" udp-batches "$four" "127.0.0.1:$other"
     # A name is more than four bytes, which the kernel finds.
     [ "${wrong#--udp-source}" != "$wrong" ] || same "$wrong: into memory that is none" udp-behind "$four"
+    [ "$wrong" != --udp-stranger ] || same "$wrong: SO_RCVTIMEO of many in a call" fault-timed "$four"
     for address in $addresses; do
         at_proxy "$proxy" SOCKSIFY_LOG=info
         same "$wrong: $address" fault-heard "$address" 5

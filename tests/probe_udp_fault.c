@@ -15,7 +15,7 @@
 #include "probe_text.h"
 #include "probe_udp.h"
 
-enum { BATCH = 4, SHORT_MS = 200 };
+enum { BATCH = 4, SHORT_MS = 200, LONG_MS = 800 };
 
 static void set_patience(int fd, int ms)
 {
@@ -128,6 +128,32 @@ static int sources(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS.  A call for more than comes waits as long as SO_RCVTIMEO says, and not so long again. */
+static int timed(char **argv)
+{
+    static char byte[2 * BATCH][8];
+    struct target t = net_target(argv[0]);
+    struct iovec piece[2 * BATCH];
+    struct mmsghdr m[2 * BATCH];
+    int fd = udp_socket(&t);
+    long began;
+
+    memset(m, 0, sizeof m);
+    for (int i = 0; i < 2 * BATCH; i++) {
+        piece[i] = (struct iovec){ byte[i], sizeof byte[i] };
+        m[i].msg_hdr = (struct msghdr){ .msg_iov = &piece[i], .msg_iovlen = 1 };
+    }
+    udp_exchange(fd, &t);
+    set_patience(fd, LONG_MS);
+    for (int i = 0; i < BATCH - 1; i++)
+        say("sendto", sendto(fd, &"abcd"[i], 1, 0, (struct sockaddr *)&t.sa, t.len));
+    began = net_clock();
+    say("recvmmsg", recvmmsg(fd, m, 2 * BATCH, 0, NULL));
+    puts(net_clock() - began < 2 * LONG_MS ? "in time" : "late");
+    close(fd);
+    return 0;
+}
+
 /* argv: ONE OTHER.  ONE first; then OTHER as the peer, from which alone an answer is heard. */
 static int turns(char **argv)
 {
@@ -205,6 +231,7 @@ const struct command udp_fault_commands[] = {
     { "fault-peer", 2, peer_only, "ADDRESS COUNT" },
     { "fault-silence", 1, silence, "ADDRESS" },
     { "fault-sources", 2, sources, "ADDRESS COUNT" },
+    { "fault-timed", 1, timed, "ADDRESS" },
     { "fault-turns", 2, turns, "ONE OTHER" },
     { "fault-unreachable", 1, unreachable, "ADDRESS" },
     { NULL, 0, NULL, NULL },

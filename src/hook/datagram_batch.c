@@ -338,6 +338,7 @@ bool datagram_receive_batch(int fd, struct mmsghdr *messages, unsigned count, in
     *got = n < 0 ? -errno : 0;
     if (n > 0 && assoc_facts(a, true, &f))
         *got = sort_out(a, &f, &v, n, messages, flags);
-    *more = n == (long)good || *got < n;
+    /* What has ended the call has ended the program's: of all that was dropped the next one is waited for. */
+    *more = n == (long)good;
     return true;
 }
