@@ -380,6 +380,45 @@ static int corked(char **argv)
     return loop_code();
 }
 
+/* The sink's answer to the first datagram. */
+static void *answer_when_held(void *argument)
+{
+    struct target relay;
+
+    loop_held(1);
+    loop_release();
+    sink_has(0, 1, &relay);
+    loop_check(sendto(sink, "x", 1, 0, (struct sockaddr *)&relay.sa, relay.len) == 1, "the answer");
+    return argument;
+}
+
+/* What the sink sends past the relay is dropped.  A call that sleeps for its answer has been woken by that, and goes on
+ * to bring the association on, which nobody else does.  With SO_RCVTIMEO and without. */
+static int strangers(char **argv)
+{
+    sink_begin(argv);
+    for (int way = 0; way < 2; way++) {
+        struct timeval patience = { way ? SINK_S : 0, 0 };
+        struct sockaddr_in own = { .sin_family = AF_INET };
+        socklen_t len = sizeof own;
+        int fd = sink_socket(0);
+        pthread_t thread;
+        char c = 0;
+
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        sink_send(fd, 0, 1, MSG_DONTWAIT);
+        getsockname(fd, (struct sockaddr *)&own, &len);
+        own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        loop_check(sendto(sink, "bad", 3, 0, (struct sockaddr *)&own, sizeof own) == 3, "a stranger");
+        if (pthread_create(&thread, NULL, answer_when_held, NULL) != 0)
+            net_die("pthread_create");
+        loop_check(recv(fd, &c, 1, 0) == 1 && c == 'x', "way %d: no answer, but %x", way, c);
+        pthread_join(thread, NULL);
+        close(fd);
+    }
+    return loop_code();
+}
+
 const struct loop_command datagram_commands[] = {
     { "udp-held", 1, held_all, "CONTROL: sends, and waits of every kind, while the proxy holds its reply" },
     { "udp-events", 1, events, "CONTROL: other events meanwhile" },
@@ -388,5 +427,6 @@ const struct loop_command datagram_commands[] = {
     { "udp-bytes", 1, bytes, "CONTROL: more bytes than are queued" },
     { "udp-pieces", 1, pieces, "CONTROL: calls without an address, and MSG_MORE" },
     { "udp-corked", 1, corked, "CONTROL: UDP_CORK, and MSG_MORE without room" },
+    { "udp-strangers", 1, strangers, "CONTROL: a datagram that is dropped wakes the call that sleeps for another" },
     { NULL, 0, NULL, NULL }
 };

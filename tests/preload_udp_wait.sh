@@ -39,6 +39,7 @@ udp-forks 0
 udp-vfork 0
 udp-beside 0
 udp-cancels 0
+udp-strangers 0
 EOT
 passes udp-all-closed udp-all-closed "$control"
 

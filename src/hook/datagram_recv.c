@@ -130,12 +130,30 @@ static ssize_t hand_over(struct receipt *r, const struct msghdr *k, ssize_t n)
     return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
 }
 
+/* The association is being made, or has failed.  Returns 0, or the errno of the call. */
+OWN_FRAME static int unsettled(struct receipt *r)
+{
+    int64_t limit = time_limit(r);
+    int error = 0;
+
+    if (assoc_unsettled(r->a)) {
+        error = datagram_settle(r->fd, r->a, r->flags, limit ? limit : INT64_MAX);
+        r->limit = r->flags & MSG_DONTWAIT ? 0 : limit;
+    }
+    if (!error && (error = assoc_failure(r->a)) != 0)
+        assoc_sweep(r->a, r->fd);
+    return error;
+}
+
 /* From what take() has brought on, until there is something for the program. */
 static ssize_t receive_on(struct receipt *r, struct msghdr *k, ssize_t n)
 {
     while ((n = hand_over(r, k, n)) == -ENOMSG || n == -ENODATA) {
         go_on(r, n == -ENOMSG);
         if (n == -ENODATA && (n = assoc_failure(r->a)) < 0)
+            break;
+        /* What was dropped has ended the sleep in which this call brings it on, as perhaps nobody else does. */
+        if (assoc_unsettled(r->a) && (n = unsettled(r)) < 0)
             break;
         n = take(r, k);
     }
@@ -182,21 +200,6 @@ static ssize_t receive_copied(struct receipt *r)
     }
     munmap(piece.iov_base, ROOM_MAX);
     return n;
-}
-
-/* The association is being made, or has failed.  Returns 0, or the errno of the call. */
-OWN_FRAME static int unsettled(struct receipt *r)
-{
-    int64_t limit = time_limit(r);
-    int error = 0;
-
-    if (assoc_unsettled(r->a)) {
-        error = datagram_settle(r->fd, r->a, r->flags, limit ? limit : INT64_MAX);
-        r->limit = r->flags & MSG_DONTWAIT ? 0 : limit;
-    }
-    if (!error && (error = assoc_failure(r->a)) != 0)
-        assoc_sweep(r->a, r->fd);
-    return error;
 }
 
 static ssize_t receive_settled(struct receipt *r)
