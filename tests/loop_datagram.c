@@ -419,6 +419,29 @@ static int strangers(char **argv)
     return loop_code();
 }
 
+/* Another socket of the process may take packets to this machine elsewhere: what this one sends is queued all the
+ * same. */
+static int other_device(char **argv)
+{
+    int fd, other, on = 1;
+    struct target relay;
+
+    sink_begin(argv);
+    other = sink_socket(0);
+    loop_is(setsockopt(other, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on), 0, "IP_TRANSPARENT");
+    fd = sink_socket(0);
+    sink_send(fd, 0, FEW, MSG_DONTWAIT);
+    loop_hold(fd, 1);
+    sink_empty();
+    loop_release();
+    sink_waits();
+    sink_has(0, FEW, &relay);
+    sink_answer(fd, &relay, "beside another's device");
+    close(other);
+    close(fd);
+    return loop_code();
+}
+
 const struct loop_command datagram_commands[] = {
     { "udp-held", 1, held_all, "CONTROL: sends, and waits of every kind, while the proxy holds its reply" },
     { "udp-events", 1, events, "CONTROL: other events meanwhile" },
@@ -428,5 +451,6 @@ const struct loop_command datagram_commands[] = {
     { "udp-pieces", 1, pieces, "CONTROL: calls without an address, and MSG_MORE" },
     { "udp-corked", 1, corked, "CONTROL: UDP_CORK, and MSG_MORE without room" },
     { "udp-strangers", 1, strangers, "CONTROL: a datagram that is dropped wakes the call that sleeps for another" },
+    { "udp-other-device", 1, other_device, "CONTROL: another socket has IP_TRANSPARENT" },
     { NULL, 0, NULL, NULL }
 };

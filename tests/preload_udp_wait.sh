@@ -40,6 +40,7 @@ udp-vfork 0
 udp-beside 0
 udp-cancels 0
 udp-strangers 0
+udp-other-device 0
 EOT
 passes udp-all-closed udp-all-closed "$control"
 

@@ -6,6 +6,7 @@
 
 #include "../core/frame.h"
 #include "../io/clock.h"
+#include "../io/detour.h"
 #include "../io/memory.h"
 #include "../io/message.h"
 #include "../io/vector.h"
@@ -62,6 +63,12 @@ static int find_place(int fd, struct assoc *a, unsigned proxy, struct assoc **b,
     return 0;
 }
 
+/* A socket that is bound to a device sends only where the relay is known; no other one has to wait for that. */
+static bool waits(int fd, int flags)
+{
+    return datagram_sleeps(fd, flags) || (!hook_idle(GATE_DEVICE) && detour_has_device(fd, false));
+}
+
 /* The association of a socket, standing.  flags: of the call; a, b: get its trunk, and the place that a datagram goes
  * through; to: NULL for the peer.  Returns 0; DATAGRAM_QUEUED while it is being made and the call must not sleep, and
  * for a question that goes by TCP; DATAGRAM_NOT_OURS without a peer; or a negative errno. */
@@ -90,9 +97,8 @@ static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc
         asks = to ? to->shown.port == PORT_DOMAIN : atomic_load_explicit(&(*a)->asks, memory_order_relaxed);
         if (!error)
             error = failure(fd, *a);
-        /* A socket that may be bound to a device sends only where the relay is known. */
         if (!error)
-            error = datagram_ready(fd, *b, f->domain, !hook_idle(GATE_DEVICE) || datagram_sleeps(fd, flags), asks);
+            error = datagram_ready(fd, *b, f->domain, waits(fd, flags), asks);
         /* That there is no UDP was found out just now: it goes by TCP. */
         if (error == -EACCES && asks && assoc_refuses(&process.assoc, to ? to->proxy : f->proxy) && i + 1 < TRIES)
             continue;
