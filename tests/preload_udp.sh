@@ -134,6 +134,7 @@ calls()
 same "left to a program under a high number" udp-leave "$four" 900
 same "sizes beyond any memory" udp-boundless "$four"
 same "another file under the number" udp-replaced "$four"
+same "cancelled with many pieces" udp-cancelled "$four"
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     # A program that starts looks at the descriptors that it has.
     # shellcheck disable=SC2086
@@ -181,11 +182,19 @@ if has_ipv6; then
     fi
 fi
 # A port after another, mixed with what needs no proxy.
-environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_DIRECT=127.0.0.1:$other"
+printf '%s\n' '[rules]' "direct = 127.0.0.1:$other" 'proxy = 127.0.0.0/8, ::1' >"$work/conf"
+environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_CONF=$work/conf"
+: >"$proxy_log"
 # shellcheck disable=SC2086
 same "direct destinations beside proxied ones" udp-many "127.0.0.1:$other" $addresses "127.0.0.1:$other"
 same "a direct peer after a proxied one" udp-peers "$four" "127.0.0.1:$other"
 same "a proxied peer after a direct one" udp-peers "127.0.0.1:$other" "$four"
+same "many pieces, and direct datagrams, into memory that is none" udp-odd-memory "$four" "127.0.0.1:$other"
+if grep -q "udp out $four " "$proxy_log" && ! grep -q "udp out 127.0.0.1:$other " "$proxy_log"; then
+    ok "some direct, some by the proxy"
+else
+    bad "some direct, some by the proxy"
+fi
 
 start_proxy --host echo.test=127.0.0.1 --udp-name-sources
 named "sources, as names"

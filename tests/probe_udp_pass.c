@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* probe_udp_pass.c - datagram sockets with a peer, in the hands of other processes */
+/* probe_udp_pass.c - datagram sockets with a peer, in the hands of other processes; and what is rarely asked of one */
+#include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -188,11 +192,152 @@ static int by_message(char **argv)
     return status;
 }
 
+enum { COPIED = 70, BAD = 40, ROOM = 40, ROUNDS = 32, COPY_BYTES = 1 << 16 };
+
+static char *two_pages(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    char *page = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED || mprotect(page + size, size, PROT_NONE) != 0)
+        net_die("mmap");
+    return page + size;
+}
+
+static void say_left(int fd)
+{
+    char text[ROOM];
+
+    for (int i = 0; i < 2; i++)
+        say("left", recv(fd, text, sizeof text, MSG_DONTWAIT));
+}
+
+/* More pieces than go without a copy, one of which is nowhere. */
+static void copied_nowhere(int fd, const struct target *t, char *nowhere)
+{
+    static struct iovec piece[COPIED];
+    struct msghdr m = { .msg_iov = piece, .msg_iovlen = COPIED, .msg_name = (void *)&t->sa, .msg_namelen = t->len };
+
+    for (size_t i = 0; i < COPIED; i++)
+        piece[i] = (struct iovec){ i == BAD ? nowhere : udp_incoming + i, 1 };
+    say("sendmsg from nowhere", sendmsg(fd, &m, 0));
+    udp_send(fd, UDP_SENDTO, t, COPIED, 0, 1);
+    m.msg_name = NULL;
+    say("recvmsg to nowhere", recvmsg(fd, &m, 0));
+    say_left(fd);
+    udp_send(fd, UDP_SENDTO, t, BAD, 0, 1);
+    say("as far as it is needed", recvmsg(fd, &m, 0));
+}
+
+/* What the kernel puts elsewhere at first, since most datagrams have a header, into four bytes and nothing behind. */
+static void short_nowhere(int fd, const struct target *direct, size_t size, char *nowhere)
+{
+    char text[ROOM];
+    struct iovec bad = { nowhere - 4, ROOM }, good = { text, sizeof text };
+    struct mmsghdr m[2] = { { .msg_hdr = { .msg_iov = &bad, .msg_iovlen = 1 } },
+                            { .msg_hdr = { .msg_iov = &good, .msg_iovlen = 1 } } }, other;
+
+    udp_send(fd, UDP_SENDTO, direct, size, 0, 1);
+    say("recv", recv(fd, bad.iov_base, ROOM, 0));
+    udp_send(fd, UDP_SENDTO, direct, size, 0, 1);
+    say("recvmsg", recvmsg(fd, &m[0].msg_hdr, 0));
+    say_left(fd);
+    for (int i = 0; i < 2; i++) {
+        udp_send(fd, UDP_SENDTO, direct, size, 0, 1);
+        udp_send(fd, UDP_SENDTO, direct, size, 0, 1);
+        say("recvmmsg", recvmmsg(fd, m, 2, 0, NULL));
+        poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 300);
+        say_left(fd);
+        other = m[0];
+        m[0] = m[1];
+        m[1] = other;
+    }
+}
+
+/* argv: ADDRESS DIRECT. */
+static int nowhere(char **argv)
+{
+    static const size_t sizes[] = { 0, 4, 5, 10, 14, 30 };
+    struct target t = net_target(argv[0]), direct = net_target(argv[1]);
+    char *page = two_pages();
+    int fd = udp_socket(&t);
+
+    udp_exchange(fd, &t);
+    copied_nowhere(fd, &t, page);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        short_nowhere(fd, &direct, sizes[i], page);
+    close(fd);
+    return 0;
+}
+
+static struct {
+    int fd, way;
+} cancelled;
+
+/* Cancelled as soon as may be. */
+static void *many_pieces(void *argument)
+{
+    static struct iovec piece[COPIED];
+    struct msghdr m = { .msg_iov = piece, .msg_iovlen = COPIED };
+
+    for (size_t i = 0; i < COPIED; i++)
+        piece[i] = (struct iovec){ udp_incoming + i, 1 };
+    pthread_cancel(pthread_self());
+    if (cancelled.way)
+        recvmsg(cancelled.fd, &m, 0);
+    else
+        sendmsg(cancelled.fd, &m, 0);
+    return argument;
+}
+
+static long memory_size(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    long pages = 0;
+
+    if (!f || fscanf(f, "%ld", &pages) != 1)
+        net_die("statm");
+    fclose(f);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* argv: ADDRESS.  What a call with many pieces takes for itself is given back when its thread is cancelled. */
+static int cancels(char **argv)
+{
+    struct target t = net_target(argv[0]);
+    int not = 0;
+
+    cancelled.fd = udp_socket(&t);
+    say("connect", net_connect(cancelled.fd, &t));
+    udp_exchange(cancelled.fd, NULL);
+    for (cancelled.way = 0; cancelled.way < 2; cancelled.way++) {
+        long before = 0;
+
+        for (int i = 0; i <= ROUNDS; i++) {
+            pthread_t thread;
+            void *result;
+
+            if (pthread_create(&thread, NULL, many_pieces, NULL) != 0)
+                net_die("pthread_create");
+            pthread_join(thread, &result);
+            not += result != PTHREAD_CANCELED;
+            if (i == 0)
+                before = memory_size();
+        }
+        printf("%d not cancelled, %s memory\n", not,
+               memory_size() - before < ROUNDS * COPY_BYTES / 2 ? "no more" : "more");
+    }
+    close(cancelled.fd);
+    return 0;
+}
+
 const struct command udp_pass_commands[] = {
     { "udp-inherited", 3, inherited, "FD ADDRESS GATE: what udp-leave executes" },
     { "udp-leave", 1, leave, "ADDRESS [NUMBER]: a socket with a peer is left to a program" },
     { "udp-boundless", 1, boundless, "ADDRESS: sizes beyond any memory" },
     { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
+    { "udp-odd-memory", 2, nowhere, "ADDRESS DIRECT: received into memory that is none" },
+    { "udp-cancelled", 1, cancels, "ADDRESS: threads that are cancelled in calls with many pieces" },
     { "udp-message", 1, by_message, "ADDRESS: a socket with a peer goes to another process" },
     { NULL, 0, NULL, NULL }
 };

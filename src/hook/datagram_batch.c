@@ -265,6 +265,7 @@ OWN_FRAME static int hand_over(struct assoc *a, const struct assoc_facts *f, str
 {
     const struct msghdr *k = &v->message[i].msg_hdr;
     size_t n = v->message[i].msg_len, room = v->piece[i][1].iov_len, whole, kept;
+    ssize_t placed;
     size_t had = n < room + UDP_HEADER_IPV6 ? n : room + UDP_HEADER_IPV6;
     uint8_t head[UDP_HEADER_MAX];
     struct assoc_address shown = { .len = 0 };
@@ -283,7 +284,10 @@ OWN_FRAME static int hand_over(struct assoc *a, const struct assoc_facts *f, str
         datagram_count(a, (struct sockaddr *)&v->from[i], k->msg_namelen);
     whole = n - (size_t)skip;
     /* A name for a header that nobody asked for takes the end of a payload that fills its buffer. */
-    kept = datagram_place(v->piece[i], 1, room, had, (size_t)skip);
+    placed = datagram_place(v->piece[i], 1, room, had, (size_t)skip);
+    if (placed < 0)
+        return (int)placed;
+    kept = (size_t)placed;
     if (moved) {
         /* Another message's memory was received into. */
         if (!memory_writable(to->msg_hdr.msg_iov[0].iov_base, kept) ||
@@ -312,6 +316,8 @@ static long sort_out(struct assoc *a, const struct assoc_facts *f, struct arriva
             continue;
         }
         error = hand_over(a, f, v, (unsigned)i, &messages[kept], kept != i, flags);
+        if (error == -EFAULT && kept)
+            atomic_store(&a->failed, error);    /* the next call tells, as the kernel's */
         if (error == -EFAULT)
             return kept ? kept : error;
         if (error == 0)
@@ -329,7 +335,6 @@ bool datagram_receive_batch(int fd, struct mmsghdr *messages, unsigned count, in
     struct assoc_facts f;
     struct assoc *a = flags & (MSG_PEEK | MSG_ERRQUEUE) ? NULL : ordinary(fd, &f);
     unsigned good = a ? prepare(&v, messages, count < BATCH_IN ? count : BATCH_IN) : 0;
-
     long n;
 
     if (good < 2)

@@ -7,7 +7,7 @@
 #include "../core/frame.h"
 #include "../io/memory.h"
 #include "../io/vector.h"
-#include "datagram.h"
+#include "datagram_place.h"
 #include "datagram_source.h"
 #include "question.h"
 
@@ -128,19 +128,6 @@ ssize_t datagram_late(int fd, struct msghdr *m, struct datagram_room room, int f
     return result - skip;
 }
 
-/* Of a vector as much as is to be written. */
-static bool writable(const struct iovec *v, size_t count, size_t size)
-{
-    for (size_t i = 0; i < count && size; i++) {
-        size_t n = least(size, v[i].iov_len);
-
-        if (!memory_writable(v[i].iov_base, n))
-            return false;
-        size -= n;
-    }
-    return true;
-}
-
 int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from, int flags)
 {
     struct msghdr *t = &to->msg_hdr, *f = &from->msg_hdr;
@@ -149,7 +136,7 @@ int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from,
     size_t name = t->msg_name && f->msg_name ? least(room, f->msg_namelen) : 0;
     bool fits = f->msg_controllen <= t->msg_controllen;
 
-    if (!writable(t->msg_iov, t->msg_iovlen, kept) || (name && !memory_writable(t->msg_name, name)) ||
+    if (!datagram_writable(t->msg_iov, t->msg_iovlen, 0, kept) || (name && !memory_writable(t->msg_name, name)) ||
         (fits && f->msg_controllen && !memory_writable(t->msg_control, f->msg_controllen)))
         return -EFAULT;
     vector_copy(t->msg_iov, f->msg_iov, kept);

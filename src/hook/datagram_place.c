@@ -2,28 +2,76 @@
 /* datagram_place.c - what was received, in the program's hands */
 #include "datagram_place.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../io/memory.h"
 #include "../io/vector.h"
 
-size_t datagram_place(const struct iovec *piece, size_t count, size_t room, size_t had, size_t skip)
+bool datagram_readable(const struct iovec *v, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!memory_readable(v[i].iov_base, v[i].iov_len))
+            return false;
+    }
+    return true;
+}
+
+bool datagram_writable(const struct iovec *v, size_t count, size_t at, size_t size)
+{
+    for (size_t i = 0; i < count && size; i++) {
+        size_t left = at < v[i].iov_len ? v[i].iov_len - at : 0, n = left < size ? left : size;
+
+        if (!memory_writable((char *)v[i].iov_base + at, n))
+            return false;
+        at = n ? 0 : at - v[i].iov_len;
+        size -= n;
+    }
+    return true;
+}
+
+static void unmap(void *argument)
+{
+    const struct datagram_copy *c = argument;
+
+    munmap(c->memory, DATAGRAM_COPY);
+}
+
+int datagram_copy_make(struct datagram_copy *c)
+{
+    c->memory = mmap(NULL, DATAGRAM_COPY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (c->memory == MAP_FAILED)
+        return -ENOBUFS;
+    cleanup_begin(&c->cleanup, unmap, c);
+    return 0;
+}
+
+void datagram_copy_free(struct datagram_copy *c)
+{
+    cleanup_end(&c->cleanup);
+    unmap(c);
+}
+
+ssize_t datagram_place(const struct iovec *piece, size_t count, size_t room, size_t had, size_t skip)
 {
     size_t payload = had - skip, kept = payload < room ? payload : room;
+    size_t known = had > UDP_HEADER_IPV4 ? had - UDP_HEADER_IPV4 : 0;
 
     if (skip < UDP_HEADER_IPV4) {
+        /* The kernel has written less than that. */
+        if (known < kept && !datagram_writable(piece + 1, count, known, kept - known))
+            return -EFAULT;
         vector_move(piece, UDP_HEADER_IPV4, skip, kept);
     } else if (skip > UDP_HEADER_IPV4) {
-        size_t written = had - UDP_HEADER_IPV4;
+        size_t written = known < room ? known : room;
 
         vector_move(piece + 1, 0, skip - UDP_HEADER_IPV4, kept);
         /* Programs there are that clear a buffer first, and take the zero behind the payload for its end. */
-        if (written > room)
-            written = room;
         if (written > kept)
             vector_clear(piece + 1, count, kept, written - kept);
     }
-    return kept;
+    return (ssize_t)kept;
 }
 
 int datagram_fill(struct msghdr *m, const struct msghdr *k, const struct assoc_address *shown, bool cut)

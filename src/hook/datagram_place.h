@@ -9,14 +9,31 @@
 
 #include <sys/uio.h>
 
+#include "../io/cleanup.h"
 #include "datagram.h"
+
+/* Can a vector be read?  Can size bytes of it be written, from an offset on?  count: its pieces, which can be read. */
+bool datagram_readable(const struct iovec *v, size_t count);
+bool datagram_writable(const struct iovec *v, size_t count, size_t at, size_t size);
+
+/* Memory for a datagram of more pieces than go on a stack, DATAGRAM_COPY bytes, which a cancelled thread leaves. */
+struct datagram_copy {
+    void *memory;
+    struct cleanup cleanup;
+};
+
+enum { DATAGRAM_COPY = 65536 };     /* more than any datagram holds */
+
+/* Have some; let it go.  datagram_copy_make() returns 0 or -ENOBUFS; *c: of a frame that lives until it is let go. */
+int datagram_copy_make(struct datagram_copy *c);
+void datagram_copy_free(struct datagram_copy *c);
 
 /* What a datagram begins with, in one piece.  had: bytes that lie in the vector.  Returns the length. */
 size_t datagram_look(const struct iovec *piece, size_t count, size_t had, uint8_t head[UDP_HEADER_MAX]);
 
 /* Put the payload where the program wants it.  room: of its part; skip: the header's length.
- * Returns the bytes that are in the program's part. */
-size_t datagram_place(const struct iovec *piece, size_t count, size_t room, size_t had, size_t skip);
+ * Returns the bytes that are in the program's part, or -EFAULT where that cannot be written. */
+ssize_t datagram_place(const struct iovec *piece, size_t count, size_t room, size_t had, size_t skip);
 
 /* Tell the program of a message.  k: the kernel's; cut: the payload did not fit.
  * Returns 0, or -EFAULT as the kernel does, to whom the datagram is received then. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* datagram_queue.c - datagrams while the association is being made: nobody is to sleep who does not want to */
-#include "datagram.h"
+#include "datagram_place.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 #include "../io/clock.h"
-#include "../io/memory.h"
 #include "../io/vector.h"
 #include "stray.h"
 
@@ -48,15 +47,6 @@ void datagram_joined(int epfd)
     assoc_watch_join(&process.assoc, epfd);
 }
 
-static bool readable(const struct msghdr *m)
-{
-    for (size_t i = 0; i < (size_t)m->msg_iovlen; i++) {
-        if (!memory_readable(m->msg_iov[i].iov_base, m->msg_iov[i].iov_len))
-            return false;
-    }
-    return true;
-}
-
 ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flags, const struct iovec *header)
 {
     size_t size = vector_size(m->msg_iov, m->msg_iovlen);
@@ -65,7 +55,7 @@ ssize_t datagram_queue(int fd, struct assoc *a, const struct msghdr *m, int flag
 
     if (size > PAYLOAD_MAX - header->iov_len)
         return -EMSGSIZE;
-    if (!readable(m))
+    if (!datagram_readable(m->msg_iov, m->msg_iovlen))
         return -EFAULT;
     if (!m->msg_control)
         taken.msg_controllen = 0;

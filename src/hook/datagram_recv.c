@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/time.h>
 
 #include "../core/frame.h"
@@ -22,7 +21,6 @@
 enum {
     PIECES = 64,                /* of the program's; more go through a copy */
     PIECES_MAX = 1024,          /* UIO_MAXIOV */
-    ROOM_MAX = 65536,           /* more than any datagram holds */
     TICK_MS = 10                /* what clock_coarse_ms() may be behind */
 };
 
@@ -106,7 +104,8 @@ static ssize_t hand_over(struct receipt *r, const struct msghdr *k, ssize_t n)
     uint8_t head[UDP_HEADER_MAX];
     struct assoc_address shown = { .len = 0 };
     struct assoc_facts f;
-    size_t had, kept, whole;
+    size_t had, whole;
+    ssize_t kept;
     int skip;
 
     if (n < 0)
@@ -123,11 +122,11 @@ static ssize_t hand_over(struct receipt *r, const struct msghdr *k, ssize_t n)
         return skip == -ENODATA ? skip : -ENOMSG;
     whole = (size_t)n - (size_t)skip;
     kept = datagram_place(r->piece, r->pieces, r->room, had, (size_t)skip);
-    if (datagram_fill(r->m, k, &shown, whole > r->room) != 0)
+    if (kept < 0 || datagram_fill(r->m, k, &shown, whole > r->room) != 0)
         return -EFAULT;
     if (skip > 0 && !(r->flags & MSG_PEEK))
         datagram_count(r->a, (struct sockaddr *)&r->from, k->msg_namelen);
-    return (ssize_t)(r->flags & MSG_TRUNC ? whole : kept);
+    return r->flags & MSG_TRUNC ? (ssize_t)whole : kept;
 }
 
 /* The association is being made, or has failed.  Returns 0, or the errno of the call. */
@@ -178,27 +177,32 @@ static ssize_t receive_copied(struct receipt *r)
 {
     struct msghdr *own = r->m, one = *own;
     size_t room = vector_size(own->msg_iov, own->msg_iovlen);
-    struct iovec piece = { .iov_len = room < ROOM_MAX ? room : ROOM_MAX };
+    struct datagram_copy copy;
+    struct iovec piece;
     ssize_t n;
 
     if (room == SIZE_MAX)
         return -EINVAL;
-    piece.iov_base = mmap(NULL, ROOM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (piece.iov_base == MAP_FAILED)
+    if (datagram_copy_make(&copy) != 0)
         return -ENOBUFS;
+    piece = (struct iovec){ copy.memory, room < DATAGRAM_COPY ? room : DATAGRAM_COPY };
     one.msg_iov = &piece;
     one.msg_iovlen = 1;
     r->m = &one;
     r->pieces = 1;
     n = receive(r);
     r->m = own;
+    if ((size_t)n < room)
+        room = (size_t)n;
+    if (n >= 0 && !datagram_writable(own->msg_iov, own->msg_iovlen, 0, room))
+        n = -EFAULT;
     if (n >= 0) {
-        vector_scatter(own->msg_iov, own->msg_iovlen, piece.iov_base, (size_t)n < room ? (size_t)n : room);
+        vector_scatter(own->msg_iov, own->msg_iovlen, copy.memory, room);
         own->msg_flags = one.msg_flags;
         own->msg_controllen = one.msg_controllen;
         own->msg_namelen = one.msg_namelen;
     }
-    munmap(piece.iov_base, ROOM_MAX);
+    datagram_copy_free(&copy);
     return n;
 }
 

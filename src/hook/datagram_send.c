@@ -2,7 +2,6 @@
 /* datagram_send.c - a datagram on its way to the relay */
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../core/frame.h"
 #include "../io/clock.h"
@@ -10,6 +9,7 @@
 #include "../io/memory.h"
 #include "../io/message.h"
 #include "../io/vector.h"
+#include "datagram_place.h"
 #include "datagram_quick.h"
 #include "question.h"
 #include "stray.h"
@@ -18,7 +18,6 @@ enum {
     PIECES = 64,                /* of the program's; more go through a copy */
     PIECES_MAX = 1024,          /* UIO_MAXIOV */
     PORT_DOMAIN = 53,
-    PAYLOAD_MAX = 65536,        /* more than any datagram holds */
     LEVEL_UDP = 17, MESSAGE_SEGMENT = 103,
     TRIES = 3                   /* the control connection may end while it is looked at */
 };
@@ -136,20 +135,22 @@ OWN_FRAME static ssize_t send_copied(int fd, const struct msghdr *m, int flags, 
 {
     size_t size = vector_size(m->msg_iov, m->msg_iovlen);
     struct msghdr one = *m;
+    struct datagram_copy copy;
     struct iovec piece;
     ssize_t n;
 
-    if (m->msg_iovlen > PIECES_MAX || size > PAYLOAD_MAX)
+    if (m->msg_iovlen > PIECES_MAX || size > DATAGRAM_COPY)
         return -EMSGSIZE;
-    piece.iov_len = size;
-    piece.iov_base = mmap(NULL, PAYLOAD_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (piece.iov_base == MAP_FAILED)
+    if (!datagram_readable(m->msg_iov, m->msg_iovlen))
+        return -EFAULT;
+    if (datagram_copy_make(&copy) != 0)
         return -ENOBUFS;
-    vector_gather(m->msg_iov, m->msg_iovlen, piece.iov_base, size);
+    piece = (struct iovec){ copy.memory, size };
+    vector_gather(m->msg_iov, m->msg_iovlen, copy.memory, size);
     one.msg_iov = &piece;
     one.msg_iovlen = 1;
     n = send_pieces(fd, &one, flags, f, head);
-    munmap(piece.iov_base, PAYLOAD_MAX);
+    datagram_copy_free(&copy);
     return n;
 }
 
