@@ -124,6 +124,8 @@ static int replaced(char **argv)
     struct target t = net_target(argv[0]);
     int fd = udp_socket(&t), pipes[2];
     char text[16];
+    struct iovec piece = { text, sizeof text };
+    struct mmsghdr message = { .msg_hdr = { .msg_iov = &piece, .msg_iovlen = 1 } };
     pid_t child;
 
     say("connect", net_connect(fd, &t));
@@ -136,6 +138,7 @@ static int replaced(char **argv)
         _exit(0);
     }
     say("waitpid", waitpid(child, NULL, 0) == child);
+    say("recvmmsg", recvmmsg(fd, &message, 1, MSG_DONTWAIT, NULL));
     say("write", write(fd, "abc", 3));
     say("send", send(fd, "abc", 3, 0));
     say("read", read(pipes[0], text, sizeof text));

@@ -72,8 +72,14 @@ static long receive_one(int fd, struct mmsghdr *message, int flags)
 
     if (!memory_writable(message, sizeof *message))
         return -EFAULT;
-    if (!datagram_receive(fd, &message->msg_hdr, flags & ~MSG_WAITFORONE, &result))
-        return -EAGAIN;
+    if (!datagram_receive(fd, &message->msg_hdr, flags & ~MSG_WAITFORONE, &result)) {
+        /* The number is something else by now. */
+        if (guard_stops(fd, POLLIN, flags))
+            return -errno;
+        result = receive_message(fd, &message->msg_hdr, flags & ~MSG_WAITFORONE);
+        if (result < 0)
+            return -errno;
+    }
     if (result >= 0)
         message->msg_len = (unsigned)result;
     return result < 0 ? result : 1;
