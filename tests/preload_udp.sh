@@ -189,6 +189,9 @@ environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state
 same "direct destinations beside proxied ones" udp-many "127.0.0.1:$other" $addresses "127.0.0.1:$other"
 same "a direct peer after a proxied one" udp-peers "$four" "127.0.0.1:$other"
 same "a proxied peer after a direct one" udp-peers "127.0.0.1:$other" "$four"
+same "what outlives a change of peers" udp-changes "$four" "127.0.0.1:$other"
+! has_ipv6 || same "what outlives a change of peers, IPv4 mapped" udp-changes "[::ffff:127.0.0.1]:$udp" \
+    "[::ffff:127.0.0.1]:$other"
 same "many pieces, and direct datagrams, into memory that is none" udp-odd-memory "$four" "127.0.0.1:$other"
 if grep -q "udp out $four " "$proxy_log" && ! grep -q "udp out 127.0.0.1:$other " "$proxy_log"; then
     ok "some direct, some by the proxy"

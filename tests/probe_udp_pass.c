@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -273,6 +274,50 @@ static int nowhere(char **argv)
     return 0;
 }
 
+static void say_kept(int fd, in_port_t *port)
+{
+    struct target own = { .len = sizeof own.sa };
+    char device[16] = "";
+    socklen_t len = sizeof device;
+    in_port_t now;
+
+    getsockname(fd, (struct sockaddr *)&own.sa, &own.len);
+    now = ((struct sockaddr_in *)&own.sa)->sin_port;
+    getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &len);
+    printf(" device \"%s\", %s port\n", device, now == *port ? "the same" : "another");
+    *port = now;
+}
+
+/* argv: ADDRESS DIRECT.  The peer changes from one to the other, which the socket's device and port outlive; and what
+ * the relay knows it by outlives the end of the peer. */
+static int changes(char **argv)
+{
+    struct target t = net_target(argv[0]), direct = net_target(argv[1]);
+    struct sockaddr none = { .sa_family = AF_UNSPEC };
+    struct timeval soon = { 2, 0 };
+    int fd = udp_socket(&t);
+    in_port_t port = 0;
+
+    say("SO_BINDTODEVICE", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
+    for (int i = 0; i < 4; i++) {
+        say("connect", net_connect(fd, i % 2 ? &t : &direct));
+        say_kept(fd, &port);
+        udp_exchange(fd, NULL);
+    }
+    close(fd);
+    fd = udp_socket(&t);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    udp_exchange(fd, &t);
+    say("connect", net_connect(fd, &direct));
+    udp_exchange(fd, NULL);
+    say("unspec", connect(fd, &none, sizeof none));
+    say_peer("peer", fd);
+    udp_exchange(fd, &t);
+    udp_exchange(fd, &direct);
+    close(fd);
+    return 0;
+}
+
 static struct {
     int fd, way;
 } cancelled;
@@ -340,6 +385,7 @@ const struct command udp_pass_commands[] = {
     { "udp-boundless", 1, boundless, "ADDRESS: sizes beyond any memory" },
     { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
     { "udp-odd-memory", 2, nowhere, "ADDRESS DIRECT: received into memory that is none" },
+    { "udp-changes", 2, changes, "ADDRESS DIRECT: a peer, another, none" },
     { "udp-cancelled", 1, cancels, "ADDRESS: threads that are cancelled in calls with many pieces" },
     { "udp-message", 1, by_message, "ADDRESS: a socket with a peer goes to another process" },
     { NULL, 0, NULL, NULL }

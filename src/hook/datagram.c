@@ -16,6 +16,8 @@
 #include "stray.h"
 #include "stream.h"
 
+enum { OPTION_TO_DEVICE = 25, DEVICE_SIZE = 16 };     /* SO_BINDTODEVICE, IFNAMSIZ */
+
 static int judge_proxied(int fd, const struct route *r, const struct sockaddr *sa, socklen_t len,
                          struct datagram_to *to)
 {
@@ -186,16 +188,50 @@ void datagram_give_port(int fd, int domain)
     real.syscall(SYS_bind, (long)fd, &any, domain == AF_INET6 ? (long)sizeof any : (long)sizeof(struct sockaddr_in));
 }
 
-static int record(int fd, int domain, const struct datagram_to *to)
+/* Put a port back that went with the kernel's peer, at the address that is left. */
+static void take_port(int fd, int domain, uint16_t port)
+{
+    struct assoc_address as;
+    struct addr own;
+
+    if (!port || !datagram_kernel_name(fd, &own, &as) || own.port != 0)
+        return;
+    datagram_open_to_relay(fd, domain);
+    as.sa.sin6_port = htons(port);
+    real.syscall(SYS_bind, (long)fd, &as.sa, (long)as.len);
+}
+
+/* Take the kernel's peer from a socket.  That takes its device as well, and its port if the kernel chose that: a
+ * connect() to another peer would not have, nor would the relay know the socket by another port. */
+OWN_FRAME static int leave_peer(int fd, int domain)
 {
     struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    char device[DEVICE_SIZE] = "";
+    socklen_t len = sizeof device;
+    struct assoc_address as;
+    struct addr own = { .port = 0 };
+    int error;
+
+    if (real.getsockopt(fd, SOL_SOCKET, OPTION_TO_DEVICE, device, &len) != 0)
+        return -errno;
+    datagram_kernel_name(fd, &own, &as);
+    error = real_connect(fd, &nowhere, sizeof nowhere);
+    if (!error && len && real.setsockopt(fd, SOL_SOCKET, OPTION_TO_DEVICE, device, len) != 0)
+        error = -errno;
+    if (!error)
+        take_port(fd, domain, own.port);
+    return error;
+}
+
+static int record(int fd, int domain, const struct datagram_to *to)
+{
     struct assoc *a;
     int error = to->family == AF_INET6 && domain == AF_INET ? -EAFNOSUPPORT : datagram_attach(fd, &a);
 
+    if (!error && real_has_peer(fd))
+        error = leave_peer(fd, domain);
     if (error)
         return error;
-    if (real_has_peer(fd))
-        real_connect(fd, &nowhere, sizeof nowhere);
     datagram_give_port(fd, domain);
     error = assoc_peer(&process.assoc, a, &to->target, &to->shown, to->proxy);
     if (!error)
@@ -230,9 +266,12 @@ int datagram_disconnect(int fd)
     struct assoc *a = datagram_of(fd);
     struct assoc_facts f;
 
-    if (!a || process_is_guest() || !assoc_facts(a, false, &f) || !f.peer.len)
+    if (!a || process_is_guest() || !assoc_facts(a, false, &f))
         return DATAGRAM_NOT_OURS;
-    return dissolve(a);
+    if (f.peer.len)
+        return dissolve(a);
+    /* The relay may know the socket by its port. */
+    return f.relay.len || assoc_unsettled(a) ? leave_peer(fd, (int)f.domain) : DATAGRAM_NOT_OURS;
 }
 
 enum {
