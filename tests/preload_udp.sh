@@ -135,6 +135,8 @@ same "left to a program under a high number" udp-leave "$four" 900
 same "sizes beyond any memory" udp-boundless "$four"
 same "another file under the number" udp-replaced "$four"
 same "cancelled with many pieces" udp-cancelled "$four"
+same "AF_UNSPEC" udp-unspec "$four"
+! has_ipv6 || same "AF_UNSPEC, IPv6" udp-unspec "[::1]:$udp"
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     # A program that starts looks at the descriptors that it has.
     # shellcheck disable=SC2086

@@ -318,6 +318,33 @@ static int changes(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS.  AF_UNSPEC is another name for an IPv4 address, on an IPv4 socket; on others it is none. */
+static int unspec(char **argv)
+{
+    struct target t = net_target(argv[0]), to = t;
+    struct iovec piece = { udp_outgoing, 30 };
+    struct mmsghdr m[2];
+    int fd = udp_socket(&t);
+
+    to.sa.ss_family = AF_UNSPEC;
+    if (t.sa.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&to.sa)->sin6_flowinfo = htonl(INADDR_LOOPBACK + 8);
+    for (int i = 0; i < 2; i++)
+        m[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &to.sa,
+                                              .msg_namelen = to.len } };
+    for (int i = 0; i < 2; i++) {
+        if (udp_send(fd, UDP_SENDTO, &to, 20, 0, 1) > 0)
+            udp_receive(fd, UDP_RECVFROM, 100, 0, 1);
+        if (udp_send(fd, UDP_SENDMSG, &to, 20, 0, 1) > 0)
+            udp_receive(fd, UDP_RECVFROM, 100, 0, 1);
+        for (long n = say("sendmmsg", sendmmsg(fd, m, 2, 0)); n > 0; n--)
+            udp_receive(fd, UDP_RECVFROM, 100, 0, 1);
+        say("connect", net_connect(fd, &t));
+    }
+    close(fd);
+    return 0;
+}
+
 static struct {
     int fd, way;
 } cancelled;
@@ -386,6 +413,7 @@ const struct command udp_pass_commands[] = {
     { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
     { "udp-odd-memory", 2, nowhere, "ADDRESS DIRECT: received into memory that is none" },
     { "udp-changes", 2, changes, "ADDRESS DIRECT: a peer, another, none" },
+    { "udp-unspec", 1, unspec, "ADDRESS: addresses of AF_UNSPEC" },
     { "udp-cancelled", 1, cancels, "ADDRESS: threads that are cancelled in calls with many pieces" },
     { "udp-message", 1, by_message, "ADDRESS: a socket with a peer goes to another process" },
     { NULL, 0, NULL, NULL }

@@ -62,6 +62,14 @@ int datagram_judge(int fd, enum kind kind, const struct sockaddr *sa, socklen_t 
     }
 }
 
+bool datagram_to_nobody(int fd, const struct sockaddr *sa, socklen_t len)
+{
+    int domain;
+
+    return sa && sa != MEMORY_NOWHERE && len >= sizeof(sa_family_t) && len <= sizeof(struct sockaddr_storage) &&
+           sa->sa_family == AF_UNSPEC && kind_ask(fd, &domain) == KIND_DATAGRAM && domain == AF_INET6;
+}
+
 void datagram_forget(int fd)
 {
     assoc_handle handle = datagram_handle(fd);

@@ -47,6 +47,11 @@ static inline struct assoc *datagram_of(int fd)
  * Async-signal-safe. */
 int datagram_judge(int fd, enum kind kind, const struct sockaddr *sa, socklen_t len, struct datagram_to *to);
 
+/* True if a datagram with this address is for the peer all the same: UDP over IPv6 takes AF_UNSPEC for no address, UDP
+ * over IPv4 for its own family.  sa: may be NULL or MEMORY_NOWHERE, else len readable bytes.
+ * Async-signal-safe. */
+bool datagram_to_nobody(int fd, const struct sockaddr *sa, socklen_t len);
+
 /* connect() on a datagram socket.  domain: its AF_INET or AF_INET6.
  * Returns DATAGRAM_NOT_OURS, 0, or a negative errno. */
 int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len);

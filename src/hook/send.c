@@ -100,8 +100,7 @@ OWN_FRAME static ssize_t send_slowly(int fd, const void *data, size_t size, int 
                                      socklen_t len)
 {
     struct iovec piece = { (void *)data, datagram_cut(size) };
-    const struct msghdr m = { .msg_name = (void *)sa, .msg_namelen = sa ? sizeof *sa : 0, .msg_iov = &piece,
-                              .msg_iovlen = 1 };
+    struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
     int entry_errno = errno;
     struct sockaddr_storage own;
     struct datagram_to to;
@@ -110,6 +109,10 @@ OWN_FRAME static ssize_t send_slowly(int fd, const void *data, size_t size, int 
 
     hook_enter();
     sa = memory_address(sa, len, &own);
+    if (datagram_to_nobody(fd, sa, len))
+        sa = NULL, len = 0;
+    m.msg_name = (void *)sa;
+    m.msg_namelen = sa ? sizeof *sa : 0;
     way = judge(fd, sa, len, flags, &to);
     if (way < 0)
         return hook_return(entry_errno, way);
@@ -181,6 +184,8 @@ static int judge_message(int fd, const struct msghdr *message, int flags, struct
     taken->msg_name = (void *)memory_address(taken->msg_name, taken->msg_namelen, name);
     if (taken->msg_name == MEMORY_NOWHERE)
         return SEND_AS_IT_IS;
+    if (datagram_to_nobody(fd, taken->msg_name, taken->msg_namelen))
+        taken->msg_name = NULL, taken->msg_namelen = 0;
     if (taken->msg_control && taken->msg_controllen)
         error = judge_control(fd, taken);
     return error ? error : judge(fd, taken->msg_name, taken->msg_namelen, flags, to);
