@@ -201,8 +201,16 @@ else
     bad "some direct, some by the proxy"
 fi
 
-start_proxy --host echo.test=127.0.0.1 --udp-name-sources
+name=echo.of.a.name.longer.than.any.address.test
+start_proxy --host echo.test=127.0.0.1 --host $name=127.0.0.1 --udp-name-sources
 named "sources, as names"
+gives "many in a call, as names" udp-batch-name $name "$udp" <<EOT
+recv: 40
+recvmmsg: 3
+ 40 flags 0, as sent
+ 40 flags 0, as sent
+ 40 flags 0, as sent
+EOT
 
 # close(): at once when an answer came after the last datagram, else two live on.
 start_proxy

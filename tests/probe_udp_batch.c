@@ -275,6 +275,28 @@ static int learned(char **argv)
     return 0;
 }
 
+/* argv: NAME PORT.  Several datagrams into buffers of their size, once one has come from there. */
+static int to_name(char **argv)
+{
+    struct target to = udp_resolve(argv[0], argv[1], AF_INET);
+    int fd = udp_socket(&to), n;
+
+    for (int i = 0; i < 4; i++) {
+        sendto(fd, udp_outgoing, ROOM, 0, (const struct sockaddr *)&to.sa, to.len);
+        if (i == 0)
+            say("recv", recv(fd, rooms[0], ROOM, 0));
+        pieces[i][0] = (struct iovec){ rooms[i], ROOM };
+        messages[i].msg_hdr = (struct msghdr){ .msg_iov = pieces[i], .msg_iovlen = 1 };
+    }
+    memset(rooms, 0, sizeof rooms);
+    n = (int)say("recvmmsg", recvmmsg(fd, messages, 3, 0, NULL));
+    for (int i = 0; i < n; i++)
+        printf(" %u flags %x, %s\n", messages[i].msg_len, messages[i].msg_hdr.msg_flags,
+               memcmp(rooms[i], udp_outgoing, ROOM) == 0 ? "as sent" : "other bytes");
+    close(fd);
+    return 0;
+}
+
 /* Ways to name memory that is none, or that cannot be written; of the second of three messages. */
 enum { GOOD, BAD_DATA, BAD_PIECES, BAD_NAME, BAD_CONTROL, PART_OF_DATA, BAD_WAYS, FIRST = 20 };
 
@@ -445,6 +467,7 @@ const struct command udp_batch_commands[] = {
     { "udp-ipv6-only", 2, ipv6_only, "ADDRESS PORT: IPV6_V6ONLY, and bound to PORT" },
     { "udp-mtu", 1, mtu, "ADDRESS: IP_MTU with and without a peer" },
     { "udp-learned", 2, learned, "ADDRESS NAME: datagrams before and after NAME is asked for" },
+    { "udp-batch-name", 2, to_name, "NAME PORT: several datagrams in a call, from a name" },
     { "udp-behind", 1, behind, "ADDRESS: received into four bytes, all there is, in a call for several" },
     { "udp-peeks", 1, peeks, "ADDRESS: recvmmsg() with MSG_PEEK, and into memory that is none" },
     { "udp-nowhere", 1, nowhere, "ADDRESS: received into memory that is none" },

@@ -283,7 +283,7 @@ OWN_FRAME static int hand_over(struct assoc *a, const struct assoc_facts *f, str
     if (skip > 0)
         datagram_count(a, (struct sockaddr *)&v->from[i], k->msg_namelen);
     whole = n - (size_t)skip;
-    /* A name for a header that nobody asked for takes the end of a payload that fills its buffer. */
+    /* The first name in the place of an address takes the end of a payload that fills its buffer. */
     placed = datagram_place(v->piece[i], 1, room, had, (size_t)skip);
     if (placed < 0)
         return (int)placed;
@@ -334,7 +334,8 @@ bool datagram_receive_batch(int fd, struct mmsghdr *messages, unsigned count, in
     struct arrivals v;
     struct assoc_facts f;
     struct assoc *a = flags & (MSG_PEEK | MSG_ERRQUEUE) ? NULL : ordinary(fd, &f);
-    unsigned good = a ? prepare(&v, messages, count < BATCH_IN ? count : BATCH_IN) : 0;
+    bool fits = a && !atomic_load_explicit(&a->by_names, memory_order_relaxed);
+    unsigned good = fits ? prepare(&v, messages, count < BATCH_IN ? count : BATCH_IN) : 0;
     long n;
 
     if (good < 2)

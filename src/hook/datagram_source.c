@@ -14,6 +14,9 @@ static bool from_name(struct assoc *a, int domain, const struct addr *source, st
     struct addr alias[2] = { { .kind = ADDR_NONE }, { .kind = ADDR_NONE } };
     int count = 0;
 
+    /* A batch has less room for a header than a name may take. */
+    if (!atomic_load_explicit(&a->by_names, memory_order_relaxed))
+        atomic_store_explicit(&a->by_names, true, memory_order_relaxed);
     /* Meanwhile *shown is the name: recvmmsg() has no stack to spare. */
     if (addr_from_name(source->name, strlen(source->name), shown) != 0)
         return false;

@@ -116,6 +116,7 @@ static assoc_handle prepare(struct assoc_table *t, unsigned index, int fd, int d
     atomic_store(&a->owed, false);
     atomic_store(&a->more, false);
     atomic_store(&a->named, false);
+    atomic_store(&a->by_names, false);
     atomic_store(&a->bound, false);
     atomic_store(&a->busy, false);
     atomic_store(&a->asks, false);

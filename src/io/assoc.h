@@ -87,6 +87,7 @@ struct assoc {
     atomic_bool more;                   /* MSG_MORE: what comes next belongs to the same datagram */
     atomic_bool corked;                 /* UDP_CORK */
     atomic_bool named;                  /* sources holds names */
+    atomic_bool by_names;               /* a relay has named a source by its name */
     atomic_bool asks;                   /* the peer's port is that of DNS */
     atomic_bool questions;              /* some have gone to a resolver of this system */
     _Atomic uint32_t self;              /* the socket's port, if it has ever sent an answer to itself */
