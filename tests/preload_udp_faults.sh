@@ -119,6 +119,14 @@ at_proxy "$proxy" SOCKSIFY_LOG=info
 same "an IPv6 source, IPv4 socket" fault-sources "$four" 1
 counted "an IPv6 source, IPv4 socket" 1
 
+# A signal behind it.
+start_proxy --udp-stranger --udp-no-answer
+gives "interrupted behind a stranger" fault-interrupted "$four" <<EOT
+sendto: 1
+recvmmsg: -1 EINTR
+and then: -1 EAGAIN
+EOT
+
 # Silence, and silence broken by what counts for nothing; and a relay that is none.
 while read -r wrong; do
     # shellcheck disable=SC2086

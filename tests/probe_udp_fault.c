@@ -5,6 +5,7 @@
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,36 @@ static int timed(char **argv)
     return 0;
 }
 
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+/* argv: ADDRESS.  A signal ends a call for several datagrams, also where one that came before it was dropped. */
+static int interrupted(char **argv)
+{
+    static char byte[BATCH][8];
+    const struct sigaction handler = { .sa_handler = nothing };
+    const struct itimerval soon = { .it_value = { 0, SHORT_MS * 1000 } };
+    struct target t = net_target(argv[0]);
+    struct iovec piece[BATCH];
+    struct mmsghdr m[BATCH];
+    int fd = net_socket(&t, SOCK_DGRAM);
+
+    memset(m, 0, sizeof m);
+    for (int i = 0; i < BATCH; i++) {
+        piece[i] = (struct iovec){ byte[i], sizeof byte[i] };
+        m[i].msg_hdr = (struct msghdr){ .msg_iov = &piece[i], .msg_iovlen = 1 };
+    }
+    sigaction(SIGALRM, &handler, NULL);
+    say("sendto", sendto(fd, "x", 1, 0, (struct sockaddr *)&t.sa, t.len));
+    setitimer(ITIMER_REAL, &soon, NULL);
+    say("recvmmsg", recvmmsg(fd, m, BATCH, 0, NULL));
+    say("and then", recv(fd, byte[0], sizeof byte[0], MSG_DONTWAIT));
+    close(fd);
+    return 0;
+}
+
 /* argv: ONE OTHER.  ONE first; then OTHER as the peer, from which alone an answer is heard. */
 static int turns(char **argv)
 {
@@ -228,6 +259,7 @@ static int unreachable(char **argv)
 
 const struct command udp_fault_commands[] = {
     { "fault-heard", 2, heard, "ADDRESS COUNT" },
+    { "fault-interrupted", 1, interrupted, "ADDRESS" },
     { "fault-peer", 2, peer_only, "ADDRESS COUNT" },
     { "fault-silence", 1, silence, "ADDRESS" },
     { "fault-sources", 2, sources, "ADDRESS COUNT" },

@@ -10,6 +10,7 @@
 #include "../io/clock.h"
 #include "../io/memory.h"
 #include "../io/message.h"
+#include "../io/tunnel.h"
 #include "datagram_place.h"
 #include "guard.h"
 #include "number.h"
@@ -17,6 +18,7 @@
 
 enum {
     MESSAGES_MAX = 1024,        /* UIO_MAXIOV */
+    RESTART = 512,              /* ERESTARTSYS */
     SIZES = 3                   /* which of them, or none, takes two bits */
 };
 
@@ -85,6 +87,17 @@ static long receive_one(int fd, struct mmsghdr *message, int flags)
     return result < 0 ? result : 1;
 }
 
+/* All that a call for several has brought was dropped.  Of a signal that ended it the kernel tells the next call, by a
+ * number that programs never see elsewhere (ERESTARTSYS). */
+static long receive_behind(int fd, struct mmsghdr *message, int flags)
+{
+    long got = receive_one(fd, message, flags);
+
+    if (got != -RESTART)
+        return got;
+    return tunnel_restarts() ? receive_one(fd, message, flags) : -EINTR;
+}
+
 static int64_t end_of(const struct timespec *t)
 {
     if (!t || t->tv_sec > INT32_MAX)
@@ -116,8 +129,10 @@ static long receive_many(int fd, struct mmsghdr *messages, unsigned count, int f
     while (more && done < count) {
         int own = flags & MSG_WAITFORONE && done ? flags | MSG_DONTWAIT : flags;
 
-        if (!datagram_receive_batch(fd, messages + done, count - done, own, timeout, &got, &more) || got == 0)
+        if (!datagram_receive_batch(fd, messages + done, count - done, own, timeout, &got, &more))
             got = receive_one(fd, messages + done, own);
+        else if (got == 0)
+            got = receive_behind(fd, messages + done, own);
         if (got < 0)
             break;
         done += (unsigned)got;
