@@ -196,6 +196,28 @@ static int by_message(char **argv)
     return status;
 }
 
+/* argv: ADDRESS.  A number that was made before the socket's first datagram, by which the answer is received; and the
+ * other way round. */
+static int duplicated(char **argv)
+{
+    struct target t = net_target(argv[0]);
+
+    for (int way = 0; way < UDP_RECEIVES; way++) {
+        int fd = udp_socket(&t), other = dup(fd);
+
+        for (int i = 0; i < 2; i++) {
+            udp_send(fd, UDP_SENDTO, &t, 20, 0, 1);
+            udp_receive(other, way, 100, 0, 1);
+            udp_send(other, UDP_SENDTO, &t, 20, 0, 1);
+            udp_receive(fd, way, 100, 0, 1);
+        }
+        close(fd);
+        udp_exchange(other, &t);
+        close(other);
+    }
+    return 0;
+}
+
 enum { COPIED = 70, BAD = 40, ROOM = 40, ROUNDS = 32, COPY_BYTES = 1 << 16 };
 
 static char *two_pages(void)
@@ -412,6 +434,7 @@ const struct command udp_pass_commands[] = {
     { "udp-boundless", 1, boundless, "ADDRESS: sizes beyond any memory" },
     { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
     { "udp-odd-memory", 2, nowhere, "ADDRESS DIRECT: received into memory that is none" },
+    { "udp-duplicated", 1, duplicated, "ADDRESS: a number made by dup() before the first datagram" },
     { "udp-changes", 2, changes, "ADDRESS DIRECT: a peer, another, none" },
     { "udp-unspec", 1, unspec, "ADDRESS: addresses of AF_UNSPEC" },
     { "udp-cancelled", 1, cancels, "ADDRESS: threads that are cancelled in calls with many pieces" },

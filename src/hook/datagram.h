@@ -137,10 +137,12 @@ int datagram_late_move(struct mmsghdr *to, socklen_t room, struct mmsghdr *from,
 /* The same of a call without an address.  data: size bytes. */
 ssize_t datagram_late_data(int fd, void *data, size_t size, int flags, ssize_t result);
 
-/* True if datagram_late() is to be called: no load but the gate's while no socket has an association. */
+/* True if datagram_late() is to be called, also where the number is not known to lead to an association.  No load but
+ * the gate's while no socket has one. */
 static inline bool datagram_is_late(int fd, ssize_t result, int flags)
 {
-    return result >= 0 && datagram_handle(fd) && !(flags & MSG_ERRQUEUE);
+    return result >= 0 && !hook_idle(GATE_DATAGRAM) && !(flags & MSG_ERRQUEUE) &&
+           (fdtab_get(&process.fdtab, fd) & FDTAB_KIND) == KIND_DATAGRAM;
 }
 
 /* SO_ERROR, with an error of ours that the next call would tell, which is used up.  *len: at least that of an int.

@@ -87,6 +87,22 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* The association of a number that was made before the socket had one, by dup() or fork(), if what came begins as a
+ * relay's datagrams do: only then is the kernel asked whose the number is. */
+OWN_FRAME static struct assoc *find_shared(int fd, const struct msghdr *m, size_t had)
+{
+    static const uint8_t begin[3] = { 0, 0, 0 };    /* RSV, FRAG */
+    uint8_t head[UDP_HEADER_IPV4];
+
+    if (had < sizeof head)
+        return NULL;
+    vector_gather(m->msg_iov, m->msg_iovlen, head, sizeof head);
+    if (memcmp(head, begin, sizeof begin) != 0)
+        return NULL;
+    datagram_adopt(fd);
+    return datagram_of(fd);
+}
+
 ssize_t datagram_late(int fd, struct msghdr *m, struct datagram_room room, int flags, ssize_t result)
 {
     struct assoc *a = datagram_of(fd);
@@ -99,6 +115,8 @@ ssize_t datagram_late(int fd, struct msghdr *m, struct datagram_room room, int f
     size_t significant;
     int skip;
 
+    if (!a)
+        a = find_shared(fd, m, had);
     if (!a || !assoc_facts(a, false, &f))
         return result;
     vector_gather(m->msg_iov, m->msg_iovlen, head, least(had, sizeof head));
