@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # What the object wants from libc is in undefined.list, whose names are in glibc 2.17 and musl 1.2 alike: a name that
-# the libc of a program lacks kills that program at its start.
+# the libc of a program lacks kills that program at its start.  What the list has and nothing wants is a fault as well.
 . "${srcdir:-.}/guard.sh"
 
 need_tool "${NM%% *}"
 need_file "$srcdir/undefined.list"
 
-sed -n 's/^strong //p' "$srcdir/undefined.list" | sort >"$work/strong"
+sed -n 's/^\(strong\|build\) //p' "$srcdir/undefined.list" | sort >"$work/strong"
+sed -n 's/^strong //p' "$srcdir/undefined.list" | sort >"$work/always"
 sed -n 's/^weak //p' "$srcdir/undefined.list" | sort >"$work/weak"
 
 examine()
@@ -19,6 +20,9 @@ examine()
     faults "undefined in $1, not listed as strong" <"$work/extra"
     sort -u "$work/strong" "$work/weak" | comm -13 - "$work/wished" >"$work/extra"
     faults "undefined and weak in $1, not listed" <"$work/extra"
+    sort -u "$work/wanted" "$work/wished" >"$work/all"
+    sort "$work/always" "$work/weak" | comm -23 - "$work/all" >"$work/stale"
+    faults "listed, not wanted by $1" <"$work/stale"
     $NM -D --undefined-only "$1" | grep '@' >"$work/versioned"
     faults "bound to a version in $1" <"$work/versioned"
 }
