@@ -5,6 +5,8 @@
 # Run by `make memcheck`.
 . "${srcdir:-.}/preload.sh"
 
+: "${LOOP:=./loop}"
+
 for tool in valgrind curl python3; do
     command -v $tool >/dev/null 2>&1 || {
         echo "skipped: no $tool" >&2
@@ -42,14 +44,17 @@ looked_at()
     status=$?
 }
 
-# probed NAME COMMAND...: the probe, which must write what it writes by itself.  A proxy of its own for each: none lasts
-# as long as all of them may take.
+# probed NAME COMMAND...: the probe, which must write what it writes by itself, with $with in its environment.  A proxy
+# of its own for each: none lasts as long as all of them may take.
+with=
 probed()
 {
     name=$1
     shift
     bare "$@" >"$work/bare" 2>&1
     start_proxy --host target.example=127.0.0.1
+    # shellcheck disable=SC2086
+    at_proxy "$proxy" $with
     looked_at "$PROBE" "$@"
     quiet "$name"
     rounds=$((rounds + 1))
@@ -91,6 +96,37 @@ probed "datagrams" udp-calls "127.0.0.1:$udp"
 probed "datagrams, many in a call" udp-batches "127.0.0.1:$udp" "127.0.0.1:$udp"
 probed "datagrams, numbers and children" udp-numbers "127.0.0.1:$udp"
 
+# A non-blocking connect(): by the probe, and waited for in every way while the proxy holds its reply.
+probed "a socket that does not wait" identity-nonblock "127.0.0.1:$echo"
+probed "failures of one that does not wait" retry-nonblock "127.0.0.1:$refusing" "127.0.0.1:$echo"
+start "$work/loops" "$LOOP" serve
+# shellcheck disable=SC2086
+set -- $ready
+loop_echo=$2
+# Without what is waited for by epoll_pwait2(): valgrind 3.19 does not have it, and tells that.
+events()
+{
+    sed '/, order 3$/,/^  close: 0$/d'
+}
+timeout -k 1 "$patience" "$LOOP" bare accept 2>&1 | events >"$work/bare"
+start_proxy --hold reply --lifetime 300
+patience=300
+looked_at "$LOOP" through "127.0.0.1:$loop_echo" "$control"
+patience=150
+sed -i '/unhandled .* syscall: 441$/,/bug_reports/d' "$work"/found.*
+quiet "event loops"
+rounds=$((rounds + 1))
+[ "$(grep -c '^  event' "$work/bare")" -ge 32 ] || bad "event loops: no events"
+events <"$out" | cmp "$work/bare" - || bad "event loops: another output"
+
+# BIND.
+start "$work/back" "$PROBE" serve-back 127.0.0.1:0
+back=${ready#ready }
+with=SOCKSIFY_BIND_PORTS=$back
+probed "a listener" bind-order "127.0.0.1:$back" tnftp 2
+probed "a listener in event loops" bind-loops "127.0.0.1:$back"
+with=
+
 # unit NAME...: a unit test is there, and valgrind has nothing to say.
 unit()
 {
@@ -111,5 +147,22 @@ CK_FORK=no
 export CK_FORK
 unit addr addr_text bindrule conf conf_fault conf_file conf_url dns dns_answer elf learned message pools reply rules \
     script socks5 traits udp_header
-[ "$rounds" -gt 20 ] || bad "only $rounds were looked at"
+
+# A suppression has the name of the unit test that needs it, which is asked once more.
+sed -n 's/^ *\(check_[a-z_]*\): .*/\1/p' "$srcdir/memcheck.list" | sort -u | while read -r test; do
+    # shellcheck disable=SC2086
+    timeout -k 1 "$patience" $memcheck -v -v "./$test" >"$out" 2>"$err" </dev/null
+    cat "$work"/found.*
+    rm -f "$work"/found.*
+done >"$work/said"
+grep '^{' -A 1 "$srcdir/memcheck.list" | sed -n 's/^ *\([^ {-].*\)/\1/p' >"$work/listed"
+[ -s "$work/listed" ] || bad "memcheck.list is not read"
+while read -r suppression; do
+    if grep -F used_suppression: "$work/said" | grep -qF " $suppression "; then
+        ok "needed: $suppression"
+    else
+        bad "memcheck.list has what nothing needs: $suppression"
+    fi
+done <"$work/listed"
+[ "$rounds" -gt 25 ] || bad "only $rounds were looked at"
 finish
