@@ -35,12 +35,10 @@ passes()
 {
     name=$1
     shift
-    case " ${UNFIT-} " in
-    *" $1 "*)
+    if unfit "$1"; then
         skip "$name"
         return
-        ;;
-    esac
+    fi
     under "$@"
     if [ "$status" = 0 ]; then
         ok "$name"

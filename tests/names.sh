@@ -51,7 +51,7 @@ environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state"
 object()
 {
     # shellcheck disable=SC2086
-    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$OBJECT" "$@" >"$out" 2>"$err"
+    timeout -k 1 "$patience" env $environment "$preload" "$@" >"$out" 2>"$err"
     status=$?
 }
 

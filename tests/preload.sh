@@ -8,6 +8,7 @@
 #   under COMMAND...        run it under the object with $environment; output to $out, standard error to $err
 #   same NAME COMMAND...    both, and the outputs must be equal
 #   gives NAME COMMAND...   under the object; standard input is the output it must have
+#                           (neither runs a COMMAND that is one of $UNFIT)
 #   finish                  the end: exit 1 if anything failed
 
 set -u
@@ -162,9 +163,12 @@ tell()
     "$PROXYD" --tell "$control" "$*"
 }
 
+# A program that has the object in it has a twin that was built without.
 bare()
 {
-    timeout -k 1 "$patience" "$PROBE" "$@"
+    program=$PROBE
+    [ -z "${LINKED-}" ] || program=./${PROBE##*/}
+    timeout -k 1 "$patience" "$program" "$@"
 }
 
 # The variables hold no blanks.
@@ -187,10 +191,23 @@ result()
     head -5 "$err"
 }
 
+# unfit COMMAND: it is one of $UNFIT, and $UNFIT_USED, a file, gets to know that.
+unfit()
+{
+    case " ${UNFIT-} " in
+    *" $1 "*) echo "$1" >>"${UNFIT_USED:-/dev/null}" ;;
+    *) return 1 ;;
+    esac
+}
+
 same()
 {
     name=$1
     shift
+    if unfit "$1"; then
+        skip "$name"
+        return
+    fi
     bare "$@" >"$work/bare" 2>&1 || bad "$name: bare: exit status $?"
     under "$@"
     result "$name" "$work/bare"
@@ -201,6 +218,10 @@ gives()
     name=$1
     shift
     cat >"$work/expected"
+    if unfit "$1"; then
+        skip "$name"
+        return
+    fi
     under "$@"
     result "$name" "$work/expected"
 }

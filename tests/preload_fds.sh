@@ -8,7 +8,7 @@ start_proxy
 
 # No datagram may go to the blocked address; since it is this machine's own, none leaves it even if one does.
 at_proxy "$proxy" SOCKSIFY_BLOCK=127.0.0.9
-"$PROBE" reuse "127.0.0.1:$echo" "127.0.0.9:9" >"$work/bare" 2>&1
+bare reuse "127.0.0.1:$echo" "127.0.0.9:9" >"$work/bare" 2>&1
 if [ $? = 77 ]; then
     skip "libc's own functions cannot be found"
 else

@@ -223,7 +223,7 @@ EOT
     done
     environment=$direct
     # shellcheck disable=SC2086
-    bare detours-give away env $direct "LD_PRELOAD=$OBJECT" "$PROBE" detours-inherited "127.0.0.1:$udp" 9 8 \
+    bare detours-give away env $direct "$preload" "$PROBE" detours-inherited "127.0.0.1:$udp" 9 8 \
         >"$work/inherited" 2>/dev/null
     if [ "$(sort -u "$work/inherited")" = "sendto: -1 EACCES" ]; then
         ok "inherited"

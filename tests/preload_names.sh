@@ -5,13 +5,16 @@
 
 . "${srcdir:-.}/names.sh"
 
+PROBE=$NAMES_DIFF
 for table in addrinfo calls questions; do
-    timeout -k 1 "$patience" "$NAMES_DIFF" $table bare >"$work/bare" 2>&1 || bad "$table: bare: exit status $?"
+    bare $table bare >"$work/bare" 2>&1 || bad "$table: bare: exit status $?"
     asked "$table, bare"
     object "$NAMES_DIFF" $table object
     result "$table: $(wc -l <"$work/bare") rows alike" "$work/bare"
     quiet "$table"
 done
+# What follows are programs of others, which have no object in them.
+[ -z "${LINKED-}" ] || finish
 
 # Names of this machine.
 says "own name" '127.0.0.1*' getent ahostsv4 "$own"

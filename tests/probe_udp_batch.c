@@ -119,12 +119,13 @@ static int batches(char **argv)
 {
     struct target to[2] = { net_target(argv[0]), net_target(argv[1]) };
     struct timespec short_time = { 0, 1 };
-    int fd = udp_socket(&to[0]), on = 1;
+    int fd = udp_socket(&to[0]), on = 1, n;
 
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
     send_all(fd, to, 1, 0);
     receive_all(fd, MANY, 0);
-    printf("empty: %d %s\n", recvmmsg(fd, messages, 5, MSG_DONTWAIT, NULL), text_errno(errno));
+    n = recvmmsg(fd, messages, 5, MSG_DONTWAIT, NULL);
+    printf("empty: %d %s\n", n, text_errno(errno));
     net_connect(fd, &to[1]);
     send_all(fd, NULL, 0, 0);
     receive_all(fd, MANY, MSG_WAITFORONE);
