@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -98,6 +99,86 @@ START_TEST(line_control_characters_are_escaped)
     log_init(CONF_LOG_INFO, path);
     log_line(CONF_LOG_INFO, "[%s]", "a\nb\x1b[2J\x7f\xc3\xa4");
     ck_assert_str_eq(logged(), "[a\\x0ab\\x1b[2J\\x7f\xc3\xa4]\n");
+}
+END_TEST
+
+/* Text stays, whatever its language; what a terminal may obey, or is no text, is shown as bytes. */
+static const struct {
+    const char *text, *shown;
+} texts[] = {
+    { "\xc3\xa4\xc2\xa0\xe2\x82\xac\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", NULL },
+    { "\xd0\xbf\xd1\x80\xd0\xb8 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80", NULL },
+    { "\xc2\x80\xc2\x9b\xc2\x9f", "\\xc2\\x80\\xc2\\x9b\\xc2\\x9f" },     /* C1 in UTF-8 */
+    { "\x80 \x9b" "2J\x9f", "\\x80 \\x9b2J\\x9f" },                          /* C1 as single bytes */
+    { "\xa0\xbf\xff\xfe\xf8", "\\xa0\\xbf\\xff\\xfe\\xf8" },
+    { "\xe4rger", "\\xe4rger" },                                             /* Latin-1 */
+    { "\xc0\xaf\xc1\x9b\xe0\x82\x9b\xf0\x80\x82\x9b",                       /* longer than need be */
+      "\\xc0\\xaf\\xc1\\x9b\\xe0\\x82\\x9b\\xf0\\x80\\x82\\x9b" },
+    { "\xe0\x9f\xbf\xf0\x8f\xbf\xbf", "\\xe0\\x9f\\xbf\\xf0\\x8f\\xbf\\xbf" },
+    { "\xed\xa0\x80\xed\xbf\xbf", "\\xed\\xa0\\x80\\xed\\xbf\\xbf" },         /* surrogates */
+    { "\xf4\x90\x80\x80\xf5\x80\x80\x80", "\\xf4\\x90\\x80\\x80\\xf5\\x80\\x80\\x80" },
+    { "\xe2\x82", "\\xe2\\x82" },                                          /* ends in the middle */
+    { "\xe2\x82\xc3\xa4\xf0\x9f\x98-", "\\xe2\\x82\xc3\xa4\\xf0\\x9f\\x98-" },
+    { "\xe2\n\xc2\x1b[m", "\\xe2\\x0a\\xc2\\x1b[m" },
+};
+
+START_TEST(line_text_that_is_none_is_escaped)
+{
+    char expected[200];
+
+    snprintf(expected, sizeof expected, "[%s]\n", texts[_i].shown ? texts[_i].shown : texts[_i].text);
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "[%s]", texts[_i].text);
+    ck_assert_str_eq(logged(), expected);
+}
+END_TEST
+
+/* Every byte by itself: all but ASCII that is printed is escaped. */
+START_TEST(line_single_bytes_printed_are_ascii)
+{
+    char one[2] = "", expected[20];
+
+    log_init(CONF_LOG_INFO, path);
+    for (unsigned c = 1; c < 256; c++) {
+        one[0] = (char)c;
+        if (c >= 0x20 && c < 0x7f)
+            snprintf(expected, sizeof expected, "[%s]\n", one);
+        else
+            snprintf(expected, sizeof expected, "[\\x%02x]\n", c);
+        log_line(CONF_LOG_INFO, "[%s]", one);
+        ck_assert_str_eq(logged(), expected);
+        ck_assert_int_eq(truncate(path, 0), 0);
+    }
+}
+END_TEST
+
+/* The end of a line cuts neither a character nor an escape. */
+START_TEST(line_cut_shows_whole_characters)
+{
+    static const char *const last[] = { "\xe2\x82\xac", "\x1b", "\xc2\x9b" };
+    char filled[1000];
+    size_t len;
+
+    log_init(CONF_LOG_INFO, path);
+    for (size_t room = 0; room < 10; room++) {
+        len = 899 - room - (size_t)snprintf(filled, sizeof filled, "socksify[%d]: ", (int)getpid());
+        memset(filled, 'x', len);
+        strcpy(filled + len, last[_i]);
+        log_line(CONF_LOG_INFO, "%s", filled);
+        logged();
+        len = strlen(text);
+        ck_assert_int_eq(text[len - 1], '\n');
+        text[len - 1] = '\0';
+        while (len > 0 && text[len - 1] != 'x')
+            len--;
+        if (_i == 0)
+            ck_assert_str_eq(text + len, room >= 3 ? last[0] : "");
+        else if (_i == 1)
+            ck_assert_str_eq(text + len - 1, room >= 4 ? "x1b" : "x");
+        else
+            ck_assert_str_eq(text + len - 1, room >= 8 ? "x9b" : room >= 4 ? "xc2" : "x");
+        ck_assert_int_eq(truncate(path, 0), 0);
+    }
 }
 END_TEST
 
@@ -220,6 +301,63 @@ START_TEST(file_is_opened_for_each_line_and_appended_to)
 }
 END_TEST
 
+/* A link is followed, as a shell's >> follows it; nothing is cut off behind it. */
+START_TEST(file_behind_a_link_is_appended_to)
+{
+    char link[sizeof path + 5], fresh[sizeof path + 6];
+    struct stat st;
+
+    snprintf(link, sizeof link, "%s.link", path);
+    snprintf(fresh, sizeof fresh, "%s.fresh", path);
+    ck_assert_int_eq(symlink(path, link), 0);
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "one");
+    log_init(CONF_LOG_INFO, link);
+    log_line(CONF_LOG_INFO, "two");
+    ck_assert(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    ck_assert(strncmp(logged(), "one\n", 4) == 0 && strstr(text, "two\n"));
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(symlink(fresh, link), 0);
+    log_line(CONF_LOG_INFO, "three");
+    ck_assert(lstat(fresh, &st) == 0 && st.st_mode == (S_IFREG | 0600) && st.st_uid == geteuid());
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(unlink(fresh), 0);
+}
+END_TEST
+
+enum { NOBODY = 65534 };
+
+/* Who gave up the rights to the file writes there no more, and owns what it makes. */
+START_TEST(file_is_opened_with_the_rights_of_the_moment)
+{
+    char fresh[sizeof path + 6];
+    struct stat st;
+    int status;
+    pid_t child;
+
+    if (geteuid() != 0) {
+        fprintf(stderr, "skipped: not root\n");
+        return;
+    }
+    snprintf(fresh, sizeof fresh, "%s.fresh", path);
+    log_init(CONF_LOG_INFO, path);
+    log_line(CONF_LOG_INFO, "root");
+    child = fork();
+    if (child == 0) {
+        if (setresuid(NOBODY, NOBODY, NOBODY) != 0)
+            _exit(1);
+        log_line(CONF_LOG_INFO, "nobody");
+        log_init(CONF_LOG_INFO, fresh);
+        log_line(CONF_LOG_INFO, "nobody");
+        _exit(0);
+    }
+    ck_assert(waitpid(child, &status, 0) == child && status == 0);
+    ck_assert_str_eq(logged(), "root\n");
+    ck_assert(lstat(fresh, &st) == 0 && st.st_uid == NOBODY && st.st_mode == (S_IFREG | 0600) && st.st_size > 0);
+    ck_assert_int_eq(unlink(fresh), 0);
+}
+END_TEST
+
 START_TEST(file_that_cannot_be_opened_is_no_matter)
 {
     log_init(CONF_LOG_INFO, "/nonexistent/log");
@@ -240,6 +378,9 @@ Suite *make_suite(void)
     tcase_add_test(tc, line_columns_end_with_the_line);
     tcase_add_test(tc, terminal_is_no_file);
     tcase_add_test(tc, line_control_characters_are_escaped);
+    tcase_add_loop_test(tc, line_text_that_is_none_is_escaped, 0, sizeof texts / sizeof texts[0]);
+    tcase_add_test(tc, line_single_bytes_printed_are_ascii);
+    tcase_add_loop_test(tc, line_cut_shows_whole_characters, 0, 3);
     tcase_add_test(tc, line_null_string_is_a_dash);
     tcase_add_test(tc, line_too_long_is_cut_and_ended);
     tcase_add_test(tc, line_level_above_is_silent_and_errno_stays);
@@ -248,6 +389,8 @@ Suite *make_suite(void)
     tcase_add_test(tc, stderr_replaced_by_another_file_is_left_alone);
     tcase_add_test(tc, pipe_that_is_full_loses_the_line);
     tcase_add_test(tc, file_is_opened_for_each_line_and_appended_to);
+    tcase_add_test(tc, file_behind_a_link_is_appended_to);
+    tcase_add_test(tc, file_is_opened_with_the_rights_of_the_moment);
     tcase_add_test(tc, file_that_cannot_be_opened_is_no_matter);
     suite_add_tcase(suite, tc);
     return suite;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/text.h"
 #include "../io/objects.h"
 #include "../io/program_elf.h"
 
@@ -18,15 +19,25 @@ enum { EXIT_OWN = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 static int say(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* An interpreter's name is whatever somebody wrote into a script, and the line may go to a terminal. */
 static int say(int status, const char *format, ...)
 {
+    static char line[2 * CHECK_PATH_SIZE + PROGRAM_CULPRIT_SIZE];
     va_list arguments;
+    size_t len;
 
     va_start(arguments, format);
-    fputs("socksify: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    fputs("socksify: ", stderr);
+    for (const char *p = line; *p; p += len ? len : 1) {
+        len = text_shown(p);
+        if (len)
+            fwrite(p, 1, len, stderr);
+        else
+            fprintf(stderr, "\\x%02x", (unsigned char)*p);
+    }
+    fputc('\n', stderr);
     return status;
 }
 

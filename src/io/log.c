@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../core/frame.h"
+#include "../core/text.h"
 #include "file.h"
 #include "real.h"
 
@@ -31,10 +32,18 @@ struct line {
     char text[LINE_MAX_BYTES + 1];
 };
 
+/* Whole, or not at all: the end of a line cuts no character, and no escape, in two. */
+static void put_bytes(struct line *l, const char *bytes, size_t len)
+{
+    if (len > LINE_MAX_BYTES - 1 - l->used)
+        return;
+    memcpy(l->text + l->used, bytes, len);
+    l->used += len;
+}
+
 static void put_char(struct line *l, char c)
 {
-    if (l->used < LINE_MAX_BYTES - 1)
-        l->text[l->used++] = c;
+    put_bytes(l, &c, 1);
 }
 
 /* Other people's text (names from a program, or from a proxy) may not forge lines or move a terminal's cursor. */
@@ -42,17 +51,12 @@ static void put_text(struct line *l, const char *s)
 {
     static const char hex[] = "0123456789abcdef";
 
-    for (s = s ? s : "-"; *s; s++) {
-        unsigned char c = (unsigned char)*s;
+    for (s = s ? s : "-"; *s;) {
+        const char escape[] = { '\\', 'x', hex[(unsigned char)*s >> 4], hex[*s & 15] };
+        size_t len = text_shown(s);
 
-        if (c >= 0x20 && c != 0x7f) {
-            put_char(l, (char)c);
-            continue;
-        }
-        put_char(l, '\\');
-        put_char(l, 'x');
-        put_char(l, hex[c >> 4]);
-        put_char(l, hex[c & 15]);
+        put_bytes(l, len ? s : escape, len ? len : sizeof escape);
+        s += len ? len : 1;
     }
 }
 

@@ -29,7 +29,8 @@ bool log_wants(enum conf_level level);
 /* True if the lines go to a terminal, where somebody reads them at once. */
 bool log_terminal(void);
 
-/* Write "socksify[PID]: ..." in one write(), cut at 1,000 bytes; control characters are escaped.
+/* Write "socksify[PID]: ..." in one write(), cut at 900 bytes; control characters, and what is no UTF-8, are
+ * escaped.
  * format: %s (NULL gives "-"), %d, %u and %% only, each with a width where blanks are to be put before it. */
 void log_line(enum conf_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
