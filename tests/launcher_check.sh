@@ -75,6 +75,31 @@ grep -q "^socksify: $work/script: /no/such/interpreter, which it runs, does not 
     bad "no interpreter: $(cat "$err")"
 launcher 127 "no interpreter, run" -x socks5://h "$work/script"
 
+# What somebody wrote into a script moves no terminal's cursor, and text of any language can be read.
+escape=$(printf '\033[2J\233\302\233')
+printf '#!/no/\303\244/%s/it\n' "$escape" >"$work/forged"
+chmod +x "$work/forged"
+launcher 127 "control characters in a script" -x socks5://h --check "$work/forged"
+expected="socksify: $work/forged: $(printf '/no/\303\244')/\\x1b[2J\\x9b\\xc2\\x9b/it, which it runs, does not exist"
+[ "$(cat "$err")" = "$expected" ] && ok "control characters: escaped" || bad "control characters: $(od -c "$err")"
+
+# A program that starts as another user takes no object along, so it does not start.
+if [ "$(id -u)" = 0 ] && ! grep -q '^NoNewPrivs:.*1' /proc/self/status; then
+    cp "$PROBE" "$work/setid"
+    chown 65534:65534 "$work/setid"
+    launcher 0 "of another user" -x socks5://h --check "$work/setid"
+    chmod 4755 "$work/setid"
+    launcher 126 "set-user-ID" -x socks5://h --check "$work/setid"
+    grep -q "^socksify: $work/setid refused: .*another effective user" "$err" && ok "set-user-ID: why" ||
+        bad "set-user-ID: $(cat "$err")"
+    launcher 126 "set-user-ID, run" -x socks5://h "$work/setid" --help
+    [ ! -s "$out" ] && ok "set-user-ID: did not run" || bad "set-user-ID: ran: $(head -n 1 "$out")"
+    chmod 2755 "$work/setid"
+    launcher 126 "set-group-ID" -x socks5://h --check "$work/setid"
+else
+    skip "set-user-ID programs: for root"
+fi
+
 # A static program, which traps at once; what lets it run may stand in the file as well.
 echo 'void _start(void); void _start(void) { __builtin_trap(); }' >"$work/start.c"
 ${CC:-cc} -nostdlib -O1 -fno-stack-protector -static "$work/start.c" -o "$work/static" || bad "cannot make a static program"
