@@ -218,6 +218,10 @@ static void choose_default(void)
     chmod(run, 0755);
     if (chown(tmp, NOBODY, NOBODY) != 0 || open_state(&one, NULL) != -EACCES)
         _exit(5);
+    /* A link of somebody else's to a directory that is fit; nothing is made behind it. */
+    if (rename(tmp, "/tmp/theirs") != 0 || mkdir("/tmp/fit", 0700) != 0 || symlink("/tmp/fit", tmp) != 0 ||
+        lchown(tmp, NOBODY, NOBODY) != 0 || open_state(&one, NULL) != -EACCES || rmdir("/tmp/fit") != 0)
+        _exit(6);
 }
 
 START_TEST(directory_default_is_chosen_by_stat)
