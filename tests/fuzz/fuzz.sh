@@ -48,11 +48,15 @@ fuzz()
     [ -z "$KEEP" ] || keep "$1"
 }
 
-# A corpus is a file, each line an input in hexadecimal.
+# A corpus is a file, each line an input in hexadecimal; that of a new target is an empty file.
 unpack()
 {
     mkdir -p "$work/$1/old"
-    [ ! -f "$srcdir/fuzz/corpus/$1" ] || python3 -c 'import sys
+    [ -f "$srcdir/fuzz/corpus/$1" ] || {
+        echo "$1: no $srcdir/fuzz/corpus/$1"
+        return 1
+    }
+    python3 -c 'import sys
 for i, line in enumerate(open(sys.argv[1])):
     open(f"{sys.argv[2]}/{i}", "wb").write(bytes.fromhex(line))' "$srcdir/fuzz/corpus/$1" "$work/$1/old"
 }
