@@ -117,4 +117,30 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>"$err"; then
 else
     skip "no strace, or it may not trace"
 fi
+
+# starts NAME STATUS COMMAND: what a shell does to the object that it has, before it starts a program.
+starts()
+{
+    cp "$OBJECT" "$work/copy.so"
+    : >"$work/empty"
+    # shellcheck disable=SC2016,SC2086
+    timeout -k 1 "$patience" env $environment "LD_PRELOAD=$work/copy.so" \
+        sh -c 'cd "$1" && { eval "$3"; exec "$2" --help; }' sh "$work" "$PROBE" "$3" >"$out" 2>"$err"
+    status=$?
+    [ "$status" = "$2" ] && ok "$1" || bad "$1: exit status $status: $(cat "$err")"
+}
+
+# Without it the loader would start the program all the same, past the proxy.
+PROBE=$(readlink -f "$PROBE")
+starts "an object that is there" 0 :
+[ -s "$out" ] && ok "an object that is there: ran" || bad "an object that is there: $(cat "$err")"
+while read -r command; do
+    starts "$command" 126 "$command"
+    [ ! -s "$out" ] && ok "$command: did not run" || bad "$command: ran"
+    grep -q '^socksify.* refused: the object .* cannot be loaded' "$err" && ok "$command: told" ||
+        bad "$command: $(cat "$err")"
+done <<'END'
+rm copy.so
+mv empty copy.so
+END
 finish
