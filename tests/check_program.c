@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -28,6 +29,17 @@ static struct program_finding finding;
 
 static __typeof__(real.syscall) true_syscall;
 
+/* A call that fails, or gives a part of what it is asked for; 0: none. */
+static struct {
+    long number;
+    int after, error;           /* after: so many that do not; error: 0: one byte comes */
+} fault;
+
+static bool is_faulty(long number)
+{
+    return fault.number && number == fault.number && fault.after-- <= 0;
+}
+
 /* The loaders that the images name are there, wherever this runs. */
 static long syscall_with_loaders(long number, ...)
 {
@@ -38,6 +50,13 @@ static long syscall_with_loaders(long number, ...)
     for (int i = 0; i < 6; i++)
         a[i] = va_arg(list, long);
     va_end(list);
+    if (is_faulty(number)) {
+        if (fault.error) {
+            errno = fault.error;
+            return -1;
+        }
+        ((struct iovec *)a[1])->iov_len = 1;
+    }
     if (number == SYS_faccessat && a[0] == AT_FDCWD && !strncmp((const char *)a[1], "/lib", 4))
         return 0;
     return true_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -45,6 +64,7 @@ static long syscall_with_loaders(long number, ...)
 
 static void set_up(void)
 {
+    memset(&fault, 0, sizeof fault);
     real_init();
     true_syscall = real.syscall;
     real.syscall = syscall_with_loaders;
@@ -389,6 +409,40 @@ START_TEST(program_that_may_be_run_but_not_read_is_refused)
 }
 END_TEST
 
+/* What bypasses the object is not started because a look at it failed: at the first read, and at each that follows. */
+START_TEST(program_that_is_hidden_from_us_is_refused)
+{
+    const struct elf_image go = { .interpreter = "/lib64/ld-linux.so.2", .needed = 1, .section = ".go.buildinfo",
+                                  .ballast = 4000 };
+    const int errors[] = { ENOSYS, EPERM, EACCES, ENOMEM };
+    char path[PATH_SIZE];
+    int reads = 0;
+
+    strcpy(path, write_image("p", go, 0755));
+    fault.number = SYS_statx;
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        fault.error = errors[i];
+        ck_assert_int_eq(judge(path), PROGRAM_UNREADABLE);
+        ck_assert_int_eq(judge(in_directory("none")), PROGRAM_UNKNOWN);
+    }
+    fault.error = ENOENT;
+    ck_assert_int_eq(judge(path), PROGRAM_UNKNOWN);
+    fault.number = SYS_preadv;
+    fault.error = EIO;
+    for (; judge(path) != PROGRAM_GO; fault.after = ++reads)
+        ck_assert_int_eq(finding.reason, PROGRAM_UNREADABLE);
+    ck_assert_int_gt(reads, 2);
+}
+END_TEST
+
+START_TEST(program_read_in_bytes_is_judged)
+{
+    fault.number = SYS_preadv;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        ck_assert_int_eq(judge(write_image("p", shapes[i].image, 0755)), shapes[i].reason);
+}
+END_TEST
+
 START_TEST(every_reason_has_a_phrase)
 {
     for (int reason = 0; reason <= PROGRAM_UNREADABLE; reason++) {
@@ -461,6 +515,8 @@ Suite *make_suite(void)
     tcase_add_test(t, process_with_two_user_ids_starts_nothing_that_carries);
     tcase_add_test(t, file_capabilities_count_under_no_new_privs_too);
     tcase_add_test(t, program_that_may_be_run_but_not_read_is_refused);
+    tcase_add_test(t, program_that_is_hidden_from_us_is_refused);
+    tcase_add_test(t, program_read_in_bytes_is_judged);
     tcase_add_test(t, every_reason_has_a_phrase);
     tcase_add_test(t, candidates_come_in_the_order_of_path);
     tcase_add_test(t, find_passes_over_what_cannot_be_executed);

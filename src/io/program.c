@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <asm/statfs.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -37,6 +38,17 @@ struct identity {
     uint32_t mode, uid, gid;
 };
 
+/* openat() that goes on after a signal. */
+static int open_at(int dir, const char *path, long flags)
+{
+    long fd;
+
+    do
+        fd = real.syscall(SYS_openat, (long)dir, path, flags);
+    while (fd < 0 && errno == EINTR);
+    return (int)fd;
+}
+
 static bool ask(const struct subject *s, struct identity *out)
 {
     long flags = s->path[0] ? (s->nofollow ? AT_SYMLINK_NOFOLLOW : 0) : AT_EMPTY_PATH;
@@ -56,17 +68,17 @@ static int open_descriptor(int fd)
     char path[32] = "/proc/self/fd/", digits[12];
     size_t n = sizeof digits;
     unsigned value = (unsigned)fd;
-    long opened;
+    int opened;
 
     digits[--n] = '\0';
     do
         digits[--n] = (char)('0' + value % 10);
     while (value /= 10);
     strcat(path, digits + n);
-    opened = real.syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    opened = open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (opened < 0)
-        opened = real.syscall(SYS_fcntl, (long)fd, (long)F_DUPFD_CLOEXEC, 0L);
-    return (int)opened;
+        opened = (int)real.syscall(SYS_fcntl, (long)fd, (long)F_DUPFD_CLOEXEC, 0L);
+    return opened;
 }
 
 static int open_subject(const struct subject *s)
@@ -75,13 +87,23 @@ static int open_subject(const struct subject *s)
 
     if (!s->path[0])
         return open_descriptor(s->dir);
-    return (int)real.syscall(SYS_openat, (long)s->dir, s->path, flags);
+    return open_at(s->dir, s->path, flags);
 }
 
 /* Would the kernel run it for us, although we cannot read it?  It goes by the effective ids. */
 static bool may_run(const struct subject *s)
 {
     return !s->path[0] || program_ids_differ() || real.syscall(SYS_faccessat, (long)s->dir, s->path, (long)X_OK) == 0;
+}
+
+/* A file that was not to be looked at may be there all the same: a filter of system calls, or an old kernel, has no
+ * statx().  error: of that call. */
+static bool is_unseen(const struct subject *s, int error)
+{
+    bool absent = error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG || error == EFAULT ||
+                  error == EBADF;
+
+    return !absent && may_run(s);
 }
 
 static bool on_nosuid(int fd)
@@ -132,6 +154,8 @@ static const struct program_object *fitting(const struct program_objects *object
 
 static enum program_reason by_shape(const struct elf_header *h, const struct program_shape *shape)
 {
+    if (shape->failed)
+        return PROGRAM_UNREADABLE;
     if (shape->go)
         return PROGRAM_GO;
     if (!shape->interpreter)
@@ -229,7 +253,11 @@ static bool judge_subject(struct subject *s, const struct program_query *q, stru
 
     out->reason = PROGRAM_UNKNOWN;
     out->object = NULL;
-    if (!ask(s, &file) || (file.mode & S_IFMT) != S_IFREG || !(file.mode & MAY_RUN))
+    if (!ask(s, &file)) {
+        out->reason = is_unseen(s, errno) ? PROGRAM_UNREADABLE : PROGRAM_UNKNOWN;
+        return false;
+    }
+    if ((file.mode & S_IFMT) != S_IFREG || !(file.mode & MAY_RUN))
         return false;
     fd = open_subject(s);
     if (fd < 0) {

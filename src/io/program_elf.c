@@ -24,15 +24,20 @@ extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 long program_read(int fd, uint64_t offset, void *p, size_t len)
 {
-    struct iovec piece = { .iov_base = p, .iov_len = len };
+    struct iovec piece;
+    size_t got = 0;
     long n;
 
     /* Of all positioned reads this one takes its offset in the same way on every machine: as two words, low and
-     * high. */
-    do
-        n = real.syscall(SYS_preadv, (long)fd, &piece, 1L, (long)(unsigned long)offset, (long)(offset >> 32));
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
+     * high.  Some file systems give less than there is. */
+    do {
+        uint64_t at = offset + got;
+
+        piece = (struct iovec){ .iov_base = (char *)p + got, .iov_len = len - got };
+        n = real.syscall(SYS_preadv, (long)fd, &piece, 1L, (long)(unsigned long)at, (long)(at >> 32));
+        got += n > 0 ? (size_t)n : 0;
+    } while (n > 0 ? got < len : n < 0 && errno == EINTR);
+    return n < 0 ? -errno : (long)got;
 }
 
 struct elf_target program_own_target(void)
@@ -48,6 +53,7 @@ struct window {
     int fd;
     uint64_t start;             /* offset in the file */
     size_t len;                 /* bytes that are there */
+    bool failed;                /* something is there, and was not to be had */
     uint8_t bytes[WINDOW];
 };
 
@@ -61,6 +67,7 @@ static const uint8_t *look(struct window *w, uint64_t offset, size_t len, size_t
 
         w->start = offset;
         w->len = n > 0 ? (size_t)n : 0;
+        w->failed = w->failed || (n < 0 && n != -EINVAL);
     }
     *got = w->len - (size_t)(offset - w->start);
     *got = *got < len ? *got : len;
@@ -170,4 +177,5 @@ void program_shape(int fd, const struct elf_header *h, struct program_shape *out
         add_segment(&w, h, &segment, out);
     }
     out->go = out->go || go_names(&w, h);
+    out->failed = w.failed;
 }

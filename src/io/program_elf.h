@@ -18,6 +18,7 @@ struct program_shape {
     bool lost;              /* which is not there, or may not be run */
     bool needs;             /* it links a shared library, libc for one */
     bool go;                /* Go's linker made it */
+    bool failed;            /* some of it could not be read: the rest says nothing */
     enum elf_libc libc;     /* of the loader */
 };
 
@@ -26,7 +27,7 @@ struct program_shape {
 long program_read(int fd, uint64_t offset, void *p, size_t len);
 
 /* Look through the segments and section names of a file of our own byte order.
- * h: its header.  What cannot be read is taken as absent.  Never fails. */
+ * h: its header.  What is not in the file is taken as absent.  Never fails. */
 void program_shape(int fd, const struct elf_header *h, struct program_shape *out);
 
 /* What this very object was built for. */
