@@ -190,11 +190,16 @@ bool assoc_tell_self(const struct assoc_making *m, const struct addr *own, const
     struct sockaddr_storage sa;
     struct msghdr h = { .msg_name = &sa, .msg_iov = (struct iovec *)piece, .msg_iovlen = count };
     struct assoc_facts f;
+    long n;
 
     /* With a device of its own the socket would look for itself on that device's wire. */
-    return !detour_has_device(m->socket, false) && assoc_facts(m->a, false, &f) &&
-           addr_to_sockaddr(own, (int)f.domain, &sa, &h.msg_namelen) == 0 &&
-           real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)(MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0;
+    if (detour_has_device(m->socket, false) || !assoc_facts(m->a, false, &f) ||
+        addr_to_sockaddr(own, (int)f.domain, &sa, &h.msg_namelen) != 0)
+        return false;
+    do
+        n = real.syscall(SYS_sendmsg, (long)m->socket, &h, (long)(MSG_DONTWAIT | MSG_NOSIGNAL));
+    while (n < 0 && errno == EINTR);
+    return n >= 0;
 }
 
 bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6)

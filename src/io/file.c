@@ -69,8 +69,11 @@ int file_ask_path(const char *path, bool follow, struct file_info *out)
 
 int file_open(const char *path, int flags, unsigned mode)
 {
-    long fd = real.syscall(SYS_openat, (long)AT_FDCWD, path, (long)(flags | O_CLOEXEC), (long)mode);
+    long fd;
 
+    do
+        fd = real.syscall(SYS_openat, (long)AT_FDCWD, path, (long)(flags | O_CLOEXEC), (long)mode);
+    while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : (int)fd;
 }
 
