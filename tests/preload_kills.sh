@@ -1,10 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Processes that share what is pending, one of which is killed in the middle of it, again and again; and a proxy that
-# ends and begins anew in the middle of everything.  FAULTS=all: also one that is killed in another PID namespace.
+# Processes that share what is pending, one of which is killed in the middle of it, again and again, and surely while it
+# holds the lock; and a proxy that ends and begins anew in the middle of everything.  FAULTS=all: also one that is
+# killed in another PID namespace.
 . "${srcdir:-.}/alone.sh"
 . "${srcdir:-.}/preload.sh"
 
+: "${CC:=cc}"
+$CC -std=gnu11 -D_GNU_SOURCE -shared -fPIC -fno-builtin "$srcdir/faulty.c" -o "$work/faulty.so" || exit 1
+start "$work/back" "$PROBE" serve-back 127.0.0.1:0
+back=${ready#ready }
 start_target
 start_proxy
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=8 SOCKSIFY_LOG=quiet
@@ -14,28 +19,61 @@ gives "killed among others" kills "127.0.0.1:$echo" 100 <<EOT
 some are good: yes
 failed: none
 late: 0
+late in connect(): 0
 error: ok
 lost processes: 0
 afterwards: ok
 leaked: 0
 EOT
 sed 's/^/    /' "$err"
+
+# With a library behind the object that kills the process in connect().
+plain=$preload
+preload=$preload:$work/faulty.so
+gives "killed while it holds the lock" kills-inside "127.0.0.1:$echo" 20 0 <<EOT
+died inside: 20
+some are good: yes
+failed: none
+late: 0
+late in connect(): 0
+error: ok
+lost processes: 0
+afterwards: ok
+leaked: 0
+EOT
+sed 's/^/    /' "$err"
+preload=$plain
+
 # Who cannot tell whether the owner of a lock is dead waits a second for it, at each call: half a minute in all.
 if [ "${FAULTS-}" = all ]; then
     at_proxy "$proxy" SOCKSIFY_TIMEOUT=2 SOCKSIFY_LOG=quiet
     gives "killed in another PID namespace" kills-apart "127.0.0.1:$echo" 60 <<EOT
 some are good: yes
+late in connect(): 0
 error: ok
 lost processes: 0
 afterwards: ok
 EOT
     sed 's/^/    /' "$err"
+    preload=$plain:$work/faulty.so
+    gives "the same in another PID namespace" kills-inside "127.0.0.1:$echo" 2 1 <<EOT
+died inside: 2
+some are good: yes
+late in connect(): 0
+error: ok
+lost processes: 0
+afterwards: ok
+leaked: 0
+EOT
+    sed 's/^/    /' "$err"
+    preload=$plain
 fi
 
 # The proxy comes back at its old port, where connections of the old one linger.
-at_proxy "$proxy" SOCKSIFY_TIMEOUT=8 SOCKSIFY_LOG=quiet
+settings="SOCKSIFY_TIMEOUT=8 SOCKSIFY_LOG=quiet SOCKSIFY_BIND_PORTS=$back"
+at_proxy "$proxy" "$settings"
 mkfifo "$work/events"
-under restarts "127.0.0.1:$echo" <"$work/events" &
+under restarts "127.0.0.1:$echo" "127.0.0.1:$udp" "127.0.0.1:$back" <"$work/events" &
 worker=$!
 exec 7>"$work/events"
 for _ in 1 2 3 4; do
@@ -48,7 +86,7 @@ for _ in 1 2 3 4; do
     kill -KILL "$proxy_pid"
     wait "$proxy_pid" 2>/dev/null
     start_proxy --port "$proxy" 7>&-
-    at_proxy "$proxy" SOCKSIFY_TIMEOUT=8 SOCKSIFY_LOG=quiet
+    at_proxy "$proxy" "$settings"
 done
 exec 7>&-
 wait "$worker"
@@ -58,9 +96,14 @@ working
 some are good: yes
 failed: some
 late: 0
+late in connect(): 0
 error: ok
 lost processes: 0
 afterwards: ok
+some datagrams are good: yes
+some listeners are good: yes
+a datagram afterwards: ok
+a listener afterwards: ok
 leaked: 0
 EOT
 result "the proxy ends and comes back" "$work/expected"

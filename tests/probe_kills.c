@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_kills.c - processes that share what is pending with one that is killed in the middle of a handshake, again and
  * again, and a proxy that goes away and comes back while all of them connect */
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,17 +17,20 @@
 
 #include "probe.h"
 #include "probe_net.h"
+#include "probe_once.h"
 #include "probe_text.h"
 
-enum { WORKERS = 4, MOST = 64, PATIENCE_MS = 30000, LATE_MS = 25000 };
+enum { WORKERS = 4, MOST = 64, PATIENCE_MS = 30000, LATE_MS = 25000, IN_TURN = 20, REST_MS = 10 };
 
 /* Shared by all processes. */
 static struct shared {
     atomic_bool over;
-    atomic_int victim_begun, good, bad, late, first_error, lost;
+    atomic_int victim_begun, good, bad, first_error, lost;
+    atomic_int late, blocked;            /* blocked: of connect() itself, where that waits */
+    atomic_int datagrams, listeners;     /* that were good */
 } *shared;
 
-static struct target target;
+static struct target target, datagram_target, back_target;
 
 static int use(int fd)
 {
@@ -52,9 +56,46 @@ static void work(bool may_fail)
         int error = use(fd);
 
         close(fd);
-        atomic_fetch_add(net_clock() - began > LATE_MS ? &shared->late : error ? &shared->bad : &shared->good, 1);
+        if (net_clock() - began > LATE_MS)
+            atomic_fetch_add(i % 3 ? &shared->late : &shared->blocked, 1);
+        else
+            atomic_fetch_add(error ? &shared->bad : &shared->good, 1);
         if (error && !may_fail)
             atomic_compare_exchange_strong(&shared->first_error, &none, error);
+    }
+    _exit(0);
+}
+
+/* What came of one of the others; who fails without a proxy gives way. */
+static void note(atomic_int *good, int error, long began)
+{
+    atomic_fetch_add(net_clock() - began > LATE_MS ? &shared->late : error ? &shared->bad : good, 1);
+    if (error)
+        poll(NULL, 0, REST_MS);
+}
+
+/* Datagrams of a socket whose association may end at any time. */
+static void work_datagrams(void)
+{
+    while (!atomic_load(&shared->over)) {
+        int fd = net_socket(&datagram_target, SOCK_DGRAM);
+
+        for (int i = 0; i < IN_TURN && !atomic_load(&shared->over); i++) {
+            long began = net_clock();
+
+            note(&shared->datagrams, once_datagram(fd, &datagram_target), began);
+        }
+        close(fd);
+    }
+    _exit(0);
+}
+
+static void work_listeners(void)
+{
+    while (!atomic_load(&shared->over)) {
+        long began = net_clock();
+
+        note(&shared->listeners, once_listener(&back_target), began);
     }
     _exit(0);
 }
@@ -98,10 +139,10 @@ static void start_workers(pid_t *pid, bool may_fail)
     }
 }
 
-static void end_workers(const pid_t *pid)
+static void end_workers(const pid_t *pid, int count)
 {
     atomic_store(&shared->over, true);
-    for (int i = 0; i < WORKERS; i++) {
+    for (int i = 0; i < count; i++) {
         int status;
 
         if (waitpid(pid[i], &status, 0) != pid[i] || status != 0)
@@ -147,6 +188,49 @@ static bool kill_victim_apart(int more)
     return status == 0;
 }
 
+/* Sure to be in the middle: a library behind the object kills it in the call that is made under the lock. */
+static void die_inside(void)
+{
+    int (*die)(const char *call);
+
+    *(void **)&die = dlsym(RTLD_DEFAULT, "faulty_die");
+    if (!die || !die("connect"))
+        net_die("no faulty.so");
+    net_connect(net_socket(&target, SOCK_STREAM | SOCK_NONBLOCK), &target);
+    _exit(0);
+}
+
+/* Returns false if it has not died. */
+static bool kill_inside(void)
+{
+    int status = -1;
+    pid_t pid = start();
+
+    if (pid == 0)
+        die_inside();
+    waitpid(pid, &status, 0);
+    return WIFSIGNALED(status);
+}
+
+/* In a PID namespace, where it is the second: the first one cannot kill itself. */
+static bool kill_inside_apart(void)
+{
+    int status = -1;
+    pid_t pid = start();
+
+    if (pid == 0) {
+        if (unshare(CLONE_NEWPID) != 0)
+            _exit(1);
+        pid = start();
+        if (pid == 0)
+            _exit(!kill_inside());
+        waitpid(pid, &status, 0);
+        _exit(status != 0);
+    }
+    waitpid(pid, &status, 0);
+    return status == 0;
+}
+
 /* One more connection, blocking; nobody else is left. */
 static void say_last(void)
 {
@@ -156,13 +240,15 @@ static void say_last(void)
     close(fd);
 }
 
-/* bad: what is said if some have failed, NULL: nothing, and nothing of their time. */
+/* bad: what is said if some have failed, NULL: nothing, and of time only what a blocking connect() took. */
 static void report(const char *bad)
 {
-    fprintf(stderr, "%d good, %d failed\n", atomic_load(&shared->good), atomic_load(&shared->bad));
+    fprintf(stderr, "%d good, %d failed, %d late\n", atomic_load(&shared->good), atomic_load(&shared->bad),
+            atomic_load(&shared->late));
     printf("some are good: %s\n", atomic_load(&shared->good) > 0 ? "yes" : "no");
     if (bad)
         printf("failed: %s\nlate: %d\n", atomic_load(&shared->bad) ? bad : "none", atomic_load(&shared->late));
+    printf("late in connect(): %d\n", atomic_load(&shared->blocked));
     say_error("error", atomic_load(&shared->first_error));
     printf("lost processes: %d\n", atomic_load(&shared->lost));
     say_last();
@@ -178,8 +264,36 @@ static int kills(char **argv)
     start_workers(pid, false);
     for (int i = 0; i < atoi(argv[1]); i++)
         kill_victim(1 + i % 17);
-    end_workers(pid);
+    end_workers(pid, WORKERS);
     report("some");
+    say("leaked", net_descriptors() - before);
+    return 0;
+}
+
+/* Each worker tries again, twice. */
+static void await_more(void)
+{
+    int ended = atomic_load(&shared->good) + atomic_load(&shared->bad);
+
+    while (atomic_load(&shared->good) + atomic_load(&shared->bad) - ended < 2 * WORKERS)
+        sched_yield();
+}
+
+/* argv: ADDRESS ROUNDS APART, with faulty.so.  APART: 1: in PID namespaces, where handshakes may fail from then on. */
+static int kills_inside(char **argv)
+{
+    int before = net_descriptors(), apart = atoi(argv[2]), died = 0;
+    pid_t pid[WORKERS];
+
+    prepare(argv[0]);
+    start_workers(pid, apart);
+    for (int i = 0; i < atoi(argv[1]); i++) {
+        died += apart ? kill_inside_apart() : kill_inside();
+        await_more();
+    }
+    end_workers(pid, WORKERS);
+    say("died inside", died);
+    report(apart ? NULL : "some");
     say("leaked", net_descriptors() - before);
     return 0;
 }
@@ -190,35 +304,55 @@ static int kills_apart(char **argv)
 {
     pid_t pid[WORKERS];
     bool all = true;
-    int ended;
 
     prepare(argv[0]);
     start_workers(pid, true);
     /* Once it has died at the wrong moment there is no more to be learnt from others. */
     for (int i = 0; i < atoi(argv[1]) && all && !atomic_load(&shared->bad); i++)
         all = kill_victim_apart(1 + i % 17);
-    ended = atomic_load(&shared->good) + atomic_load(&shared->bad);
-    while (all && atomic_load(&shared->good) + atomic_load(&shared->bad) - ended < 2 * WORKERS)
-        sched_yield();
-    end_workers(pid);
+    if (all)
+        await_more();
+    end_workers(pid, WORKERS);
     report(NULL);
     return all ? 0 : 77;
 }
 
-/* argv: ADDRESS.  Lines on standard input say what happened to the proxy; after the last one all must be well again. */
+static void say_others(void)
+{
+    int fd = net_socket(&datagram_target, SOCK_DGRAM);
+
+    fprintf(stderr, "%d datagrams, %d listeners\n", atomic_load(&shared->datagrams), atomic_load(&shared->listeners));
+    printf("some datagrams are good: %s\n", atomic_load(&shared->datagrams) > 0 ? "yes" : "no");
+    printf("some listeners are good: %s\n", atomic_load(&shared->listeners) > 0 ? "yes" : "no");
+    say_error("a datagram afterwards", once_datagram(fd, &datagram_target));
+    say_error("a listener afterwards", once_listener(&back_target));
+    close(fd);
+}
+
+/* argv: ADDRESS DATAGRAM BACK.  Lines on standard input say what happened to the proxy; after the last one all must be
+ * well again. */
 static int restarts(char **argv)
 {
-    pid_t pid[WORKERS];
+    pid_t pid[WORKERS + 2];
     int before = net_descriptors(), c;
 
     prepare(argv[0]);
+    datagram_target = net_target(argv[1]);
+    back_target = net_target(argv[2]);
     start_workers(pid, true);
+    pid[WORKERS] = start();
+    if (pid[WORKERS] == 0)
+        work_datagrams();
+    pid[WORKERS + 1] = start();
+    if (pid[WORKERS + 1] == 0)
+        work_listeners();
     puts("working");
     fflush(stdout);
     while ((c = getchar()) != EOF)
         ;
-    end_workers(pid);
+    end_workers(pid, WORKERS + 2);
     report("some");
+    say_others();
     say("leaked", net_descriptors() - before);
     return 0;
 }
@@ -226,6 +360,7 @@ static int restarts(char **argv)
 const struct command kills_commands[] = {
     { "kills", 2, kills, "ADDRESS ROUNDS" },
     { "kills-apart", 2, kills_apart, "ADDRESS ROUNDS" },
-    { "restarts", 1, restarts, "ADDRESS <EVENTS" },
+    { "kills-inside", 3, kills_inside, "ADDRESS ROUNDS APART, with faulty.so" },
+    { "restarts", 3, restarts, "ADDRESS DATAGRAM BACK <EVENTS" },
     { NULL, 0, NULL, NULL },
 };
