@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* check_state_full.c - more names than there is room for, and more relays of a socket */
+/* check_state_full.c - more names than there is room for, more relays of a socket, a directory that cannot be written */
 #include <check.h>
+#include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "addr.h"
 #include "state.h"
@@ -90,6 +95,80 @@ START_TEST(relays_beyond_a_few_push_out_the_oldest)
 }
 END_TEST
 
+static bool remount(unsigned long flags)
+{
+    return mount("none", directory, NULL, MS_REMOUNT | flags, NULL) == 0;
+}
+
+/* What a program has that starts now: names of its own alone. */
+static bool is_left_alone(struct state *s, unsigned i)
+{
+    struct addr a;
+
+    if (open_state(s, directory) != -EROFS || !state_warning(s))
+        return false;
+    a = assign(s, i, AF_INET);
+    return is_private(&a) && find(s, &a, i) == 0 && state_name_assign(s, name_of(i), AF_INET6, &a) == 0;
+}
+
+/* Also with a file that others have made: its names are found again once it can be written. */
+static void read_only(void)
+{
+    struct addr known;
+    struct stat before, after;
+
+    mkdir(directory, 0700);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", directory, "tmpfs", MS_RDONLY, "size=8m,mode=700") != 0)
+        _exit(1);
+    if (!is_left_alone(&one, 1) || !remount(0) || open_state(&one, directory) != 0)
+        _exit(2);
+    known = assign(&one, 0, AF_INET);
+    if (!is_shared(&known) || stat(one.file.path, &before) != 0)
+        _exit(3);
+    /* What is mapped for writing would keep it from being remounted. */
+    if (open_state(&one, "/proc") == 0 || !remount(MS_RDONLY))
+        _exit(4);
+    if (!is_left_alone(&two, 0) || find(&two, &known, 0) != -EHOSTUNREACH)
+        _exit(5);
+    if (!remount(0) || open_state(&two, directory) != 0 || find(&two, &known, 0) != 0 || state_warning(&two))
+        _exit(6);
+    if (stat(two.file.path, &after) != 0 || after.st_ino != before.st_ino || after.st_size != before.st_size)
+        _exit(7);
+}
+
+/* As sandboxes do it: for who opens it from now on, while a program runs that has it mapped. */
+static void read_only_meanwhile(void)
+{
+    struct addr known, fresh;
+
+    mkdir(directory, 0700);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        open_state(&one, directory) != 0)
+        _exit(1);
+    known = assign(&one, 0, AF_INET);
+    if (mount(directory, directory, NULL, MS_BIND, NULL) != 0 || !remount(MS_BIND | MS_RDONLY))
+        _exit(2);
+    fresh = assign(&one, 1, AF_INET);
+    if (!is_private(&fresh) || !state_warning(&one) || find(&one, &fresh, 1) != 0 || find(&one, &known, 0) != 0)
+        _exit(3);
+    if (!is_left_alone(&two, 1) || find(&two, &known, 0) != -EHOSTUNREACH || umount(directory) != 0)
+        _exit(4);
+    if (open_state(&two, directory) != 0 || find(&two, &known, 0) != 0)
+        _exit(5);
+    /* The one that ran on uses it again, and keeps what it gave out. */
+    known = assign(&one, 2, AF_INET);
+    if (!is_shared(&known) || find(&two, &known, 2) != 0 || find(&one, &fresh, 1) != 0)
+        _exit(6);
+}
+
+START_TEST(directory_read_only_names_go_private)
+{
+    if (needs_root())
+        in_child(_i ? read_only_meanwhile : read_only);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *s = suite_create("state_full");
@@ -101,6 +180,7 @@ Suite *make_suite(void)
     tcase_add_test(t, names_of_live_sockets_outlive_a_full_map);
     tcase_add_test(t, names_all_of_live_sockets_the_oldest_goes);
     tcase_add_test(t, relays_beyond_a_few_push_out_the_oldest);
+    tcase_add_loop_test(t, directory_read_only_names_go_private, 0, 2);
     suite_add_tcase(s, t);
     return s;
 }
