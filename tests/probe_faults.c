@@ -2,7 +2,7 @@
 /* probe_faults.c - the matrix of faults: a list of cases, each in a process of its own, many at once
  *
  * A line is KIND WAY SOURCE SKIP LEAST-MS ERRNO AFTER NAME.  The proxy knows a case by its source, an address of
- * loopback, and misbehaves for that one alone.
+ * loopback, and misbehaves for that one alone.  SOURCE -: it goes where no proxy can be dialled.
  */
 #include "probe_faults.h"
 
@@ -25,6 +25,7 @@ static const char *const ways[] = { "blocking", "poll", "epoll", "select", "edge
 
 struct run {
     pid_t pid;                      /* of the case, 0: ended */
+    long took;                      /* milliseconds */
     char text[FAULTS_TEXT];
 };
 
@@ -48,7 +49,7 @@ static int read_errno(const char *word)
     exit(2);
 }
 
-static bool read_case(struct faults_case *c)
+static bool read_case(struct faults_case *c, const struct target *nowhere)
 {
     char kind[16], way[16], source[24], address[32], error[24], after[24];
 
@@ -57,7 +58,8 @@ static bool read_case(struct faults_case *c)
         return false;
     c->kind = (enum faults_kind)find(kinds, kind);
     c->way = (enum faults_way)find(ways, way);
-    snprintf(address, sizeof address, "%s:0", source);
+    c->astray = strcmp(source, "-") == 0 ? nowhere : NULL;
+    snprintf(address, sizeof address, "%s:0", c->astray ? "0.0.0.0" : source);
     c->source = net_target(address);
     c->error = read_errno(error);
     c->after = read_errno(after);
@@ -72,7 +74,7 @@ static void start(const struct faults_world *w, const struct faults_case *c, str
         net_die("fork");
     if (pid == 0) {
         alarm(PATIENCE_S);
-        faults_run(w, c, r->text);
+        r->took = faults_run(w, c, r->text);
         _exit(0);
     }
     r->pid = pid;
@@ -91,15 +93,30 @@ static void end_one(struct run *runs, int count)
     }
 }
 
-/* argv: STREAM DATAGRAM BACK AT-ONCE. */
+/* How much of the slack was used: of what ends by a deadline, and of what needs none. */
+static void say_late(const struct faults_case *list, const struct run *runs, int count)
+{
+    long late = 0, slow = 0;
+
+    for (int i = 0; i < count; i++) {
+        long *most = list[i].least_ms ? &late : &slow;
+
+        if (runs[i].took - list[i].least_ms > *most)
+            *most = runs[i].took - list[i].least_ms;
+    }
+    fprintf(stderr, "the latest deadline: %ld ms; the slowest of the others: %ld ms\n", late, slow);
+}
+
+/* argv: STREAM DATAGRAM BACK NOWHERE AT-ONCE SLACK-MS. */
 static int faults(char **argv)
 {
     static struct faults_case list[CASES_MAX];
     struct faults_world w = { net_target(argv[0]), net_target(argv[1]), argv[2] };
-    int most = atoi(argv[3]), count = 0, wrong = 0, running = 0;
+    struct target nowhere = net_target(argv[3]);
+    int most = atoi(argv[4]), count = 0, wrong = 0, running = 0;
     struct run *runs;
 
-    while (count < CASES_MAX && read_case(&list[count]))
+    while (count < CASES_MAX && read_case(&list[count], &nowhere))
         count++;
     if (!feof(stdin))
         net_die("a line that is no case");
@@ -111,6 +128,7 @@ static int faults(char **argv)
             end_one(runs, i);
         else
             running++;
+        list[i].slack_ms = atol(argv[5]);
         start(&w, &list[i], &runs[i]);
     }
     for (; running > 0; running--)
@@ -119,11 +137,12 @@ static int faults(char **argv)
         if (runs[i].text[0] && wrong++ < SHOWN_MAX)
             printf("%s, %s, %s: %s\n", kinds[list[i].kind], ways[list[i].way], list[i].name, runs[i].text);
     }
+    say_late(list, runs, count);
     printf("%d cases, %d faults\n", count, wrong);
     return wrong != 0 || count == 0;
 }
 
 const struct command faults_commands[] = {
-    { "faults", 4, faults, "STREAM DATAGRAM BACK AT-ONCE <CASES" },
+    { "faults", 6, faults, "STREAM DATAGRAM BACK NOWHERE AT-ONCE SLACK-MS <CASES" },
     { NULL, 0, NULL, NULL },
 };

@@ -18,10 +18,13 @@ struct faults_case {
     enum faults_kind kind;
     enum faults_way way;
     struct target source;           /* by which the proxy knows what to do wrong; port 0 */
+    const struct target *astray;    /* instead, once: for this another proxy is configured, which cannot be dialled, as
+                                     * for whoever comes; NULL: it is there */
     size_t skip;                    /* bytes ee before the target's */
     long least_ms;                  /* it must not be over earlier */
     int error, after;               /* of the case, and of the same once more with a proxy that does well; positive */
     char name[FAULTS_NAME];
+    long slack_ms;                  /* how much later it may be over */
     int patience_ms;                /* for a datagram's answer; 0: as for everything else */
     void (*mark)(int on);           /* what follows is the object's own work, or not; may be NULL */
 };
@@ -36,7 +39,8 @@ struct faults_world {
  * Returns 0 or a positive errno. */
 int faults_try(const struct faults_world *w, const struct faults_case *c, const struct target *source, char *text);
 
-/* Run one case in this process: what is wrong goes to text, FAULTS_TEXT bytes, which stays "" if nothing is. */
-void faults_run(const struct faults_world *w, const struct faults_case *c, char *text);
+/* Run one case in this process: what is wrong goes to text, FAULTS_TEXT bytes, which stays "" if nothing is.
+ * Returns how long it took, in milliseconds. */
+long faults_run(const struct faults_world *w, const struct faults_case *c, char *text);
 
 #endif

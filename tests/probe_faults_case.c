@@ -18,8 +18,8 @@
 #include "probe_faults.h"
 #include "probe_text.h"
 
-/* Nothing takes the slack but a machine that has other things to do; nothing ever comes where QUIET_MS are waited. */
-enum { SLACK_MS = 8000, PATIENCE_MS = 20000, QUIET_MS = 700, ECHO = 3000, PLAIN_PORT = 1999 };
+/* Nothing ever comes where QUIET_MS are waited. */
+enum { PATIENCE_MS = 20000, QUIET_MS = 700, ECHO = 3000, PLAIN_PORT = 1999 };
 
 /* Where the proxy takes its time for all that it answers. */
 #define LATE "127.0.0.2:0"
@@ -29,6 +29,7 @@ struct trial {
     const struct faults_case *c;
     const struct target *source;    /* NULL: no misbehaviour */
     char *text;
+    const struct target *astray;
     int set;                        /* of epoll, -1: none */
 };
 
@@ -155,7 +156,7 @@ static bool is_transient(const struct trial *t)
 
 static int try_connect(struct trial *t)
 {
-    const struct target *to = &t->world->stream;
+    const struct target *to = t->astray ? t->astray : &t->world->stream;
     int fd = make(t, to, SOCK_STREAM, EPOLLOUT), error = net_connect(fd, to) == 0 ? 0 : errno;
 
     if (t->c->way != FAULTS_BLOCKING) {
@@ -178,7 +179,7 @@ static int try_connect(struct trial *t)
 
 static int try_associate(struct trial *t)
 {
-    const struct target *to = &t->world->datagram;
+    const struct target *to = t->astray ? t->astray : &t->world->datagram;
     int fd = make(t, to, SOCK_DGRAM, EPOLLIN), error = 0;
     char word[16] = "";
     int patience = t->c->patience_ms ? t->c->patience_ms : PATIENCE_MS;
@@ -226,6 +227,18 @@ static void mark(const struct trial *t, bool on)
 {
     if (t->c->mark)
         t->c->mark(on);
+}
+
+/* For whoever comes, since there is no session. */
+static int try_listen_astray(struct trial *t)
+{
+    int fd = make(t, t->astray, SOCK_STREAM, EPOLLIN), error;
+
+    mark(t, true);
+    error = listen(fd, 4) == 0 ? 0 : errno;
+    mark(t, false);
+    finish(t, fd);
+    return error;
 }
 
 /* The connection that tells the server where to come leaves from a port of which the proxy knows no evil. */
@@ -282,7 +295,7 @@ static int try(struct trial *t)
         return try_associate(t);
     case FAULTS_LISTEN:
     case FAULTS_ACCEPT:
-        return try_listen(t);
+        return t->astray ? try_listen_astray(t) : try_listen(t);
     case FAULTS_NAMES:
         return try_names();
     }
@@ -291,15 +304,15 @@ static int try(struct trial *t)
 
 int faults_try(const struct faults_world *w, const struct faults_case *c, const struct target *source, char *text)
 {
-    struct trial t = { w, c, source, text, -1 };
+    struct trial t = { w, c, source, text, NULL, -1 };
 
     return try(&t);
 }
 
-void faults_run(const struct faults_world *w, const struct faults_case *c, char *text)
+long faults_run(const struct faults_world *w, const struct faults_case *c, char *text)
 {
     struct target late = net_target(LATE);
-    struct trial t = { w, c, &late, text, -1 };
+    struct trial t = { w, c, &late, text, NULL, -1 };
     int before, error;
     long began, took;
 
@@ -308,7 +321,8 @@ void faults_run(const struct faults_world *w, const struct faults_case *c, char 
     if (error)
         fault(&t, "with a slow proxy: %s", text_errno(error));
     before = net_descriptors();
-    t.source = &c->source;
+    t.source = c->astray ? NULL : &c->source;
+    t.astray = c->astray;
     began = net_clock();
     error = try(&t);
     took = net_clock() - began;
@@ -316,9 +330,10 @@ void faults_run(const struct faults_world *w, const struct faults_case *c, char 
         fault(&t, "%s instead of %s", text_errno(error), text_errno(c->error));
     if (took < c->least_ms)
         fault(&t, "over after %ld ms, before %ld", took, c->least_ms);
-    if (took > c->least_ms + SLACK_MS)
+    if (took > c->least_ms + c->slack_ms)
         fault(&t, "over after %ld ms only", took);
     t.source = NULL;
+    t.astray = NULL;
     error = try(&t);
     if (error != c->after)
         fault(&t, "then, with a good proxy: %s", text_errno(error));
@@ -327,4 +342,5 @@ void faults_run(const struct faults_world *w, const struct faults_case *c, char 
         fault(&t, "then a connection: %s", text_errno(error));
     if (net_descriptors() != before)
         fault(&t, "%d descriptors left", net_descriptors() - before);
+    return took;
 }

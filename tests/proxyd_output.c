@@ -63,9 +63,10 @@ void output_begin(struct output *o, const struct script *s, enum stage stage, co
         append(o, "\xee\xee\xee", 3);
     append(o, glued, glued_len);
     spoil(o, s);
-    o->gap_ms = s->dribble_ms > 0 ? s->dribble_ms : s->split_at > 0 ? SPLIT_GAP_MS : 0;
-    o->split_at = s->dribble_ms > 0 ? 0 : (size_t)s->split_at;
-    o->wake = s->delay_ms[stage] > 0 ? now + s->delay_ms[stage] : 0;
+    int drip_ms = s->drip_ms[stage], byte_ms = drip_ms > 0 ? drip_ms : s->dribble_ms;
+    o->gap_ms = byte_ms > 0 ? byte_ms : s->split_at > 0 ? SPLIT_GAP_MS : 0;
+    o->split_at = byte_ms > 0 ? 0 : (size_t)s->split_at;
+    o->wake = s->delay_ms[stage] + drip_ms > 0 ? now + s->delay_ms[stage] + drip_ms : 0;
     o->hold_at = SIZE_MAX;
     if (s->hold_at[stage] >= 0)
         o->hold_at = (size_t)s->hold_at[stage] < o->used ? (size_t)s->hold_at[stage] : o->used;

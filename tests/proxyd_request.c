@@ -58,6 +58,9 @@ static bool scripted(struct conn *c, int64_t now)
         return false;
     if (lack == LACK_EOF) {
         c->state = CONN_CLOSING;
+    } else if (lack == LACK_SILENCE) {
+        log_event(c->id, "silent %s", script_stage_text(STAGE_REPLY));
+        c->state = CONN_SILENCE;
     } else if (lack == LACK_TWO_BYTES) {
         c->rep = REP_COMMAND;
         say(c, STAGE_REPLY, two_bytes, sizeof two_bytes, CONN_CLOSING, now);

@@ -26,6 +26,7 @@ static const struct action actions[] = {
     { "plain", PLAIN, 0, 0, 0, 0, "", "no misbehaviour at all from here on" },
     { "delay", STAGE_NUMBER, FIELD(delay_ms), 0, 600000, -1, "STAGE:MS", "wait before the reply" },
     { "dribble", NUMBER, FIELD(dribble_ms), 0, 60000, 2, "[=MS]", "one byte in each send, MS (2) between them" },
+    { "drip", STAGE_NUMBER, FIELD(drip_ms), 0, 60000, -1, "STAGE:MS", "one byte in each send, MS before each of them" },
     { "split", NUMBER, FIELD(split_at), 0, 65535, -1, "N", "each reply in two pieces, the first of N bytes" },
     { "glue", FLAG, FIELD(glue), 0, 0, 0, "", "success reply and the target's first bytes in one send" },
     { "hold", STAGE_NUMBER, FIELD(hold_at), 0, 65535, 0, "STAGE[:N]", "hold the reply (after N bytes) until released" },
@@ -44,8 +45,8 @@ static const struct action actions[] = {
     { "bnd2", BOUND, FIELD(bnd2), 0, 0, 0, "BND", "BND of the second reply to BIND" },
     { "no-method", FLAG, FIELD(no_method), 0, 0, 0, "", "answer ff to every greeting" },
     { "swallow", FLAG, FIELD(swallow), 0, 0, 0, "", "take one recv() for one message, drop what lies behind it" },
-    { "no-bind", LACK, FIELD(no_bind), 0, 0, 0, "7|2byte|eof", "BIND is not offered" },
-    { "no-udp", LACK, FIELD(no_udp), 0, 0, 0, "7|2byte|eof", "ASSOCIATE is not offered" },
+    { "no-bind", LACK, FIELD(no_bind), 0, 0, 0, "7|2byte|eof|hang", "BIND is not offered" },
+    { "no-udp", LACK, FIELD(no_udp), 0, 0, 0, "7|2byte|eof|hang", "ASSOCIATE is not offered" },
     { "udp-bnd", BOUND, FIELD(udp_bnd), 0, 0, 0, "BND", "BND of the reply to ASSOCIATE" },
     { "udp-name-sources", FLAG, FIELD(udp_names), 0, 0, 0, "", "sources as names (ATYP 3) where one was asked" },
     { "udp-frag", FLAG, FIELD(udp_frag), 0, 0, 0, "", "before each answer a datagram with FRAG 1" },
@@ -150,7 +151,7 @@ static int read_bound(const char *text, struct bound *out)
 
 static int read_lack(const char *text, enum lack *out)
 {
-    static const char *const words[] = { "none", "7", "2byte", "eof" };
+    static const char *const words[] = { "none", "7", "2byte", "eof", "hang" };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(text, words[i]) == 0) {
             *out = (enum lack)i;

@@ -14,7 +14,7 @@ enum stage { STAGE_METHOD, STAGE_AUTH, STAGE_REPLY, STAGE_REPLY2, STAGES };
 /* How a command that is not offered is answered. */
 enum { SCRIPT_FLOOD_MAX = 4096 };
 
-enum lack { LACK_NOTHING, LACK_REP7, LACK_TWO_BYTES, LACK_EOF };
+enum lack { LACK_NOTHING, LACK_REP7, LACK_TWO_BYTES, LACK_EOF, LACK_SILENCE };
 
 enum bound_kind { BOUND_REAL, BOUND_GIVEN, BOUND_ANY, BOUND_OTHER_FAMILY };
 
@@ -28,6 +28,7 @@ struct script {
     int delay_ms[STAGES];
     int hold_at[STAGES];        /* bytes of the reply that go before it is held, -1: not held */
     int cut_at[STAGES];         /* bytes that go before the close, -1: all */
+    int drip_ms[STAGES];        /* milliseconds before each byte, 0: off */
     unsigned hang, close, reset, garbage, extra;    /* a bit for each stage */
     int flood[STAGES];          /* bytes behind the reply, 0: none */
     int alter[STAGES];          /* 256 times the place of an octet and the octet, -1: none */

@@ -444,6 +444,17 @@ def dribble():
 
 
 @case
+def drip():
+    for stage, least in (("method", 0.2), ("auth", 0.2), ("reply", 1.0)):
+        with Proxy(*LOGIN, "--drip", stage + ":100") as p:
+            c = to_stage(p, stage)
+            before, begin = c.segments(), time.monotonic()
+            same(len(c.read(SIZE[stage])), SIZE[stage])
+            assert least - 0.05 < time.monotonic() - begin, stage
+            same(c.segments() - before, SIZE[stage])
+
+
+@case
 def split():
     for n in (1, 3, 9):
         with Proxy(*LOGIN, "--split", n) as p:
@@ -709,6 +720,9 @@ def bind_scripted():
                 same((data[:4], how, len(data)), (want, "eof", 10 if word == "7" else len(want)))
                 c = p.dial().begin()
                 same(c.reply()[0], 0)
+    with Proxy("--no-bind", "hang") as p:
+        c = p.dial().begin("0.0.0.0", 0, 2)
+        p.expect("silent reply")
 
 
 # ---- UDP
