@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* probe_load.c - many connections, one after the other and side by side */
+/* probe_load.c - many connections, one after the other and side by side, and many that come to nothing */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "probe_net.h"
 #include "probe_text.h"
 
-enum { THREADS_MAX = 256, STACK = 1 << 18 };
+enum { THREADS_MAX = 256, STACK = 1 << 18, PATIENCE_MS = 30000 };
 
 struct load {
     struct target target;
@@ -85,7 +86,106 @@ static int load(char **argv)
     return 0;
 }
 
+/* ---- one socket after the other that comes to nothing; each returns 0 or a positive errno */
+
+static int refused(const struct target *t)
+{
+    int fd = net_socket(t, SOCK_STREAM | SOCK_NONBLOCK), error = net_connect_wait(fd, t);
+
+    close(fd);
+    return error;
+}
+
+/* Two in turn: in the one the error is asked for, in the other it is left. */
+static int unasked(const struct target *t)
+{
+    static int turn;
+    int fd = net_socket(t, SOCK_STREAM | SOCK_NONBLOCK), error;
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    if (turn++ % 2 == 0) {
+        close(fd);
+        return refused(t);
+    }
+    error = net_connect(fd, t) == 0 ? 0 : errno;
+    if (error == EINPROGRESS && poll(&p, 1, PATIENCE_MS) == 1 && p.revents & POLLHUP)
+        error = 0;
+    close(fd);
+    return error ? error : refused(t);
+}
+
+/* close() while the handshake lasts. */
+static int abandoned(const struct target *t)
+{
+    int fd = net_socket(t, SOCK_STREAM | SOCK_NONBLOCK), error = net_connect(fd, t) == 0 ? 0 : errno;
+
+    close(fd);
+    return error;
+}
+
+static int peered(const struct target *t)
+{
+    int fd = net_socket(t, SOCK_DGRAM), error = net_connect(fd, t) == 0 ? 0 : errno;
+
+    close(fd);
+    return error;
+}
+
+static int unassociated(const struct target *t)
+{
+    int fd = net_socket(t, SOCK_DGRAM), error = 0;
+
+    if (sendto(fd, "x", 1, 0, (const struct sockaddr *)&t->sa, t->len) < 0)
+        error = errno;
+    close(fd);
+    return error;
+}
+
+static int unheard(const struct target *t)
+{
+    int fd = net_socket(t, SOCK_STREAM), error = listen(fd, 4) == 0 ? 0 : errno;
+
+    close(fd);
+    return error;
+}
+
+static const struct {
+    const char *name;
+    int (*try)(const struct target *t);
+} vain[] = {
+    { "connect", refused }, { "connect-unasked", unasked }, { "close", abandoned }, { "peer", peered },
+    { "sendto", unassociated }, { "listen", unheard },
+};
+
+/* argv: WHAT ADDRESS COUNT.  That many; how many gave which errno, the first one's, and the first other. */
+static int in_vain(char **argv)
+{
+    struct target t = net_target(argv[1]);
+    int count = atoi(argv[2]), before = net_descriptors(), first = 0, same = 0, other = 0;
+    size_t what = 0;
+
+    while (what < sizeof vain / sizeof vain[0] && strcmp(vain[what].name, argv[0]) != 0)
+        what++;
+    if (what == sizeof vain / sizeof vain[0])
+        return 2;
+    for (int i = 0; i < count; i++) {
+        int error = vain[what].try(&t);
+
+        first = i == 0 ? error : first;
+        if (error == first)
+            same++;
+        else if (!other)
+            other = error;
+    }
+    say_error("each", first);
+    printf("so many: %d\n", same);
+    say_error("another", other);
+    say("leaked", net_descriptors() - before);
+    return 0;
+}
+
 const struct command load_commands[] = {
     { "load", 3, load, "ADDRESS THREADS COUNT" },
+    { "load-vain", 3, in_vain, "WHAT ADDRESS COUNT" },
     { NULL, 0, NULL, NULL },
 };
