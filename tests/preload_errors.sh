@@ -53,6 +53,22 @@ EOT
     said "$name, O_NONBLOCK: silence" 0
 }
 
+now_ms()
+{
+    date +%s%3N
+}
+
+# in_time NAME STEPS: since $began so many steps of half a second have run out, and no more.
+in_time()
+{
+    took=$(($(now_ms) - began))
+    if [ "$took" -ge $(($2 * 500)) ] && [ "$took" -le $(($2 * 500 + 3000)) ]; then
+        ok "$1: in time"
+    else
+        bad "$1: $took ms"
+    fi
+}
+
 # Replies: the code decides, whatever the reply's length (host 3: two bytes, 4: four, 5: dribbled, 6: BND is a name).
 errors="1:ECONNREFUSED 2:EACCES 3:ENETUNREACH 4:EHOSTUNREACH 5:ECONNREFUSED 6:ETIMEDOUT 7:EOPNOTSUPP 8:EAFNOSUPPORT
 9:ECONNREFUSED 145:ECONNREFUSED 255:ECONNREFUSED"
@@ -136,12 +152,46 @@ said "no method, in the log" 1 "method"
 at_proxy "$proxy" $with_password SOCKSIFY_TIMEOUT=0.5
 for action in hang=method hang=auth hang=reply hold=method:1 hold=reply:1 hold=reply:5; do
     tell set "$action" >"$work/answer"
-    began=$(date +%s)
+    began=$(now_ms)
     fails "$action" ETIMEDOUT "127.0.0.1:$echo" "127.0.0.1:$echo" "$control" "set plain"
-    if [ $(($(date +%s) - began)) -le 5 ]; then ok "$action: in time"; else bad "$action: late"; fi
+    in_time "$action" 1
 done
 tell set hang=reply >"$work/answer"
+began=$(now_ms)
 fails_nonblock hang=reply ETIMEDOUT "127.0.0.1:$echo" "127.0.0.1:$echo" "$control" "set plain"
+in_time "hang=reply, O_NONBLOCK" 1
+# Two datagrams, each of which tries anew.
+for action in hang=method hang=auth hang=reply hold=reply:5 no-udp=hang; do
+    tell set "$action" >"$work/answer"
+    began=$(now_ms)
+    gives "$action, a datagram" udp-repeat "127.0.0.1:$udp" 2 <<EOT
+sendto 20 in 1: -1 ETIMEDOUT
+sendto 20 in 1: -1 ETIMEDOUT
+EOT
+    in_time "$action, a datagram" 2
+    tell set plain >"$work/answer"
+done
+# Listeners: one that is not bound, one whose name is asked for and that then listens, twice.
+start "$work/back" "$PROBE" serve-back 127.0.0.1:0
+tell set no-bind=hang >"$work/answer"
+# shellcheck disable=SC2086
+at_proxy "$proxy" $with_password SOCKSIFY_TIMEOUT=0.5 SOCKSIFY_BIND_PORTS="${ready#ready }"
+began=$(now_ms)
+gives "no reply to BIND" bind-refused "127.0.0.1:${ready#ready }" <<EOT
+listen, unbound: -1 ECONNREFUSED
+SO_ACCEPTCONN: 0
+  0 of 4 bytes
+bind: 0
+the kernel's name: yes
+listen: -1 ECONNREFUSED
+listen: -1 ECONNREFUSED
+SO_ACCEPTCONN: 0
+  0 of 4 bytes
+the port: the same
+connect: 0
+EOT
+in_time "no reply to BIND" 3
+tell set plain >"$work/answer"
 tell set hang=reply >"$work/answer"
 # shellcheck disable=SC2086
 at_proxy "$proxy" $with_password SOCKSIFY_TIMEOUT=0.5 SOCKSIFY_LOG=info
