@@ -3,8 +3,9 @@
 #
 #     cpython.py RESULTS PATTERNS MODULE_OR_TEST ...
 #
-# PATTERNS: a file of patterns of names that are left out.  A test that hangs (for PATIENCE seconds, 60), or ends the
-# process, is the last of RESULTS, marked as begun: the next run goes on behind it.
+# PATTERNS: a file of patterns of names that are left out; with LISTED=yes, where there are some, those alone are tried.
+# A test that hangs (for PATIENCE seconds, 60), or ends the process, is the last of RESULTS, marked as begun: the next
+# run goes on behind it.
 import faulthandler
 import fnmatch
 import os
@@ -80,7 +81,8 @@ def main(results, patterns, *names):
         with open(results, encoding="utf-8") as stream:
             done = {line.split()[0] for line in stream}
     with open(patterns, encoding="utf-8") as stream:
-        left_out = stream.read().split()
+        patterns = stream.read().split()
+    only = bool(patterns) and os.environ.get("LISTED") == "yes"
     try:
         found = unittest.defaultTestLoader.loadTestsFromNames([f"test.{name}" for name in names])
     except unittest.SkipTest:
@@ -90,7 +92,7 @@ def main(results, patterns, *names):
         test
         for test in tests_of(found)
         if shorter(test.id()) not in done
-        and not any(fnmatch.fnmatchcase(shorter(test.id()), pattern) for pattern in left_out)
+        and any(fnmatch.fnmatchcase(shorter(test.id()), pattern) for pattern in patterns) == only
     ]
     with open(results, "a", encoding="utf-8") as stream:
         unittest.TestSuite(wanted).run(Result(stream))

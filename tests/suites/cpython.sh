@@ -19,7 +19,7 @@ suite_ready()
 suite_try()
 {
     patterns=/dev/null
-    case $1 in under*) [ "${LISTED-}" = yes ] || patterns=$work/patterns ;; esac
+    case $1 in under*) patterns=$work/patterns ;; esac
     tries=0
     until suite_run "$1" "$PYTHON" "$top_srcdir/tests/suites/cpython.py" "$work/$1" "$patterns" "$2" ||
         [ $tries = 20 ]; do
@@ -28,23 +28,27 @@ suite_try()
 }
 
 suite_enter "$0" "$@"
+suite_least 4300 2500 2800
+protocols='test_ssl test_ftplib test_httplib test_urllib2_localnet test_smtplib test_poplib test_imaplib test_xmlrpc
+    test_socketserver test_httpservers test_telnetlib'
 if [ $# -gt 1 ]; then
     shift
 elif [ "$way" = direct ]; then
-    set -- test_socket test_select test_selectors test_epoll test_poll test_subprocess test_os test_posix test_signal
+    # shellcheck disable=SC2086
+    set -- test_socket test_select test_selectors test_epoll test_poll test_subprocess test_os test_posix test_signal \
+        $protocols
     # Apart, so that the other ways need not try them bare once more.
     for module in $("$PYTHON" -c 'import os, test.test_asyncio; print(*os.listdir(test.test_asyncio.__path__[0]))'); do
         case $module in test_*.py) set -- "$@" "test_asyncio.${module%.py}" ;; esac
     done
 else
-    set -- test_selectors test_ssl test_ftplib test_httplib test_urllib2_localnet test_smtplib test_poplib \
-        test_imaplib test_xmlrpc test_socketserver test_httpservers test_telnetlib test_asyncore test_asynchat \
-        test_docxmlrpc test_wsgiref test_socket test_logging
+    # shellcheck disable=SC2086
+    set -- test_selectors $protocols test_asyncore test_asynchat test_docxmlrpc test_wsgiref test_socket test_logging
     # Of asyncio what comes near a socket: the rest is the same bare.
     for module in base_events buffered_proto events sendfile server sock_lowlevel ssl sslproto streams unix_events; do
         set -- "$@" "test_asyncio.test_$module"
     done
-    # The longest of all, with little that leaves the machine: one way is enough.  Meanwhile danted's tries the others
+    # The longest of all, with little that leaves the machine: one way is enough.  Meanwhile danted's tries what is left
     # bare for both.
     [ "$way" != proxyd ] || set -- test_multiprocessing_spawn "$@"
 fi

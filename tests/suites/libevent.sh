@@ -24,6 +24,9 @@ suite_try()
 {
     for name in $("$regress" --list-tests | sed 's/^ *//;s/ .*//' | grep "^$2\(/\|\$\)"); do
         suite_leaves "$1" "$name" && continue
+        # It wants the look-up of localhost to fail for want of a descriptor: names that are looked up here need one.
+        special=
+        case $name in *_emfile) special=SOCKSIFY_DNS=local ;; esac
         suite_run "$1" "$regress" "$name"
         case $(tail -n 2 "$work/$1.out") in
         *'1 tests ok.  (0 skipped)'*) echo "$name ok" ;;
@@ -34,6 +37,7 @@ suite_try()
 }
 
 suite_enter "$0" "$@"
+suite_least 340 340 340
 shift
 # shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $("$regress" --list-tests | sed -n 's,^ *\([^ /]*\)/.*,\1,p' | uniq)
