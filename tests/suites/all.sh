@@ -27,8 +27,7 @@ if [ $# = 2 ]; then
 fi
 
 # What takes longest is first, and direct before the others, since two ways of a suite at a time both try it bare.
-# danted and proxyd differ in the proxy's name and addresses, and in how they end what they relay: CPython and libuv go
-# through both.  Of libevent the same is lost through both, of Perl nothing: danted, which is not ours, is enough.
+# danted and proxyd differ in the proxy's name and addresses, and in how they end what they relay: all go through both.
 runs='cpython direct
 libevent direct
 perl direct
@@ -38,7 +37,9 @@ cpython danted
 cpython proxyd
 libevent danted
 perl danted
-libuv proxyd'
+libuv proxyd
+libevent proxyd
+perl proxyd'
 BARE=$(mktemp -d) || exit 99
 trap 'rm -rf "$BARE"' EXIT
 trap 'exit 99' HUP INT TERM
