@@ -12,7 +12,7 @@ mkdir -m 700 "$work/state"
 run()
 {
     gives "$@"
-    sed 's/^/    /' "$err"
+    [ ! -e "$err" ] || sed 's/^/    /' "$err"
 }
 
 run "10,000 names in one process" many 10000 </dev/null
