@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -150,17 +152,33 @@ START_TEST(nothing_begins_on_a_place_that_is_free)
 }
 END_TEST
 
-/* Whoever sleeps for it begins anew, and is told by the kernel whether the socket is still there. */
-START_TEST(association_of_a_closed_socket_ends_as_the_socket_has)
+static int result;
+
+static void *wait_for_it(void *argument)
 {
-    struct assoc_request q;
+    struct assoc_request q = request();
+
+    result = assoc_ready_wait(&table, place, &q);
+    return argument;
+}
+
+/* Another thread closes the socket, and the place is the next one's, whoever sleeps for the association. */
+START_TEST(sleeper_is_told_that_its_socket_was_closed)
+{
+    pthread_t thread;
+    assoc_handle next;
+    struct addr any;
 
     begin();
-    q = request();
-    ck_assert_int_eq(assoc_ready(&table, place, &q), -EINPROGRESS);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_it, NULL), 0);
+    while (!assoc_is_made(place))
+        sched_yield();
     assoc_drop(&table, handle);
+    ck_assert_int_eq(assoc_attach(&table, socket_here(SOCK_DGRAM, &any), AF_INET, &next), 0);
+    ck_assert_ptr_eq(assoc_of(&table, next), place);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(result, -ECANCELED);
     ck_assert(!assoc_any(&table));
-    ck_assert_int_eq(atomic_load(&place->ended), -EBADF);
 }
 END_TEST
 
@@ -351,7 +369,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tc, end_behind_bytes_is_seen, 0, 2);
     tcase_add_test(tc, number_of_another_does_not_stand);
     tcase_add_test(tc, nothing_begins_on_a_place_that_is_free);
-    tcase_add_test(tc, association_of_a_closed_socket_ends_as_the_socket_has);
+    tcase_add_test(tc, sleeper_is_told_that_its_socket_was_closed);
     tcase_add_test(tc, what_cannot_begin_does_not_last);
     tcase_add_test(tc, word_of_the_proxy_holds_for_ever);
     tcase_add_test(tc, end_in_place_of_its_word_holds_for_a_minute);

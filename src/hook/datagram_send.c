@@ -108,7 +108,8 @@ static int prepare(int fd, int flags, const struct datagram_to *to, struct assoc
             return DATAGRAM_QUEUED;
         if (error) {
             failure(fd, *a);
-            return error;
+            /* Closed while this call slept: the number may be another socket's, which is not to be sent to. */
+            return error == -ECANCELED ? -EBADF : error;
         }
     }
     return -ECONNREFUSED;

@@ -185,12 +185,12 @@ bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out);
  * sleeping.  It goes on beside the program: whoever waits or touches the socket brings it on.
  * Returns 0; -EINPROGRESS while it lasts; -EACCES when the proxy has no UDP (this is remembered), but once that is
  * known it is -EINPROGRESS for a question, and assoc_queue() takes it; -EAFNOSUPPORT when the socket cannot reach the
- * relay; -EBADF when fd is not the place's socket (any more), or was closed meanwhile; -ENOBUFS; -EDEADLK; the errors
- * of a handshake and of connect(). */
+ * relay; -EBADF when fd is not the place's socket (any more), or is being closed; -ENOBUFS; -EDEADLK; the errors of a
+ * handshake and of connect(). */
 int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
 /* The same, asleep until it is over, or until q->limit (-EAGAIN then).  Returns -EINTR after a signal handler without
- * SA_RESTART.  It goes on in both cases.  A cancellation point. */
+ * SA_RESTART; it goes on in both cases.  -ECANCELED: another thread has closed the socket.  A cancellation point. */
 int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
 /* Sleep until no association of a socket is being made any more, or fd can be read, or the time of clock_ms() that

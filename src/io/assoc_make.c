@@ -108,7 +108,7 @@ static void end(struct assoc_table *t, struct assoc_making *m, int error)
 void assoc_making_abort(struct assoc_table *t, struct assoc_making *m)
 {
     m->accepted = false;
-    end(t, m, -EBADF);
+    end(t, m, -ECANCELED);
 }
 
 void assoc_making_leave(struct assoc_table *t, struct assoc_making *m)

@@ -174,12 +174,17 @@ int assoc_wait(struct assoc_table *t, struct assoc *a, int fd, int64_t limit)
 
 int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_request *q)
 {
-    int error = assoc_ready(t, a, q);
+    assoc_handle handle = atomic_load(&a->handle);
+    int error = assoc_ready(t, a, q), ended;
 
     if (error != -EINPROGRESS)
         return error;
     error = assoc_wait(t, a, -1, q->limit);
-    return error ? error : atomic_load(&a->ended);
+    ended = atomic_load(&a->ended);
+    /* The place may be the next socket's by now. */
+    if (!error && atomic_load(&a->handle) != handle)
+        return -ECANCELED;
+    return error ? error : ended;
 }
 
 static void sleep_for(struct pollfd *p)
