@@ -49,6 +49,7 @@ if [ "${FAULTS-}" = all ]; then
     at_proxy "$proxy" SOCKSIFY_TIMEOUT=2 SOCKSIFY_LOG=quiet
     gives "killed in another PID namespace" kills-apart "127.0.0.1:$echo" 60 <<EOT
 some are good: yes
+late: 0
 late in connect(): 0
 error: ok
 lost processes: 0
@@ -59,6 +60,7 @@ EOT
     gives "the same in another PID namespace" kills-inside "127.0.0.1:$echo" 2 1 <<EOT
 died inside: 2
 some are good: yes
+late: 0
 late in connect(): 0
 error: ok
 lost processes: 0

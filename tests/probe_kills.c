@@ -240,14 +240,15 @@ static void say_last(void)
     close(fd);
 }
 
-/* bad: what is said if some have failed, NULL: nothing, and of time only what a blocking connect() took. */
+/* bad: what is said if some have failed, NULL: nothing. */
 static void report(const char *bad)
 {
     fprintf(stderr, "%d good, %d failed, %d late\n", atomic_load(&shared->good), atomic_load(&shared->bad),
             atomic_load(&shared->late));
     printf("some are good: %s\n", atomic_load(&shared->good) > 0 ? "yes" : "no");
     if (bad)
-        printf("failed: %s\nlate: %d\n", atomic_load(&shared->bad) ? bad : "none", atomic_load(&shared->late));
+        printf("failed: %s\n", atomic_load(&shared->bad) ? bad : "none");
+    printf("late: %d\n", atomic_load(&shared->late));
     printf("late in connect(): %d\n", atomic_load(&shared->blocked));
     say_error("error", atomic_load(&shared->first_error));
     printf("lost processes: %d\n", atomic_load(&shared->lost));

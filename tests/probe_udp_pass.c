@@ -218,6 +218,34 @@ static int duplicated(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS.  A child sends the socket's first datagram, its parent receives the answer. */
+static int forked_first(char **argv)
+{
+    struct target t = net_target(argv[0]);
+
+    for (int way = 0; way < UDP_RECEIVES; way++) {
+        int fd = udp_socket(&t), until[2];
+        char c;
+
+        if (pipe(until) != 0)
+            net_die("pipe");
+        fflush(stdout);
+        if (fork() == 0) {
+            close(until[1]);
+            if (sendto(fd, udp_outgoing, 20, 0, (struct sockaddr *)&t.sa, t.len) != 20)
+                _exit(1);
+            /* The association lasts as long as its process. */
+            _exit((int)read(until[0], &c, 1));
+        }
+        close(until[0]);
+        udp_receive(fd, way, 100, 0, 1);
+        close(until[1]);
+        wait(NULL);
+        close(fd);
+    }
+    return 0;
+}
+
 enum { COPIED = 70, BAD = 40, ROOM = 40, ROUNDS = 32, COPY_BYTES = 1 << 16 };
 
 static char *two_pages(void)
@@ -434,6 +462,7 @@ const struct command udp_pass_commands[] = {
     { "udp-boundless", 1, boundless, "ADDRESS: sizes beyond any memory" },
     { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
     { "udp-odd-memory", 2, nowhere, "ADDRESS DIRECT: received into memory that is none" },
+    { "udp-forked-first", 1, forked_first, "ADDRESS: a child sends the first datagram, the parent receives" },
     { "udp-duplicated", 1, duplicated, "ADDRESS: a number made by dup() before the first datagram" },
     { "udp-changes", 2, changes, "ADDRESS DIRECT: a peer, another, none" },
     { "udp-unspec", 1, unspec, "ADDRESS: addresses of AF_UNSPEC" },

@@ -204,6 +204,9 @@ void guard_share(void)
         /* Also where a direct attempt took FRESH away: the child is to look. */
         if (word & FDTAB_SHARED && (word & FDTAB_KIND) == KIND_STREAM)
             process_gate(GATE_PENDING);
+        /* The child's first datagram may be the socket's: what comes is looked at here as well (datagram_late()). */
+        if ((word & FDTAB_KIND) == KIND_DATAGRAM)
+            process_gate(GATE_DATAGRAM);
         if (!(word & (FDTAB_FRESH | FDTAB_TRIED)) || !guard_is_fresh(fd))
             continue;
         if (!(word & FDTAB_SHARED) && listens(fd)) {

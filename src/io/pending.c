@@ -8,10 +8,12 @@
 
 #include "arena.h"
 #include "clock.h"
+#include "detour.h"
 #include "epollset_table.h"
 #include "file.h"
 #include "handshake.h"
 #include "real.h"
+#include "refuse.h"
 
 enum {
     AGAIN_MS = 50,      /* between two looks at a handshake whose time is over and that another process must end */
@@ -53,6 +55,18 @@ bool pending_expire_dead(struct pending *p)
     return p->arena->free != 0;
 }
 
+/* The lock is lost, or held for ever: who waits for this handshake is told in time all the same, by a socket that is
+ * refused.  The slot stays; whoever may step it after all finds a socket that failed. */
+static int expire_unlocked(const struct pending *p, int fd, pending_handle handle)
+{
+    const struct arena_slot *s = arena_slot_of(p->arena, handle);
+
+    if (!s || clock_ms() - s->deadline < GRACE_MS || !real_is(fd, s->cookie))
+        return -EAGAIN;
+    refuse_socket(fd, s->domain, s->domain == AF_INET6 && s->proxy.kind == ADDR_IPV4, !detour_has_device(fd, true));
+    return 0;
+}
+
 int pending_poke(struct pending *p, int fd, pending_handle handle)
 {
     int saved_errno = errno, result = 0;
@@ -62,8 +76,11 @@ int pending_poke(struct pending *p, int fd, pending_handle handle)
     if (!pending_is_live(p, handle))
         return 0;
     /* Who cannot look must not take it for over: what the program sends would go into the handshake. */
-    if (!arena_enter(p, &hold))
-        return -EAGAIN;
+    if (!arena_enter(p, &hold)) {
+        result = expire_unlocked(p, fd, handle);
+        errno = saved_errno;
+        return result;
+    }
     s = arena_slot_of(p->arena, handle);
     if (s && !real_is_other(fd, s->cookie))
         result = real_is(fd, s->cookie) ? handshake_step(p, s, fd) : -EAGAIN;
