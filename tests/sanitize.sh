@@ -32,6 +32,7 @@ preload_identity.sh   each of its probes starts another program, which is to hav
 preload_kills.sh      processes that are killed, which a sanitizer's start makes too slow to be hit where they should be
 preload_limits.sh     RLIMIT_AS, of which a sanitizer needs more than there is memory
 preload_loop_programs.sh, preload_questions.sh, preload_questions_tcp.sh, preload_udp_loops.sh   programs of others
+preload_security.sh   threads, which a sanitizer has of its own, and an object whose file is taken away
 preload_start.sh      in which order the loader starts objects
 preload_strain.sh     how much of a stack the object needs, and what it leaves in one
 preload_sysfaults.sh  an object behind ours whose calls fail
@@ -43,7 +44,7 @@ EOT
 tests()
 {
     echo preload_loop.sh preload_loop_life.sh preload_udp_wait.sh preload_chaos.sh preload_udp.sh \
-        preload_udp_faults.sh preload_bind.sh preload_faults.sh preload_storm.sh preload_load.sh preload_signals.sh \
+        preload_udp_faults.sh preload_udp_odd.sh preload_bind.sh preload_faults.sh preload_storm.sh preload_load.sh preload_signals.sh \
         preload_life.sh preload_crowd.sh
     [ "$1" = thread ] ||
         echo preload_conf.sh preload_connect.sh preload_differential.sh preload_errors.sh preload_fastopen.sh \
