@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* check_state_full.c - more names than there is room for, more relays of a socket, a directory that cannot be written */
+/* check_state_full.c - more names and relays than there is room for, and a directory that cannot be written */
 #include <check.h>
 #include <errno.h>
 #include <sched.h>

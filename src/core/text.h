@@ -21,8 +21,8 @@ int text_decimal(const char *text, size_t len, uint32_t max, uint32_t *value);
  * Returns 0 or -EINVAL (out untouched). */
 int text_name(const char *text, size_t len, struct addr *out);
 
-/* How many bytes of a text may be shown on a terminal as they are: those of the character that it begins with, or 0 when
- * that one is a control character (C0, DEL or C1) or no valid UTF-8 (RFC 3629): its first byte is then to be escaped.
+/* How many bytes of a text may be shown on a terminal as they are: those of the character that it begins with, or 0
+ * when that one is a control character (C0, DEL or C1) or no valid UTF-8 (RFC 3629): its first byte is to be escaped.
  * text: NUL-terminated, not empty; nothing behind the NUL is read.  Returns 0 to 4. */
 size_t text_shown(const char *text);
 

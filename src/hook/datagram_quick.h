@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../io/assoc_path.h"
+#include "../io/memory.h"
 #include "datagram.h"
 
 enum { DATAGRAM_SLOW = -4096 };     /* no errno: it is to go in the ordinary way */
@@ -64,6 +65,23 @@ static inline void datagram_show(struct assoc_address *shown, unsigned domain, s
         memcpy(&shown->sa.sin6_addr.s6_addr[12], &from.ip, sizeof from.ip);
         shown->len = sizeof shown->sa;
     }
+}
+
+/* True if an address can be put there. */
+static inline bool datagram_has_room(struct sockaddr *name, socklen_t *len)
+{
+    return memory_writable(len, sizeof *len) && (int)*len >= 0 &&
+           memory_writable(name, *len < sizeof(struct sockaddr_in6) ? *len : sizeof(struct sockaddr_in6));
+}
+
+/* Put an address where the program wants it.  name: *len writable bytes; *len: set to the address' own length. */
+static inline void datagram_tell(struct sockaddr *name, socklen_t *len, const struct assoc_address *shown)
+{
+    if (HOOK_LIKELY(*len >= sizeof(struct sockaddr_in) && shown->len == sizeof(struct sockaddr_in)))
+        memcpy(name, &shown->sa, sizeof(struct sockaddr_in));
+    else
+        memcpy(name, &shown->sa, *len < shown->len ? *len : shown->len);
+    *len = shown->len;
 }
 
 /* datagram_source() of what comes from the relay, with the header of an IPv4 address, to a socket that never sent to a

@@ -144,16 +144,16 @@ OWN_FRAME static int unsettled(struct receipt *r)
     return error;
 }
 
-/* From what take() has brought on, until there is something for the program. */
+/* From what take() has brought on, until there is something for the program.  -EINPROGRESS: what was dropped has ended
+ * the sleep of a call that brings the association on, as perhaps nobody else does. */
 static ssize_t receive_on(struct receipt *r, struct msghdr *k, ssize_t n)
 {
     while ((n = hand_over(r, k, n)) == -ENOMSG || n == -ENODATA) {
         go_on(r, n == -ENOMSG);
         if (n == -ENODATA && (n = assoc_failure(r->a)) < 0)
             break;
-        /* What was dropped has ended the sleep in which this call brings it on, as perhaps nobody else does. */
-        if (assoc_unsettled(r->a) && (n = unsettled(r)) < 0)
-            break;
+        if (assoc_unsettled(r->a))
+            return -EINPROGRESS;
         n = take(r, k);
     }
     return n;
@@ -173,7 +173,7 @@ static ssize_t receive(struct receipt *r)
     return receive_on(r, &k, take(r, &k));
 }
 
-static ssize_t receive_copied(struct receipt *r)
+OWN_FRAME static ssize_t receive_copied(struct receipt *r)
 {
     struct msghdr *own = r->m, one = *own;
     size_t room = vector_size(own->msg_iov, own->msg_iovlen);
@@ -208,13 +208,20 @@ static ssize_t receive_copied(struct receipt *r)
 
 static ssize_t receive_settled(struct receipt *r)
 {
-    int error = 0;
+    size_t pieces = r->pieces;
+    ssize_t n;
 
-    if (assoc_unsettled(r->a) || atomic_load_explicit(&r->a->failed, memory_order_relaxed))
-        error = unsettled(r);
-    if (error)
-        return error;
-    return r->pieces <= PIECES ? receive(r) : receive_copied(r);
+    do {
+        int error = 0;
+
+        if (assoc_unsettled(r->a) || atomic_load_explicit(&r->a->failed, memory_order_relaxed))
+            error = unsettled(r);
+        if (error)
+            return error;
+        r->pieces = pieces;
+        n = pieces <= PIECES ? receive(r) : receive_copied(r);
+    } while (n == -EINPROGRESS);
+    return n;
 }
 
 /* What the socket's later calls need to know of this one.  Returns false when libc's own call is to be made. */
@@ -265,24 +272,11 @@ OWN_FRAME static ssize_t receive_other(struct receipt *r, struct msghdr *k, ssiz
     n = receive_on(r, k, n < 0 ? -errno : n);
     r->m = NULL;
     errno = entry_errno;
+    if (n == -EINPROGRESS)
+        return DATAGRAM_SLOW;
     if (n >= 0 && name)
         *len = m.msg_namelen;
     return ends(r->fd, r->a, n) ? n : DATAGRAM_SLOW;
-}
-
-static bool has_room(struct sockaddr *name, socklen_t *len)
-{
-    return memory_writable(len, sizeof *len) && (int)*len >= 0 &&
-           memory_writable(name, *len < sizeof(struct sockaddr_in6) ? *len : sizeof(struct sockaddr_in6));
-}
-
-static void tell_name(struct sockaddr *name, socklen_t *len, const struct assoc_address *shown)
-{
-    if (HOOK_LIKELY(*len >= sizeof(struct sockaddr_in) && shown->len == sizeof(struct sockaddr_in)))
-        memcpy(name, &shown->sa, sizeof(struct sockaddr_in));
-    else
-        memcpy(name, &shown->sa, *len < shown->len ? *len : shown->len);
-    *len = shown->len;
 }
 
 ssize_t datagram_quick_receive(struct assoc *a, int fd, void *data, size_t size, int flags, struct sockaddr *name,
@@ -297,7 +291,7 @@ ssize_t datagram_quick_receive(struct assoc *a, int fd, void *data, size_t size,
 
     r.began = clock_coarse_ms() + TICK_MS;
     if (flags & ~MSG_DONTWAIT || !assoc_is_plain(a) || size > SSIZE_MAX - UDP_HEADER_MAX ||
-        assoc_look(&process.assoc, a, fd, r.began) != 0 || (name && !has_room(name, len)))
+        assoc_look(&process.assoc, a, fd, r.began) != 0 || (name && !datagram_has_room(name, len)))
         return DATAGRAM_SLOW;
     r.piece[0] = (struct iovec){ r.head, sizeof r.head };
     r.piece[1] = (struct iovec){ data, size };
@@ -316,7 +310,7 @@ ssize_t datagram_quick_receive(struct assoc *a, int fd, void *data, size_t size,
         struct assoc_address shown;
 
         datagram_show(&shown, f.domain, from);
-        tell_name(name, len, &shown);
+        datagram_tell(name, len, &shown);
     }
     if (process.assoc.tally)
         tally_add(process.assoc.tally, TALLY_RECEIVED, 1);
@@ -340,7 +334,9 @@ bool datagram_waiting(int fd, int *value)
         return true;
     r.m = &none;
     cancellable = hook_uncancellable();
-    n = receive(&r);
+    do
+        n = receive(&r);
+    while (n == -EINPROGRESS);
     hook_cancellable(cancellable);
     /* One that came in between. */
     if (n < 0 && n != -EAGAIN && n != -EINTR)

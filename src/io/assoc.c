@@ -180,7 +180,6 @@ int assoc_attach(struct assoc_table *t, int fd, int domain, assoc_handle *handle
 
 void assoc_dup(struct assoc_table *t, assoc_handle handle)
 {
-    int saved_errno = errno;
     struct lock_hold hold;
     struct assoc *a;
 
@@ -191,7 +190,6 @@ void assoc_dup(struct assoc_table *t, assoc_handle handle)
     if (a)
         atomic_fetch_add(&a->numbers, 1);
     lock_give(&t->lock, &hold);
-    errno = saved_errno;
 }
 
 void assoc_dropped(struct assoc_table *t, struct assoc *a)

@@ -186,14 +186,15 @@ static size_t put(uint8_t *to, size_t at, const void *bytes, size_t len)
 /* What RFC 1929 and the request of RFC 1928 are, written down without the machine. */
 static void check_sent(const struct socks5 *s, const struct proxy *p, uint8_t choice, bool pipelined)
 {
-    const uint8_t greeting[] = { 5, choice & PASSWORD && !pipelined ? 2 : 1, choice & PASSWORD && pipelined ? 2 : 0, 2 };
+    const bool password = (choice & PASSWORD) != 0;
+    const uint8_t greeting[] = { 5, password && !pipelined ? 2 : 1, password && pipelined ? 2 : 0, 2 };
     const uint8_t len = sizeof text - 1, digits[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
     const uint8_t kind = choice & IPV4 ? 1 : choice & IPV6 ? 4 : 3;
     const uint8_t head[] = { 5, (uint8_t)command_of(choice), 0, kind }, port[] = { 443 >> 8, 443 & 255 };
     uint8_t all[SENT_MAX];
     size_t n = put(all, 0, greeting, greeting[1] == 2 ? 4 : 3);
 
-    if (choice & PASSWORD && (pipelined || (p->sent > n && p->out[n] == 1))) {
+    if (password && (pipelined || (p->sent > n && p->out[n] == 1))) {
         n = put(all, n, "\1", 1);
         for (int i = 0; i < 2; i++)
             n = put(all, put(all, n, &len, 1), text, len);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_state_file.c - any bytes in a state file of any size: it is taken or made anew, and what is put into it is found
  *
- * Input: an octet of options (1: the size counts; 2: the marks are good, but for their numbers), four of a size, then
+ * Input: an octet of options (1: the size counts; 2: the marks are good, but for their numbers; 4: when it is open, the
+ * file comes to claim another number of slots, which the size is then), four of a size, then
  * records (place in three octets, length in one, so many bytes), each written over a good file, until one of length 0;
  * then two octets for each call.  A second process, which opens the file after the first, sees the same.
  */
@@ -154,6 +155,11 @@ static void put_marks(int fd)
     put(fd, &page, sizeof page, 0);
 }
 
+static size_t size_in(const uint8_t *data)
+{
+    return (size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4];
+}
+
 /* Returns where the calls begin. */
 static size_t damage(const uint8_t *data, size_t size)
 {
@@ -163,7 +169,7 @@ static size_t damage(const uint8_t *data, size_t size)
     must(fd >= 0);
     put_good(fd);
     if (data[0] & 1)
-        end = ((size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4]) & SIZE_MASK;
+        end = size_in(data) & SIZE_MASK;
     for (; at + 4 <= size && data[at + 3] != 0; at += 4 + len) {
         where = ((size_t)data[at] << 16 | (size_t)data[at + 1] << 8 | data[at + 2]) % good_len;
         len = data[at + 3] < size - at - 4 ? data[at + 3] : size - at - 4;
@@ -240,6 +246,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     state_begin(&one);
     state_begin(&two);
     must(one.file.ino == two.file.ino);
+    if (data[0] & 4)
+        atomic_store(&one.file.image->page.slots, (uint32_t)size_in(data));
     call_names(0, AF_INET);
     for (int calls = 0; at + 2 <= size && calls < CALLS_MAX; at += 2, calls++) {
         if (data[at] % 8 < 4)
