@@ -147,12 +147,12 @@ print(len(os.listdir("/proc/self/fd")))
 END
 if ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so"; then
     open=$(python3 "$work/call.py" | tail -n 1)
-    plain=$OBJECT
-    OBJECT=$OBJECT:$work/cookieless.so
+    plain=$preload
+    preload=$preload:$work/cookieless.so
     says "res_query() without cookies" "none
 none
 $open" python3 "$work/call.py" text.test other.test
-    OBJECT=$plain
+    preload=$plain
     saw_nothing "res_query() without cookies"
 else
     bad "cookieless.so"
