@@ -220,11 +220,12 @@ OWN_FRAME static int leave_peer(int fd, int domain)
     struct addr own = { .port = 0 };
     int error;
 
-    if (real.getsockopt(fd, SOL_SOCKET, OPTION_TO_DEVICE, device, &len) != 0)
+    /* A device that is gone binds no more. */
+    if (real.getsockopt(fd, SOL_SOCKET, OPTION_TO_DEVICE, device, &len) != 0 && errno != ENODEV)
         return -errno;
     datagram_kernel_name(fd, &own, &as);
     error = real_connect(fd, &nowhere, sizeof nowhere);
-    if (!error && len && real.setsockopt(fd, SOL_SOCKET, OPTION_TO_DEVICE, device, len) != 0)
+    if (!error && device[0] && real.setsockopt(fd, SOL_SOCKET, OPTION_TO_DEVICE, device, len) != 0)
         error = -errno;
     if (!error)
         take_port(fd, domain, own.port);

@@ -265,15 +265,16 @@ bool datagram_receive(int fd, struct msghdr *m, int flags, ssize_t *result)
 OWN_FRAME static ssize_t receive_other(struct receipt *r, struct msghdr *k, ssize_t n, struct sockaddr *name,
                                        socklen_t *len, int entry_errno)
 {
-    struct msghdr m = { .msg_name = name, .msg_namelen = name ? *len : 0, .msg_iov = r->piece + 1, .msg_iovlen = 1 };
+    struct iovec piece = r->piece[1];
+    struct msghdr m = { .msg_name = name, .msg_namelen = name ? *len : 0, .msg_iov = &piece, .msg_iovlen = 1 };
 
     r->m = &m;
     r->pieces = 1;
     n = receive_on(r, k, n < 0 ? -errno : n);
+    if (n == -EINPROGRESS)
+        n = receive_settled(r);
     r->m = NULL;
     errno = entry_errno;
-    if (n == -EINPROGRESS)
-        return DATAGRAM_SLOW;
     if (n >= 0 && name)
         *len = m.msg_namelen;
     return ends(r->fd, r->a, n) ? n : DATAGRAM_SLOW;

@@ -234,7 +234,7 @@ static int receive_late(int fd, struct mmsghdr *messages, int count, int flags, 
     if (count <= 0 || (unsigned)count > r->count)
         return count;
     /* The kernel shows the same one again and again. */
-    if (flags & MSG_PEEK && datagram_handle(fd) && !(flags & MSG_ERRQUEUE))
+    if (flags & MSG_PEEK && datagram_is_late(fd, 0, flags))
         count = 1;
     for (int i = 0; i < count; i++) {
         /* For one that is dropped another is received only if nothing is left. */

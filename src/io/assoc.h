@@ -189,8 +189,9 @@ bool assoc_facts(const struct assoc *a, bool header, struct assoc_facts *out);
  * handshake and of connect(). */
 int assoc_ready(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
-/* The same, asleep until it is over, or until q->limit (-EAGAIN then).  Returns -EINTR after a signal handler without
- * SA_RESTART; it goes on in both cases.  -ECANCELED: another thread has closed the socket.  A cancellation point. */
+/* The same, asleep until it is over, or until q->limit (-EINPROGRESS then).  Returns -EINTR after a signal handler
+ * without SA_RESTART; it goes on in both cases.  -ECANCELED: another thread has closed the socket.  A cancellation
+ * point. */
 int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_request *q);
 
 /* Sleep until no association of a socket is being made any more, or fd can be read, or the time of clock_ms() that

@@ -149,8 +149,8 @@ static int sleep_on(struct assoc_table *t, struct assoc *a, int fd, int64_t limi
         /* Fewer numbers than that may be open at all (RLIMIT_NOFILE): the association alone is waited for. */
         if (n < 0 && errno == EINVAL)
             n = real.ppoll(NULL, 0, &slice, signals);
-        /* What waits with a limit is never restarted (signal(7)). */
-        if (n < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
+        /* What receives with a limit is never restarted (signal(7)). */
+        if (n < 0 && errno == EINTR && ((limit != INT64_MAX && !one) || !tunnel_restarts()))
             return -EINTR;
         if (n > 0 && p[1].revents)
             return 0;
@@ -184,7 +184,8 @@ int assoc_ready_wait(struct assoc_table *t, struct assoc *a, const struct assoc_
     /* The place may be the next socket's by now. */
     if (!error && atomic_load(&a->handle) != handle)
         return -ECANCELED;
-    return error ? error : ended;
+    /* It goes on, and takes what is queued, as for a call that does not sleep. */
+    return error == -EAGAIN ? -EINPROGRESS : error ? error : ended;
 }
 
 static void sleep_for(struct pollfd *p)
