@@ -36,6 +36,11 @@ static bool followed(uint32_t word)
     return word & (FDTAB_FRESH | FDTAB_REGISTERED) || fdtab_handle(word);
 }
 
+static pending_handle handle_now(int fd)
+{
+    return fdtab_handle(fdtab_get(&process.fdtab, fd));
+}
+
 static int control(int epfd, int op, int fd, struct epoll_event *event)
 {
     int entry_errno = errno, error;
@@ -60,7 +65,7 @@ static int control(int epfd, int op, int fd, struct epoll_event *event)
         return control_unfollowed(epfd, op, fd, event, word);
     if (op != EPOLL_CTL_DEL && !memory_take(&own, event, sizeof own))
         return real.epoll_ctl(epfd, op, fd, MEMORY_NOWHERE);
-    error = pending_control(&process.pending, fdtab_handle(word), epfd, op, fd, op == EPOLL_CTL_DEL ? event : &own);
+    error = pending_control(&process.pending, handle_now, epfd, op, fd, op == EPOLL_CTL_DEL ? event : &own);
     if (!error && op != EPOLL_CTL_DEL) {
         fdtab_change(&process.fdtab, fd, 0, FDTAB_REGISTERED);
         fdtab_change(&process.fdtab, epfd, 0, FDTAB_SET);
@@ -152,7 +157,6 @@ static int wait_filtered(const struct wait *w)
         join(w->epfd);
         n = real.epoll_pwait(w->epfd, w->events, w->max, timeout, w->mask);
         kept = n > 0 ? filter(w->events, n, true) : 0;
-        /* A set that always has something ready never says that their time is over. */
         /* A set that always has something ready never says that their time is over. */
         if (kept > 0)
             pending_tend(&process.pending, PENDING_DUE);

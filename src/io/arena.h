@@ -25,6 +25,7 @@ struct arena_slot {
     _Atomic uint16_t generation;     /* 12 bits of a handle; changes when the slot is freed */
     _Atomic uint8_t phase;           /* enum arena_phase */
     _Atomic uint8_t wants;           /* EPOLLIN or EPOLLOUT */
+    _Atomic bool refused;            /* without the lock, for who waited: the socket is the program's own again */
     _Atomic bool awaited;            /* a thread of pid is inside connect(), and goes on with it */
     uint8_t step;                    /* for which the deadline was set, as tunnel_patience() names it */
     bool forked;                     /* other processes hold the socket too */

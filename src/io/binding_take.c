@@ -269,7 +269,10 @@ int binding_take(struct pending *p, const struct binding_request *q, int flags, 
     /* Under the lock: another thread may just have put another socket there. */
     result = real_tells_cookie(q->fd, &cookie) ? -ESTALE : -ENOBUFS;
     b = binding_of(p->arena, cookie);
-    if (b) {
+    /* close() in another thread has let the number go: the next request's socket could not be put there. */
+    if ((fdtab_get(q->numbers, q->fd) & FDTAB_KIND) != KIND_LISTENER) {
+        result = -ESTALE;
+    } else if (b) {
         out->shared = b->forked;
         result = take(p, b, q, flags, out);
     } else if (t = binding_taken_of(p->arena, cookie), t) {

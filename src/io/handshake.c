@@ -167,8 +167,13 @@ static int begin_anew(struct pending *p, struct arena_slot *s, int fd)
 
 int handshake_step(struct pending *p, struct arena_slot *s, int fd)
 {
-    int error = s->phase == ARENA_CONNECTING ? step_connecting(s, fd) : 0;
+    int error;
 
+    if (atomic_load_explicit(&s->refused, memory_order_relaxed)) {
+        handshake_drop(p, s, fd);
+        return 0;
+    }
+    error = s->phase == ARENA_CONNECTING ? step_connecting(s, fd) : 0;
     if (error == 1) {
         tell(p, s, clock_ms() < s->deadline ? -ECONNREFUSED : -ETIMEDOUT);
         handshake_drop(p, s, fd);

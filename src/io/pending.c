@@ -56,13 +56,16 @@ bool pending_expire_dead(struct pending *p)
 }
 
 /* The lock is lost, or held for ever: who waits for this handshake is told in time all the same, by a socket that is
- * refused.  The slot stays; whoever may step it after all finds a socket that failed. */
+ * refused.  The slot stays until somebody can step it after all. */
 static int expire_unlocked(const struct pending *p, int fd, pending_handle handle)
 {
-    const struct arena_slot *s = arena_slot_of(p->arena, handle);
+    struct arena_slot *s = arena_slot_of(p->arena, handle);
 
     if (!s || clock_ms() - s->deadline < GRACE_MS || !real_is(fd, s->cookie))
         return -EAGAIN;
+    /* Another number of the socket comes here as well. */
+    if (atomic_exchange(&s->refused, true))
+        return 0;
     refuse_socket(fd, s->domain, s->domain == AF_INET6 && s->proxy.kind == ADDR_IPV4, !detour_has_device(fd, true));
     return 0;
 }
@@ -256,9 +259,10 @@ bool pending_token(struct pending *p, const struct epoll_event *event, bool quie
     return true;
 }
 
-int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,
+int pending_control(struct pending *p, pending_handle (*tell)(int fd), int epfd, int op, int fd,
                     const struct epoll_event *event)
 {
+    pending_handle handle;
     struct epoll_event inbound;
     uint32_t hidden = 0;
     struct arena_slot *s;
@@ -268,13 +272,9 @@ int pending_control(struct pending *p, pending_handle handle, int epfd, int op, 
 
     if (!arena_enter_own(p, &hold))
         return -EDEADLK;
+    handle = tell(fd);
     s = arena_slot_of(p->arena, handle);
     cookie = real_cookie(fd);
-    /* Another thread may have begun one since the caller looked. */
-    if (!s && cookie && !real_is_alone() && atomic_load_explicit(&p->arena->count, memory_order_relaxed)) {
-        s = arena_slot_of_cookie(p->arena, cookie);
-        handle = s ? arena_handle_of(p->arena, s) : handle;
-    }
     /* A registration whose socket is not known could not be told from others. */
     if (s && !cookie && !real_is_other(fd, s->cookie)) {
         arena_leave(p, &hold);

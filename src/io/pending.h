@@ -147,8 +147,9 @@ typedef void pending_over(int fd, pending_handle handle);
 bool pending_token(struct pending *p, const struct epoll_event *event, bool quiet, pending_over *over);
 
 /* epoll_ctl() for a descriptor whose registrations matter: one with a handle, or a TCP socket not connected yet.
- * handle: 0 for none.  Returns 0 or -errno. */
-int pending_control(struct pending *p, pending_handle handle, int epfd, int op, int fd,
+ * tell: the handle that fd has, or 0, asked with the lock held, since another thread may have begun one just now.
+ * Returns 0 or -errno. */
+int pending_control(struct pending *p, pending_handle (*tell)(int fd), int epfd, int op, int fd,
                     const struct epoll_event *event);
 
 /* The socket fd may be connected once more: follow its registration in the set epfd again.

@@ -53,8 +53,12 @@ static bool ask(const struct subject *s, struct identity *out)
 {
     long flags = s->path[0] ? (s->nofollow ? AT_SYMLINK_NOFOLLOW : 0) : AT_EMPTY_PATH;
     struct statx x;
+    long failed;
 
-    if (real.syscall(SYS_statx, (long)s->dir, s->path, flags, (long)MASK, &x) != 0)
+    do
+        failed = real.syscall(SYS_statx, (long)s->dir, s->path, flags, (long)MASK, &x);
+    while (failed && errno == EINTR);
+    if (failed)
         return false;
     out->mode = x.stx_mode;
     out->uid = x.stx_uid;
