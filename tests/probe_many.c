@@ -23,7 +23,14 @@
 #include "probe_net.h"
 #include "probe_text.h"
 
-enum { FDS_MAX = 32768, EVENTS = 512, BACKLOG = 4096, PATIENCE_MS = 30000, GROWTH_PAGES = 16, LIFETIME_S = 600 };
+enum { FDS_MAX = 32768, EVENTS = 512, BACKLOG = 4096, PATIENCE_MS = 30000, LIFETIME_S = 600 };
+
+/* The sanitizers' own memory grows with what they have seen. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { GROWTH_PAGES = INT32_MAX };
+#else
+enum { GROWTH_PAGES = 16 };
+#endif
 
 static int raise_limit(void)
 {
