@@ -234,8 +234,7 @@ static unsigned judge_batch(int fd, struct mmsghdr *messages, unsigned count, in
     for (; good < count; good++) {
         struct msghdr *m = &b->message[good].msg_hdr;
 
-        /* Its first member, not looked for: there may be none. */
-        *way = judge_message(fd, (const struct msghdr *)&messages[good], flags, m, &b->name[good], to);
+        *way = messages ? judge_message(fd, &messages[good].msg_hdr, flags, m, &b->name[good], to) : -EFAULT;
         if (*way != SEND_AS_IT_IS || ((!m->msg_name || m->msg_namelen == 0) && datagram_handle(fd)))
             break;
     }
