@@ -182,6 +182,21 @@ START_TEST(line_cut_shows_whole_characters)
 }
 END_TEST
 
+/* Nothing comes behind what had no room. */
+START_TEST(line_cut_has_no_gap)
+{
+    char filled[1000];
+    size_t len = 897 - (size_t)snprintf(filled, sizeof filled, "socksify[%d]: ", (int)getpid());
+
+    log_init(CONF_LOG_INFO, path);
+    memset(filled, 'x', len);
+    strcpy(filled + len, "\xe2\x82\xacy");
+    log_line(CONF_LOG_INFO, "%s%d", filled, 7);
+    logged();
+    ck_assert_str_eq(text + strlen(text) - 2, "x\n");
+}
+END_TEST
+
 START_TEST(line_null_string_is_a_dash)
 {
     const char *volatile nothing = NULL;    /* the compiler need not know */
@@ -382,6 +397,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, line_single_bytes_printed_are_ascii);
     tcase_add_loop_test(tc, line_cut_shows_whole_characters, 0, 3);
     tcase_add_test(tc, line_null_string_is_a_dash);
+    tcase_add_test(tc, line_cut_has_no_gap);
     tcase_add_test(tc, line_too_long_is_cut_and_ended);
     tcase_add_test(tc, line_level_above_is_silent_and_errno_stays);
     tcase_add_test(tc, once_repeats_only_when_verbose);

@@ -28,15 +28,18 @@ static struct {
 } logger;
 
 struct line {
-    size_t used;
+    size_t used, room;                /* in bytes; room: for what is not the end of the line */
     char text[LINE_MAX_BYTES + 1];
 };
 
-/* Whole, or not at all: the end of a line cuts no character, and no escape, in two. */
+/* Whole, or not at all: the end of a line cuts no character, and no escape, in two.  Behind what was left out nothing
+ * comes. */
 static void put_bytes(struct line *l, const char *bytes, size_t len)
 {
-    if (len > LINE_MAX_BYTES - 1 - l->used)
+    if (len > l->room - l->used) {
+        l->room = l->used;
         return;
+    }
     memcpy(l->text + l->used, bytes, len);
     l->used += len;
 }
@@ -84,7 +87,7 @@ OWN_FRAME static void put_blanks(struct line *l, size_t from, size_t width)
 {
     size_t len = l->used - from;
 
-    while (l->used < from + width && l->used < LINE_MAX_BYTES - 1)
+    while (l->used < from + width && l->used < l->room)
         put_char(l, ' ');
     if (l->used - from > len) {
         memmove(l->text + l->used - len, l->text + from, len);
@@ -144,7 +147,7 @@ static bool would_sleep(int fd)
 
 OWN_FRAME static void write_text(int fd, const char *format, va_list arguments)
 {
-    struct line l = { .used = 0 };
+    struct line l = { .room = LINE_MAX_BYTES - 1 };
 
     put_text(&l, "socksify[");
     put_number(&l, (unsigned)getpid());
