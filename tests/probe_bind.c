@@ -455,22 +455,46 @@ static int refused(char **argv)
     return 0;
 }
 
+/*
+ * A socket bound to 127.0.0.2 and a port of the kernel's choice, which is free at every other address as well: the
+ * kernel gives away for one address what a connection in TIME-WAIT has at another, and keeps it from all of them.
+ */
+static int bound_everywhere(const struct target *any, struct sockaddr_in *at)
+{
+    struct target all = *any;
+    int one = 1, fd, trial, result = -1;
+
+    for (int i = 0; i < 100; i++) {
+        socklen_t len = sizeof *at;
+
+        *at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002) };
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+        trial = net_socket(&all, SOCK_STREAM);
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        setsockopt(trial, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        result = bind(fd, (struct sockaddr *)at, sizeof *at);
+        if (result == 0 && getsockname(fd, (struct sockaddr *)at, &len) == 0) {
+            *port_of(&all) = at->sin_port;
+            result = bind(trial, (struct sockaddr *)&all.sa, all.len);
+        }
+        close(trial);
+        if (result == 0)
+            break;
+        close(fd);
+    }
+    say("bind to an address of no tunnel", result);
+    return fd;
+}
+
 /* argv: ADDRESS.  Listeners that are nobody else's business, while a session stands. */
 static int native(char **argv)
 {
     struct session s = bind_session(argv[0]);
     struct target chosen = any_of(&s), name;
-    int fd = net_socket(&chosen, SOCK_STREAM), one = 1;
+    struct sockaddr_in at;
+    int fd = net_socket(&chosen, SOCK_STREAM), one = 1, other = bound_everywhere(&chosen, &at);
 
-    /* A port that is free: one that the kernel has just chosen, by a socket that listens natively. */
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002) };
-    socklen_t len = sizeof at;
-    int other = socket(AF_INET, SOCK_STREAM, 0);
-
-    setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    say("bind to an address of no tunnel", bind(other, (struct sockaddr *)&at, sizeof at));
     say("listen", listen(other, 1));
-    say("getsockname", getsockname(other, (struct sockaddr *)&at, &len));
     printf("came: %s\n", bind_call(&s, other, NULL, NULL) ? "yes" : "no");
     bind_finish("greeting", accept(other, NULL, NULL));
     close(other);
