@@ -253,6 +253,11 @@ START_TEST(program_that_env_starts_is_judged)
     ck_assert_int_eq(judge(script), PROGRAM_CARRIED);
     script = write_script("script", "#!%s missing\n", in_directory("env"));
     ck_assert_int_eq(judge(script), PROGRAM_CARRIED);
+    /* A shell's, which env will find to be none of the kernel's. */
+    write_file("text", "echo\n", 5, 0755);
+    script = write_script("script", "#!%s text\n", in_directory("env"));
+    ck_assert_int_eq(judge(script), PROGRAM_CARRIED);
+    ck_assert_ptr_eq(finding.object, &object);
     write_image("env", (struct elf_image){ .needed = -1, .fixed = true }, 0755);
     ck_assert_int_eq(judge(script), PROGRAM_STATIC);
 }
@@ -267,6 +272,10 @@ START_TEST(loader_as_command_is_judged_by_what_it_runs)
 
     ck_assert_int_eq(judge_query(q), PROGRAM_STATIC);
     ck_assert_str_eq(finding.culprit, bad);
+    /* One whose own loader is not on this machine, which is why it is started so. */
+    write_image("bad", (struct elf_image){ .interpreter = "/no/ld-linux.so.2", .needed = 1, .section = ".text" }, 0755);
+    ck_assert_int_eq(judge_query(q), PROGRAM_CARRIED);
+    ck_assert_ptr_eq(finding.object, &object);
     argv[1] = NULL;
     ck_assert_int_eq(judge_query(q), PROGRAM_CARRIED);
     q.argv = NULL;

@@ -118,14 +118,14 @@ else
     skip "no strace, or it may not trace"
 fi
 
-# starts NAME STATUS COMMAND: what a shell does to the object that it has, before it starts a program.
+# starts NAME STATUS COMMAND [PROGRAM]: what a shell does to the object that it has, before it starts a program.
 starts()
 {
     cp "$OBJECT" "$work/copy.so"
     : >"$work/empty"
     # shellcheck disable=SC2016,SC2086
     timeout -k 1 "$patience" env $environment "LD_PRELOAD=$work/copy.so" \
-        sh -c 'cd "$1" && { eval "$3"; exec "$2" --help; }' sh "$work" "$PROBE" "$3" >"$out" 2>"$err"
+        sh -c 'cd "$1" && { eval "$3"; exec "$2" --help; }' sh "$work" "${4-$PROBE}" "$3" >"$out" 2>"$err"
     status=$?
     [ "$status" = "$2" ] && ok "$1" || bad "$1: exit status $status: $(cat "$err")"
 }
@@ -143,4 +143,12 @@ done <<'END'
 rm copy.so
 mv empty copy.so
 END
+# A program that env gives to the shell.
+printf '#!/usr/bin/env %s/text\n' "$work" >"$work/script"
+echo 'echo ran' >"$work/text"
+chmod 755 "$work/script" "$work/text"
+starts "what env gives to the shell" 0 : "$work/script"
+[ -s "$out" ] && ok "what env gives to the shell: ran" || bad "what env gives to the shell: $(cat "$err")"
+starts "what env gives to the shell, no object" 126 'rm copy.so' "$work/script"
+[ ! -s "$out" ] && ok "what env gives to the shell, no object: did not run" || bad "what env gives to the shell: ran"
 finish

@@ -287,6 +287,9 @@ void program_judge(const struct program_query *q, struct program_finding *out)
     for (int i = 0; i < STEPS && judge_subject(&s, q, out); i++)
         if (!object)
             object = out->object;    /* of what the kernel itself starts */
+    /* What a carried program starts in its turn may be unknown; it is carried all the same, and by its own object. */
+    if (object && out->reason == PROGRAM_UNKNOWN)
+        out->reason = PROGRAM_CARRIED;
     if (!object)
         object = out->object;
     out->object = out->reason == PROGRAM_CARRIED ? object : NULL;
