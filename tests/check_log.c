@@ -2,11 +2,15 @@
 /* check_log.c - lines of the log: levels, escapes, bounds, and a standard error that is not ours any more */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -382,6 +386,91 @@ START_TEST(file_that_cannot_be_opened_is_no_matter)
 }
 END_TEST
 
+/* In a child with the signals as they come: what would end or stop it. */
+static int fate_of_line(void (*prepare)(int), int fd)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        prepare(fd);
+        log_line(CONF_LOG_INFO, "nobody reads this");
+        _exit(7);
+    }
+    ck_assert_int_eq(waitpid(child, &status, WUNTRACED), child);
+    if (WIFSTOPPED(status))
+        kill(child, SIGKILL);
+    return status;
+}
+
+static void to_pipe(int fd)
+{
+    real.dup2(fd, STDERR_FILENO);
+    log_init(CONF_LOG_INFO, "");
+}
+
+START_TEST(pipe_without_a_reader_ends_nobody)
+{
+    int pair[2], status;
+
+    ck_assert_int_eq(pipe(pair), 0);
+    close(pair[0]);
+    status = fate_of_line(to_pipe, pair[1]);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%x", (unsigned)status);
+}
+END_TEST
+
+static void to_limit(int fd)
+{
+    struct rlimit limit = { 100, 100 };
+
+    (void)fd;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    log_init(CONF_LOG_INFO, path);
+}
+
+START_TEST(file_at_its_limit_ends_nobody)
+{
+    int status = fate_of_line(to_limit, -1);
+
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%x", (unsigned)status);
+    ck_assert_str_eq(logged(), "");
+}
+END_TEST
+
+/* From behind, at a terminal that stops who writes so. */
+static void to_terminal(int fd)
+{
+    if (setpgid(0, 0) != 0)
+        _exit(1);
+    to_pipe(fd);
+}
+
+START_TEST(terminal_stops_nobody_in_the_background)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY), status = 0, terminal;
+    struct termios modes;
+    pid_t leader;
+
+    ck_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    leader = fork();
+    if (leader == 0) {
+        setsid();
+        terminal = open(ptsname(master), O_RDWR);
+        if (terminal < 0 || tcgetattr(terminal, &modes) != 0)
+            _exit(2);
+        modes.c_lflag |= TOSTOP;
+        tcsetattr(terminal, TCSANOW, &modes);
+        status = fate_of_line(to_terminal, terminal);
+        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+    }
+    ck_assert_int_eq(waitpid(leader, &status, 0), leader);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%x", (unsigned)status);
+    close(master);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("log");
@@ -404,6 +493,9 @@ Suite *make_suite(void)
     tcase_add_test(tc, quiet_says_nothing);
     tcase_add_test(tc, stderr_replaced_by_another_file_is_left_alone);
     tcase_add_test(tc, pipe_that_is_full_loses_the_line);
+    tcase_add_test(tc, pipe_without_a_reader_ends_nobody);
+    tcase_add_test(tc, file_at_its_limit_ends_nobody);
+    tcase_add_test(tc, terminal_stops_nobody_in_the_background);
     tcase_add_test(tc, file_is_opened_for_each_line_and_appended_to);
     tcase_add_test(tc, file_behind_a_link_is_appended_to);
     tcase_add_test(tc, file_is_opened_with_the_rights_of_the_moment);

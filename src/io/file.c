@@ -96,15 +96,20 @@ static int reserve(int fd, uint64_t from, uint64_t to)
     return error;
 }
 
+bool file_may_grow(uint64_t size)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
+}
+
 /* posix_fallocate() is a cancellation point where libc has to write by itself. */
 int file_extend(int fd, uint64_t from, uint64_t to)
 {
     static const char zero[4096];
-    struct rlimit limit;
     int error;
 
-    /* The kernel would send SIGXFSZ. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < to)
+    if (!file_may_grow(to))
         return -EFBIG;
     error = reserve(fd, from, to);
     if (error != EOPNOTSUPP && error != ENOSYS)

@@ -41,6 +41,9 @@ int file_ask_path(const char *path, bool follow, struct file_info *out);
 /* open() with O_CLOEXEC.  mode: of a new file.  Returns a descriptor, to be given to real_close(), or -errno. */
 int file_open(const char *path, int flags, unsigned mode);
 
+/* May this process write a file up to that size, in bytes?  Where it may not the kernel would send SIGXFSZ. */
+bool file_may_grow(uint64_t size);
+
 /* Make a file longer by real blocks: a hole that the disk has no room for would be a SIGBUS later.  from: its size; to:
  * the new one, bytes; below 2 GiB.  Sends no SIGXFSZ, and is no cancellation point.  Returns 0, or -ENOSPC, -EDQUOT,
  * -EFBIG or another -errno: part of it may have been added. */

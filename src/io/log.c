@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +20,7 @@
 #include "file.h"
 #include "real.h"
 
-enum { LINE_MAX_BYTES = 900 };
+enum { LINE_MAX_BYTES = 900, KERNEL_SET = _NSIG / 8 };
 
 static struct {
     enum conf_level level;
@@ -136,13 +138,29 @@ static int target_open(void)
     return STDERR_FILENO;
 }
 
-/* A full pipe or a stopped terminal must not stop the program, which may hold a lock here: the line is lost then. */
-static bool would_sleep(int fd)
+/* A full pipe or a stopped terminal must not stop the program, which may hold a lock here, nor may a reader that is
+ * gone (SIGPIPE) or a file at its limit (SIGXFSZ) end it: the line is lost then. */
+OWN_FRAME static bool would_hurt(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLOUT };
     struct timespec none = { 0, 0 };
+    struct file_info info;
 
-    return real.syscall(SYS_ppoll, &p, 1L, &none, NULL, 0L) == 0;
+    if (real.syscall(SYS_ppoll, &p, 1L, &none, NULL, 0L) == 0 || p.revents & (POLLERR | POLLHUP))
+        return true;
+    return file_ask(fd, &info) == 0 && S_ISREG(info.mode) && !file_may_grow(info.size + LINE_MAX_BYTES);
+}
+
+/* Held, SIGTTOU stops nobody who writes to the terminal from behind.  Sets as the kernel has them: libc's are large. */
+static void write_whole(int fd, const struct line *l)
+{
+    unsigned long held[KERNEL_SET / sizeof(long)] = { 1ul << (SIGTTOU - 1) }, kept[KERNEL_SET / sizeof(long)];
+    long failed = real.syscall(SYS_rt_sigprocmask, (long)SIG_BLOCK, held, kept, (long)KERNEL_SET);
+
+    if (real.syscall(SYS_write, (long)fd, l->text, (long)l->used) < 0)
+        errno = 0;    /* nowhere left to complain */
+    if (!failed)
+        real.syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, kept, NULL, (long)KERNEL_SET);
 }
 
 OWN_FRAME static void write_text(int fd, const char *format, va_list arguments)
@@ -154,8 +172,7 @@ OWN_FRAME static void write_text(int fd, const char *format, va_list arguments)
     put_text(&l, "]: ");
     put_format(&l, format, arguments);
     l.text[l.used++] = '\n';
-    if (real.syscall(SYS_write, (long)fd, l.text, (long)l.used) < 0)
-        l.used = 0;    /* nowhere left to complain */
+    write_whole(fd, &l);
 }
 
 static void write_line(const char *format, va_list arguments)
@@ -163,7 +180,7 @@ static void write_line(const char *format, va_list arguments)
     int saved_errno = errno;
     int fd = target_open();
 
-    if (fd >= 0 && !would_sleep(fd))
+    if (fd >= 0 && !would_hurt(fd))
         write_text(fd, format, arguments);
     if (fd >= 0 && fd != STDERR_FILENO)
         real_close(fd);
