@@ -55,6 +55,20 @@ for mode in there file fresh slow busy; do
 done
 clean "at the start"
 
+# A file that cannot be looked at now is not taken for one that is not there: it may forbid what it names.
+mkdir -p "$work/xdg/socksify"
+printf '[rules]\nblock = 127.0.0.1:%s\n' "$echo" >"$work/xdg/socksify/socksify.conf"
+at_proxy "$proxy" "$settings" XDG_CONFIG_HOME="$work/xdg"
+for error in 2 5 12 23 24; do
+    # shellcheck disable=SC2086
+    timeout -k 1 "$patience" env $environment "$preload" FAULTY_ALSO=openat:$error:9999 "$PROBE" echo \
+        "127.0.0.1:$echo" >"$out" 2>"$err"
+    if grep -q '^connect: 0' "$out"; then word=connected; else word=refused; fi
+    [ $word = "$([ $error = 2 ] && echo connected || echo refused)" ] && ok "no look at a file, $error: $word" ||
+        bad "no look at a file, $error: $(cat "$out" "$err")"
+done
+at_proxy "$proxy" "$settings"
+
 # A server of names behind a proxy that has no UDP.
 cat >"$work/names.py" <<'END'
 import socketserver

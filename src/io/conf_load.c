@@ -130,6 +130,23 @@ bool conf_usual_place(char path[CONF_PATH_SIZE], int number, char *(*lookup)(con
     return number < 2;
 }
 
+/* Nobody's configuration lies at a usual place: nothing does, or what another user keeps to himself (HOME may be his).
+ * That it could not be looked at now is another thing: it may hold rules. */
+static bool is_absent(int error)
+{
+    switch (-error) {
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ESPIPE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Open the file; its name goes to path, empty when there is none.  Returns a descriptor or -errno. */
 static int find_file(char path[CONF_PATH_SIZE], char *(*lookup)(const char *name))
 {
@@ -143,10 +160,10 @@ static int find_file(char path[CONF_PATH_SIZE], char *(*lookup)(const char *name
             return -EINVAL;
         return strlen(named) < CONF_PATH_SIZE ? open_file(named) : -ENAMETOOLONG;
     }
-    for (int i = 0; fd < 0 && conf_usual_place(path, i, lookup); i++)
+    for (int i = 0; is_absent(fd) && conf_usual_place(path, i, lookup); i++)
         if (path[0])
             fd = open_file(path);
-    if (fd < 0)
+    if (is_absent(fd))
         path[0] = '\0';
     return fd;
 }
