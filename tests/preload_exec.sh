@@ -142,6 +142,10 @@ try_calls()
     under "$probe" over execve "$probe" show
     [ "$(cat out)" = 'Argument list too long' ] || fault "over: $(cat out)"
     grep -q '^socksify.*too many' err || fault "over: no line: $(cat err)"
+    under "$probe" again 60
+    [ "$(cat out)" = 'the same' ] || fault "again: $(cat out err)"
+    (preload=$work/probe-none.so && under env LD_PRELOAD="$object:$preload" "$probe" again 60)
+    [ "$(cat out)" = 'the same' ] || fault "again, with another object: $(cat out err)"
     carried 1 "$probe" execve "$work/script"
     carried 1 "$probe" execve "$work/script-env"
 }

@@ -178,22 +178,40 @@ static size_t list_size(const struct envlist *l)
     return size;
 }
 
-/* Is this what was made last time, for the same environment?  A program may put its own array into environ again
- * before each call. */
-static bool serves_again(const char *object, char **vars, size_t slots)
+static const char preload_name[] = "LD_PRELOAD=";
+
+static bool is_preload(const char *variable)
 {
-    char **env = environ;
+    return !strncmp(variable, preload_name, strlen(preload_name));
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), part = strlen(end);
+
+    return len >= part && !strcmp(text + len - part, end);
+}
+
+/* Is this what was made last time, for the same environment?  A program may put its own array into environ again
+ * before each call.  plan: for that one. */
+static bool serves_again(const char *object, char **vars, const struct envlist_plan *plan)
+{
+    char **env = environ, *made;
     size_t size, count = 0;
 
     if (!vars || launch_measure(object, vars, &size) != 0 || size != 0)
         return false;
     while (vars[count])
         count++;
-    if (count + 1 != slots)
+    if (count + 1 != plan->slots)
         return false;
-    for (vars++; env && *env; env++, vars++)    /* behind LD_PRELOAD */
-        if (*env != *vars)
+    made = plan->text ? *vars++ : NULL;    /* LD_PRELOAD comes first where it was not right */
+    for (; env && *env; env++) {
+        bool same = made && is_preload(*env) ? ends_with(made, *env + strlen(preload_name)) : *env == *vars++;
+
+        if (!same)
             return false;
+    }
     return true;
 }
 
@@ -210,7 +228,7 @@ static int restore_environ(const char *object)
     if (r != 0 || size == 0)
         return r;
     envlist_plan(list, &preload, environ, &plan);
-    if (!serves_again(object, vars, plan.slots)) {
+    if (!serves_again(object, vars, &plan)) {
         vars = launch_map(size + list_size(list));
         if (!vars)
             return -ENOMEM;
