@@ -6,13 +6,16 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wordexp.h>
@@ -20,6 +23,8 @@
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 8
 #endif
+
+enum { CLOSE_RANGE = 436, EPOLL_PWAIT2 = 441 };
 
 typedef int connector(int fd, const struct sockaddr *sa, socklen_t len);
 
@@ -106,6 +111,38 @@ static int words_mode(char **argv)
     clearenv();
     error = wordexp("a $(echo \"${SOCKSIFY_PROXY-bare}\")", &words, 0);
     printf("wordexp: %s\n", error ? "error" : words.we_wordv[1]);
+    return 0;
+}
+
+/* argv[2]: a library with functions of those names that are its own. */
+static int ring_mode(char **argv)
+{
+    static const char *const names[] = { "io_uring_setup", "io_uring_queue_init_params" };
+    void *library = dlopen(argv[2], RTLD_NOW);
+    char parameters[120] = "";
+
+    for (size_t i = 0; library && i < sizeof names / sizeof names[0]; i++) {
+        void *symbol = dlsym(library, names[i]);
+        int (*function)(unsigned, void *, void *);
+
+        memcpy(&function, &symbol, sizeof function);
+        printf("%s: %d\n", names[i], symbol ? function(1, parameters, parameters) : 0);
+    }
+    return library == NULL;
+}
+
+/* By number there is what this libc may not have. */
+static int numbers_mode(char **argv)
+{
+    struct epoll_event event;
+    int set = epoll_create1(0), fd = dup(set);
+    long none[2] = { 0, 0 };
+
+    (void)argv;
+    say("epoll_pwait2", syscall(EPOLL_PWAIT2, set, &event, 1, none, NULL, 8L) == 0 ? 0 : errno);
+    say("close_range", syscall(CLOSE_RANGE, fd, fd, 0) == 0 ? 0 : errno);
+    say("closed", fcntl(fd, F_GETFD) == 0 ? 0 : errno);
+    say("none", syscall(CLOSE_RANGE, 3, 2, 0) == 0 ? 0 : errno);
     return 0;
 }
 
@@ -259,6 +296,8 @@ static const struct mode {
     { "symbol", symbol_mode },
     { "connect", connect_mode },
     { "words", words_mode },
+    { "numbers", numbers_mode },
+    { "ring", ring_mode },
 #ifdef __GLIBC__
     { "glibc", glibc_mode },
     { "namespace", namespace_mode },

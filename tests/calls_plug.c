@@ -22,6 +22,19 @@ int plug_connect(void)
 
     return connect(fd, (struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
 }
+
+/* As a liburing has them. */
+int io_uring_setup(unsigned entries, void *parameters);
+int io_uring_setup(unsigned entries, void *parameters)
+{
+    return parameters ? (int)entries : 0;
+}
+
+int io_uring_queue_init_params(unsigned entries, void *ring, void *parameters);
+int io_uring_queue_init_params(unsigned entries, void *ring, void *parameters)
+{
+    return ring && parameters ? (int)entries : 0;
+}
 #endif
 
 #ifdef LOADER

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,6 +161,13 @@ static void end_by(int way)
     case 2:
         send_last();
         _Exit(loop_code());
+    case 3:
+        send_last();
+        quick_exit(loop_code());
+    case 4:
+        send_last();
+        syscall(SYS_exit_group, loop_code());
+        _exit(1);
     default:
         send_last();
         execv("/bin/true", argv);
@@ -173,7 +181,7 @@ static int exits(char **argv)
     int one = 1;
 
     sink_begin(argv);
-    for (int way = 0; way < 4; way++) {
+    for (int way = 0; way < 6; way++) {
         int pid = loop_fork();
         pthread_t thread;
 

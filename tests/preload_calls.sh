@@ -54,6 +54,11 @@ next: EACCES
 not there: error
 not ours: libc's
 EOT
+    same "$*: by number what libc may lack" numbers
+    gives "$*: a ring of another library, by its handle" ring "$work/main/near.so" <<EOT
+io_uring_setup: -38
+io_uring_queue_init_params: -38
+EOT
     echo 'wordexp: socks5://127.0.0.1:1' | gives "$*: wordexp, nothing in the environment" words
     for kind in next handle; do
         environment="$environment SOCKSIFY_DIRECT=127.0.0.2 SOCKSIFY_BLOCK="

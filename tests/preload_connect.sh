@@ -61,6 +61,12 @@ same "an address without MSG_FASTOPEN" address-ignored "127.0.0.1:$echo"
 : >"$proxy_log"
 same "system calls by number" by-number "127.0.0.1:$echo"
 requested 3
+same "a call by number is no cancellation point" raw-cancel "127.0.0.1:$echo"
+tell set delay=reply:300 >"$work/answer"
+same "pselect6 by number, with what it cannot take" raw-select "127.0.0.1:$echo"
+tell set delay=reply:0 >>"$work/answer"
+grep -qvx ok "$work/answer" && bad "proxyd did not obey"
+same "whether a program may be executed" raw-check /bin/true "$work/missing" "$work"
 gives "io_uring does not exist" io-uring <<EOT
 io_uring_setup: -1 ENOSYS
 io_uring_setup: -38

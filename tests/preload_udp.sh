@@ -55,6 +55,17 @@ EOT
         same "$1: calls by number, $address" udp-by-number "$address"
         same "$1: what control messages hold, $address" udp-control "$address"
     done
+    gives "$1: by ways that know no header" udp-aio "$four" <<EOT
+connect: 0
+send: 4
+poll: 1
+aio_read: -1 EINVAL
+aio_write: -1 EINVAL
+lio_listio: -1 EINVAL
+io_submit: -1 EINVAL
+recv: 4
+word
+EOT
     same "$1: 1,024 pieces" udp-vectors "$four"
     same "$1: MSG_MORE, UDP_CORK" udp-corked "$four"
     same "$1: threads" udp-threads "$four"

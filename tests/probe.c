@@ -13,6 +13,7 @@ static const struct command *const tables[] = {
     udp_number_commands, bind_commands,
     bind_wait_commands,
     bind_undo_commands, faults_commands, sysfaults_commands, many_commands, kills_commands, once_commands,
+    raw_commands,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };

@@ -46,5 +46,6 @@ extern const struct command sysfaults_commands[];
 extern const struct command many_commands[];
 extern const struct command kills_commands[];
 extern const struct command once_commands[];
+extern const struct command raw_commands[];
 
 #endif

@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "../io/memory.h"
+#include "datagram.h"
 #include "guard.h"
 #include "inbound.h"
 
@@ -18,30 +19,54 @@ static int absent(void)
     return -1;
 }
 
+/* Datagrams of an association go with a header, which libc's threads and the kernel know nothing of. */
+static bool has_header(int fd)
+{
+    if (!datagram_handle(fd))
+        return false;
+    errno = EINVAL;
+    return true;
+}
+
+/* May a single request go on?  events: what it waits for. */
+static bool is_stopped(int fd, short events)
+{
+    return guard_stops(fd, events, MSG_DONTWAIT | MSG_NOSIGNAL) || has_header(fd);
+}
+
+/* A list waits for handshakes, and is turned away whole where one of its requests would be. */
+static bool is_list_stopped(int opcode, int fd)
+{
+    if (opcode == LIO_NOP)
+        return false;
+    guard_drain(fd);
+    return has_header(fd);
+}
+
 int aio_read(struct aiocb *control)
 {
-    if (guard_stops(control->aio_fildes, POLLIN, MSG_DONTWAIT))
+    if (is_stopped(control->aio_fildes, POLLIN))
         return -1;
     return HOOK_HAVE(aio_read) ? real.aio_read(control) : absent();
 }
 
 int aio_read64(struct aiocb64 *control)
 {
-    if (guard_stops(control->aio_fildes, POLLIN, MSG_DONTWAIT))
+    if (is_stopped(control->aio_fildes, POLLIN))
         return -1;
     return HOOK_HAVE(aio_read64) ? real.aio_read64(control) : absent();
 }
 
 int aio_write(struct aiocb *control)
 {
-    if (guard_stops(control->aio_fildes, POLLOUT, MSG_DONTWAIT | MSG_NOSIGNAL))
+    if (is_stopped(control->aio_fildes, POLLOUT))
         return -1;
     return HOOK_HAVE(aio_write) ? real.aio_write(control) : absent();
 }
 
 int aio_write64(struct aiocb64 *control)
 {
-    if (guard_stops(control->aio_fildes, POLLOUT, MSG_DONTWAIT | MSG_NOSIGNAL))
+    if (is_stopped(control->aio_fildes, POLLOUT))
         return -1;
     return HOOK_HAVE(aio_write64) ? real.aio_write64(control) : absent();
 }
@@ -50,8 +75,8 @@ int lio_listio(int mode, aio_list list, int count, struct sigevent *event)
 {
     hook_enter();
     for (int i = 0; i < count; i++) {
-        if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
-            guard_drain(list[i]->aio_fildes);
+        if (list[i] && is_list_stopped(list[i]->aio_lio_opcode, list[i]->aio_fildes))
+            return -1;
     }
     return HOOK_HAVE(lio_listio) ? real.lio_listio(mode, list, count, event) : absent();
 }
@@ -60,8 +85,8 @@ int lio_listio64(int mode, struct aiocb64 *const list[], int count, struct sigev
 {
     hook_enter();
     for (int i = 0; i < count; i++) {
-        if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
-            guard_drain(list[i]->aio_fildes);
+        if (list[i] && is_list_stopped(list[i]->aio_lio_opcode, list[i]->aio_fildes))
+            return -1;
     }
     return HOOK_HAVE(lio_listio64) ? real.lio_listio64(mode, list, count, event) : absent();
 }
@@ -79,7 +104,9 @@ static int refusal(const struct iocb *request)
         guard_drain(fd);
         return 0;
     }
-    return guard_stops(fd, POLLIN, MSG_DONTWAIT) ? -errno : 0;
+    if (guard_stops(fd, POLLIN, MSG_DONTWAIT))
+        return -errno;
+    return request->aio_lio_opcode != IOCB_CMD_POLL && has_header(fd) ? -errno : 0;
 }
 
 long guard_admit(long count, struct iocb *const *list)

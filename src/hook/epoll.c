@@ -14,6 +14,7 @@
 #include "../io/epollset.h"
 #include "../io/kind.h"
 #include "../io/memory.h"
+#include "callnumber.h"
 #include "datagram.h"
 #include "wait.h"
 
@@ -257,6 +258,12 @@ int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, cons
     return wait_ms(call.epfd, events, call.max, call.timeout, call.mask, n);
 }
 
+/* By number where libc lacks the function: there programs ask so.  timeout: as the kernel has it. */
+static int kernel_pwait2(int epfd, struct epoll_event *events, int max, const void *timeout, const sigset_t *mask)
+{
+    return (int)real.syscall(SYS_epoll_pwait2, (long)epfd, events, (long)max, timeout, mask, (long)(_NSIG / 8));
+}
+
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
 {
     bool idle = guard_idle();
@@ -264,14 +271,13 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct tim
     struct wait w;
     int n = 0;
 
-    if (!HOOK_HAVE(epoll_pwait2)) {
-        errno = ENOSYS;
-        return -1;
-    }
+    if (!HOOK_HAVE(epoll_pwait2) && sizeof *timeout != sizeof(struct time64))
+        return (int)hook_return(0, -ENOSYS);
     if (!idle && timeout)
         timeout = memory_take(&own, timeout, sizeof own) ? &own : MEMORY_NOWHERE;
     if (idle || timeout == MEMORY_NOWHERE || !wait_is_time(timeout)) {
-        n = real.epoll_pwait2(epfd, events, max, timeout, mask);
+        n = HOOK_HAVE(epoll_pwait2) ? real.epoll_pwait2(epfd, events, max, timeout, mask)
+                                    : kernel_pwait2(epfd, events, max, timeout, mask);
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;
     }
@@ -290,12 +296,11 @@ int __epoll_pwait2_time64(int epfd, struct epoll_event *events, int max, const s
     struct wait w;
     int n = 0;
 
-    if (!HOOK_HAVE(__epoll_pwait2_time64))
-        return (int)hook_return(0, -ENOSYS);
     if (!idle && timeout)
         timeout = memory_take(&own, timeout, sizeof own) ? &own : MEMORY_NOWHERE;
     if (idle || timeout == MEMORY_NOWHERE || !wait_is_time(wait_narrow(timeout, &room))) {
-        n = real.__epoll_pwait2_time64(epfd, events, max, timeout, mask);
+        n = HOOK_HAVE(__epoll_pwait2_time64) ? real.__epoll_pwait2_time64(epfd, events, max, timeout, mask)
+                                             : kernel_pwait2(epfd, events, max, timeout, mask);
         if (HOOK_LIKELY(!has_token(events, n)))
             return n;
     }

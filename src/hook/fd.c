@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* fd.c - numbers that come and go */
 #include <stdarg.h>
-#include <sys/syscall.h>
 
 #include "../io/kind.h"
+#include "callnumber.h"
 #include "guard.h"
 #include "number.h"
-
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
 
 enum {
     RANGE_UNSHARE = 2,    /* CLOSE_RANGE_UNSHARE and CLOSE_RANGE_CLOEXEC, which older headers lack */
@@ -50,13 +43,11 @@ static bool range_closes(unsigned first, unsigned last, int flags)
 int close_range(unsigned first, unsigned last, int flags)
 {
     hook_enter();
-    if (!HOOK_HAVE(close_range)) {
-        errno = ENOSYS;
-        return -1;
-    }
     if (range_closes(first, last, flags))
         forget_range(first, last);
-    return real.close_range(first, last, flags);
+    /* A libc that lacks it has programs that ask by number. */
+    return HOOK_HAVE(close_range) ? real.close_range(first, last, flags)
+                                  : (int)real.syscall(SYS_close_range, (long)first, (long)last, (long)flags);
 }
 
 void closefrom(int first)
