@@ -126,6 +126,23 @@ START_TEST(address_and_back_the_same_name)
 }
 END_TEST
 
+/* Rules for the name hold for the connection, which has the address alone. */
+START_TEST(address_known_here_learned_that_of_the_map_not)
+{
+    struct addr known = { .kind = ADDR_IPV4, .port = 25, .ip = { 127, 0, 0, 1 } }, found = known;
+    struct answer a;
+
+    ask("www.test", DNS_A, false, &a);
+    memcpy(found.ip, a.bytes + a.len - 4, 4);
+    ck_assert(!learned_find(&state.direct, &found, &found));
+    ask("below.localhost", DNS_A, false, &a);
+    memcpy(known.ip, a.bytes + a.len - 4, 4);
+    ck_assert(learned_find(&state.direct, &known, &found));
+    ck_assert_str_eq(found.name, "below.localhost");
+    ck_assert_uint_eq(found.port, 25);
+}
+END_TEST
+
 START_TEST(question_without_room_or_configuration_servfail)
 {
     struct state none = { .own = NULL };
@@ -179,6 +196,7 @@ Suite *make_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, question_by_name_and_type_as_listed, 0, COUNT(rows));
     tcase_add_test(t, address_and_back_the_same_name);
+    tcase_add_test(t, address_known_here_learned_that_of_the_map_not);
     tcase_add_test(t, question_without_room_or_configuration_servfail);
     tcase_add_test(t, question_cut_anywhere_formerr_or_none);
     tcase_add_test(t, failure_answers_the_question);

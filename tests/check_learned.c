@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* check_learned.c - real addresses of direct names */
+/* check_learned.c - real addresses of names */
 #include <check.h>
 #include <string.h>
 

@@ -150,6 +150,16 @@ START_TEST(name_own_loopback_without_a_line)
 }
 END_TEST
 
+START_TEST(own_names_told_from_others)
+{
+    char own[256];
+
+    ck_assert_int_eq(gethostname(own, sizeof own), 0);
+    ck_assert(resolve_is_own(own) && resolve_is_own("LocalHost") && resolve_is_own("a.b.localhost"));
+    ck_assert(!resolve_is_own("notlocalhost") && !resolve_is_own("localhost.test") && !resolve_is_own(""));
+}
+END_TEST
+
 START_TEST(address_of_the_map_gives_its_name)
 {
     struct resolve_answer found, back;
@@ -212,6 +222,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(t, name_unconfigured_only_local, 0, COUNT(rows));
     tcase_add_test(t, name_families_only_those_asked);
     tcase_add_test(t, name_own_loopback_without_a_line);
+    tcase_add_test(t, own_names_told_from_others);
     tcase_add_test(t, address_of_the_map_gives_its_name);
     tcase_add_loop_test(t, ipv4_any_form_as_inet_aton, 0, COUNT(numbers));
     suite_add_tcase(s, t);

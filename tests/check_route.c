@@ -219,6 +219,84 @@ START_TEST(judge_address_of_a_direct_name_direct)
 }
 END_TEST
 
+/* What /etc/hosts has as 10.1.1.1, under one list of each kind. */
+static const struct {
+    const char *block, *direct, *via;
+    uint16_t port;
+    enum route_way way;
+    int error;
+    unsigned proxy;
+} by_name[] = {
+    { "", "!secret.corp 10.0.0.0/8", "", 25, ROUTE_PROXY, 0, 0 },
+    { "", "!secret.corp:25 10.0.0.0/8", "", 26, ROUTE_DIRECT, 0, 0 },
+    { "", "10.0.0.0/8 !secret.corp", "", 25, ROUTE_PROXY, 0, 0 },
+    { "secret.corp:25", "10.0.0.0/8", "", 25, ROUTE_REFUSED, -EACCES, 0 },
+    { "secret.corp:25", "10.0.0.0/8", "", 26, ROUTE_DIRECT, 0, 0 },
+    { "secret.corp:25", ".corp", "", 25, ROUTE_REFUSED, -EACCES, 0 },
+    { "secret.corp:25", ".corp", "", 26, ROUTE_DIRECT, 0, 0 },
+    { "10.0.0.0/8", ".corp", "", 25, ROUTE_DIRECT, 0, 0 },
+    { "", "", "secret.corp", 25, ROUTE_PROXY, 0, 1 },
+    { "", "10.0.0.0/8", "secret.corp", 25, ROUTE_PROXY, 0, 1 },
+    { "", "!secret.corp 10.0.0.0/8", "*", 25, ROUTE_PROXY, 0, 0 },
+    { "", "!secret.corp 10.0.0.0/8", "", 0, ROUTE_REFUSED, -ECONNREFUSED, 0 },
+    /* `*` is about addresses as well, and what stands before it may be. */
+    { "10.0.0.0/8", "*", "", 25, ROUTE_REFUSED, -EACCES, 0 },
+    { "", "!10.0.0.0/8 *", "", 25, ROUTE_PROXY, 0, 0 },
+    { "", "10.0.0.0/8", "*", 25, ROUTE_DIRECT, 0, 0 },
+    { "*:25", "secret.corp", "", 25, ROUTE_REFUSED, -EACCES, 0 },
+    { "", "*", "secret.corp", 25, ROUTE_DIRECT, 0, 0 },
+    { "", "other.corp", "10.0.0.0/8", 25, ROUTE_PROXY, 0, 1 },
+    { "", "", "", 25, ROUTE_PROXY, 0, 0 },
+};
+
+static void add(const char *list, enum rules_verdict verdict)
+{
+    size_t bad_len;
+    const char *bad;
+
+    ck_assert_int_eq(rules_add(&conf.rules, list, verdict, &bad, &bad_len), 0);
+}
+
+START_TEST(judge_address_by_the_rules_for_its_name)
+{
+    struct addr a = { .kind = ADDR_IPV4, .ip = { 10, 1, 1, 1 } };
+    size_t first_via;
+    struct route r;
+
+    add(by_name[_i].block, RULES_BLOCK);
+    add(by_name[_i].direct, RULES_DIRECT);
+    first_via = conf.rules.count;
+    add(by_name[_i].via, RULES_PROXY);
+    rules_send(&conf.rules, first_via, 1);
+    learned_add(&state.direct, "Secret.Corp.", &a);
+    judge("10.1.1.1", by_name[_i].port, true, &r);
+    ck_assert_msg(r.way == by_name[_i].way, "row %d: %d, %s", _i, r.way, r.why);
+    ck_assert_int_eq(r.error, by_name[_i].error);
+    ck_assert_uint_eq(r.proxy, by_name[_i].proxy);
+    ck_assert_int_eq(r.target.kind, ADDR_IPV4);
+    ck_assert_mem_eq(r.target.ip, a.ip, 4);
+}
+END_TEST
+
+START_TEST(judge_names_of_this_machine_to_no_proxy)
+{
+    struct addr a = { .kind = ADDR_IPV4, .ip = { 10, 1, 1, 1 } }, any = { .kind = ADDR_IPV4 };
+    struct route r;
+
+    add("localhost:25", RULES_BLOCK);
+    add("!localhost 10.0.0.0/8 !far.corp", RULES_DIRECT);
+    learned_add(&state.direct, "localhost", &a);
+    judge("10.1.1.1", 25, true, &r);
+    ck_assert_int_eq(r.error, -EACCES);
+    judge("10.1.1.1", 26, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_DIRECT);
+    learned_add(&state.direct, "far.corp", &any);
+    judge("0.0.0.0", 26, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_PROXY);
+    ck_assert_mem_eq(r.target.ip, "\177\0\0\1", 4);
+}
+END_TEST
+
 START_TEST(judge_other_families_and_no_address_native)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -249,6 +327,8 @@ Suite *make_suite(void)
     tcase_add_test(tc, judge_rules_block_and_direct);
     tcase_add_test(tc, judge_rules_choose_a_proxy);
     tcase_add_test(tc, judge_address_of_a_direct_name_direct);
+    tcase_add_loop_test(tc, judge_address_by_the_rules_for_its_name, 0, sizeof by_name / sizeof by_name[0]);
+    tcase_add_test(tc, judge_names_of_this_machine_to_no_proxy);
     tcase_add_test(tc, judge_other_families_and_no_address_native);
     suite_add_tcase(suite, tc);
     return suite;

@@ -89,6 +89,30 @@ START_TEST(target_judged_by_order)
 }
 END_TEST
 
+START_TEST(name_decided_by_a_rule_about_names)
+{
+    static const struct {
+        const char *list, *name;
+        unsigned port;
+        bool decided;
+    } rows[] = {
+        { "", "example.org", 80, false }, { "example.org", "Example.Org", 80, true },
+        { ".org:80", "example.org", 80, true }, { ".org:80", "example.org", 81, false },
+        { "*", "example.org", 80, false }, { "*,example.org", "example.org", 80, false },
+        { "*:81,example.org", "example.org", 80, true }, { "0.0.0.0/0", "example.org", 80, false },
+        { "!example.org,*", "example.org", 80, true },
+    };
+
+    for (int i = 0; i < COUNT(rows); i++) {
+        struct addr a = target(rows[i].name, rows[i].port);
+
+        start();
+        add(rows[i].list, RULES_DIRECT);
+        ck_assert_msg(rules_name_decides(&set, &a) == rows[i].decided, "row %d", i);
+    }
+}
+END_TEST
+
 START_TEST(loopback_rule_off_proxied)
 {
     static const char *const hosts[] = { "127.0.0.1", "::1", "0.0.0.0" };
@@ -236,6 +260,7 @@ Suite *make_suite(void)
 
     tcase_add_loop_test(t, target_judged_by_order, 0, COUNT(judged));
     tcase_add_loop_test(t, no_proxy_item_direct, 0, COUNT(no_proxy));
+    tcase_add_test(t, name_decided_by_a_rule_about_names);
     tcase_add_test(t, loopback_rule_off_proxied);
     tcase_add_test(t, verdict_proxy_beats_loopback_and_multicast);
     tcase_add_test(t, prefix_each_length_each_bit_counted);

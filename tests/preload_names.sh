@@ -5,6 +5,7 @@
 
 . "${srcdir:-.}/names.sh"
 
+probe=$PROBE
 PROBE=$NAMES_DIFF
 for table in addrinfo calls questions; do
     bare $table bare >"$work/bare" 2>&1 || bad "$table: bare: exit status $?"
@@ -139,4 +140,48 @@ says "no configuration: hosts" '192.0.2.4*' getent ahostsv4 hosts4.test
 says "no configuration: a number" '192.0.2.9*' getent ahostsv4 192.0.2.9
 fails "no configuration: back" getent hosts 192.0.2.77
 quiet "no configuration"
+
+# Rules for a name in /etc/hosts hold for what is then connected to by its address, and else those for the address.
+# goes WHAT SEEN: to as many requests of the last proxy; standard input is what the program sees but for the name.
+goes()
+{
+    cat >"$work/seen"
+    for how in getaddrinfo gethostbyname; do
+        : >"$proxy_log"
+        { echo 'found: 0' && cat "$work/seen"; } |
+            gives "$1, $how" named $how near.test "127.0.0.1:$echo" "127.0.0.1:$udp"
+        requests=$(grep -c '^request' "$proxy_log")
+        if [ "$requests" = "$2" ]; then
+            ok "$1, $how: $2 requests"
+        else
+            bad "$1, $how: $requests requests instead of $2"
+        fi
+    done
+}
+
+echo '127.0.0.1 near.test' >>"$work/hosts"
+PROBE=$probe
+start_target
+start_proxy
+first=$proxy
+printf 'connect: 0\necho: ok\nsendto: 4\nrecv: 4\n' >"$work/reached"
+printf 'connect: -1 EACCES\nsendto: -1 EACCES\n' >"$work/blocked"
+there="near.test:$echo,near.test:$udp"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=!near.test,127.0.0.0/8'
+goes "an exception by name" 2 <"$work/reached"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=127.0.0.0/8' "SOCKSIFY_BLOCK=$there"
+goes "ports of a name blocked" 0 <"$work/blocked"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=.test' "SOCKSIFY_BLOCK=$there"
+goes "ports of a direct name blocked" 0 <"$work/blocked"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=!127.0.0.0/8,near.test'
+goes "a direct name" 0 <"$work/reached"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=127.0.0.0/8'
+goes "no rule for the name" 0 <"$work/reached"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=*' 'SOCKSIFY_BLOCK=127.0.0.0/8'
+goes "an address blocked, all else direct" 0 <"$work/blocked"
+start_proxy
+printf '%s\n' "proxy = socks5://127.0.0.1:$first" '[proxy work]' "proxy = socks5://127.0.0.1:$proxy" '[rules]' \
+    'via work = near.test' 'direct = 127.0.0.0/8' >"$work/conf"
+environment="SOCKSIFY_CONF=$work/conf SOCKSIFY_STATE=$work/state"
+goes "a proxy for the name" 2 <"$work/reached"
 finish

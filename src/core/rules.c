@@ -333,6 +333,13 @@ enum rules_verdict rules_judge(const struct rules *r, const struct addr *target,
     return verdict;
 }
 
+bool rules_name_decides(const struct rules *r, const struct addr *name)
+{
+    const struct rule *rule = find(r, name);
+
+    return rule && rule->kind == ADDR_NAME;
+}
+
 unsigned rules_proxy(const struct rules *r, const struct addr *target)
 {
     const struct rule *rule = find(r, target);

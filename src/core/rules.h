@@ -77,6 +77,10 @@ int rules_add_no_proxy(struct rules *r, const char *list);
  * rules_explain(), "rule", "loopback", rules_local_scope, "default". */
 enum rules_verdict rules_judge(const struct rules *r, const struct addr *target, const char **why);
 
+/* True if the first rule that matches a name is one about names; false when that is `*`, or there is none, so that the
+ * rules for its address decide, where it is known.  name: ADDR_NAME. */
+bool rules_name_decides(const struct rules *r, const struct addr *name);
+
 /* "multicast, broadcast or link-local address": blocked, though no rule says so. */
 extern const char rules_local_scope[];
 

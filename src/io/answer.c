@@ -41,6 +41,7 @@ static int judge_name(const struct conf *c, struct state *s, bool forward, struc
 {
     const struct dns_question *q = &a->question;
     unsigned families = q->type == DNS_A ? RESOLVE_IPV4 : q->type == DNS_AAAA ? RESOLVE_IPV6 : 0;
+    const struct addr *record = q->type == DNS_AAAA ? &a->found.ipv6.address : &a->found.ipv4.address;
 
     resolve_name(c, s, q->name, 0, families, &a->found);
     report_name(c, "DNS question", q->name, &a->found);
@@ -48,9 +49,11 @@ static int judge_name(const struct conf *c, struct state *s, bool forward, struc
     case RESOLVE_MAPPED:
         if (is_for_others(q, forward))
             return TO_PROXY;
-        /* fall through */
+        a->record = record;
+        return DNS_NOERROR;
     case RESOLVE_FIXED:
-        a->record = q->type == DNS_AAAA ? &a->found.ipv6.address : &a->found.ipv4.address;
+        learned_add(&s->direct, q->name, record);
+        a->record = record;
         return DNS_NOERROR;
     case RESOLVE_DIRECT:
         return TO_REAL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* learned.c - real addresses that a name which a rule makes direct was resolved to */
+/* learned.c - real addresses that names were resolved to */
 #include "learned.h"
 
 #include <string.h>

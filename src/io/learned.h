@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* learned.h - real addresses that a name which a rule makes direct was resolved to
+/* learned.h - real addresses that names were resolved to, those of /etc/hosts and those that a rule makes direct
  *
  * Rules on names must hold for the connection too, and that one has only the address.  The table belongs to one process
- * and, as a copy, to its forked children.  An entry may be overwritten by a later one; a lost entry means the proxy,
- * never a direct connection.  Readers and writers take no lock; all functions are async-signal-safe and fork-safe.
+ * and, as a copy, to its forked children.  Of two names with one address the later counts, and any entry may be
+ * overwritten by a later one: what is lost goes by the rules for the address.  Readers and writers take no lock; all
+ * functions are async-signal-safe and fork-safe.
  */
 #ifndef SOCKSIFY_IO_LEARNED_H
 #define SOCKSIFY_IO_LEARNED_H

@@ -109,18 +109,14 @@ static bool judge_numeric(const char *node, struct resolve_answer *out)
     return true;
 }
 
-/* Names of this machine's own, which no rule takes away: connect() judges their addresses. */
-OWN_FRAME static bool judge_local(const char *name, struct resolve_answer *out)
+/* Names of this machine's own, which no rule takes away: connect() judges them (io/route). */
+static bool judge_local(const char *name, struct resolve_answer *out)
 {
-    char own[ADDR_NAME_SIZE];
-    bool localhost = is_localhost(name);
-
-    own_name(own);
-    if (!localhost && strcasecmp(name, own) != 0)
+    if (!resolve_is_own(name))
         return false;
     if (!known_here(out)) {
         set_loopback(&out->ipv4, ADDR_IPV4, name);
-        if (localhost)
+        if (is_localhost(name))
             set_loopback(&out->ipv6, ADDR_IPV6, name);
     }
     settle(out, RESOLVE_FIXED, "a name of this machine");
@@ -220,6 +216,16 @@ static void judge_name(const struct conf *c, struct state *s, const char *name, 
         settle(out, RESOLVE_DIRECT, why);
     else
         judge_map(c, s, name, families, out);
+}
+
+OWN_FRAME bool resolve_is_own(const char *name)
+{
+    char own[ADDR_NAME_SIZE];
+
+    if (is_localhost(name))
+        return true;
+    own_name(own);
+    return strcasecmp(name, own) == 0;
 }
 
 int resolve_ipv4(const char *text, struct addr *out)

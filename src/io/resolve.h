@@ -52,6 +52,10 @@ void resolve_name(const struct conf *c, struct state *s, const char *node, uint1
  * RESOLVE_UNKNOWN.  The rest as above. */
 void resolve_address(const struct conf *c, struct state *s, const struct addr *a, struct resolve_answer *out);
 
+/* Is it a name of this machine's own: localhost, one below it, or what gethostname() says?  name: NUL-terminated.  A
+ * system call.  Async-signal-safe. */
+bool resolve_is_own(const char *name);
+
 /* Read an IPv4 address in any of the forms of inet_aton(3): one to four parts, each decimal, octal behind 0, or
  * hexadecimal behind 0x.  text: NUL-terminated.  Returns 0 or -EINVAL (out untouched). */
 int resolve_ipv4(const char *text, struct addr *out);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "resolve.h"
+
 enum { PORT_DOMAIN = 53 };
 
 static void refuse(struct route *out, int error, const char *why)
@@ -37,9 +39,10 @@ static void judge_unconfigured(const struct conf *c, const struct addr *target, 
     refuse(out, -ENETUNREACH, "no valid configuration");
 }
 
-static void judge_rules(const struct conf *c, bool stream, struct route *out)
+/* judged: the target, or the name that its address is known by. */
+static void judge_rules(const struct conf *c, const struct addr *judged, bool stream, struct route *out)
 {
-    switch (rules_judge(&c->rules, &out->target, &out->why)) {
+    switch (rules_judge(&c->rules, judged, &out->why)) {
     case RULES_DIRECT:
         if (out->target.kind == ADDR_NAME)
             refuse(out, -EHOSTUNREACH, "a rule for this port says direct, but the name's address is not known");
@@ -54,26 +57,23 @@ static void judge_rules(const struct conf *c, bool stream, struct route *out)
             refuse(out, -ECONNREFUSED, "port 0");
         else
             out->way = ROUTE_PROXY;
-        out->proxy = c->proxy_count > 1 ? rules_proxy(&c->rules, &out->target) : 0;
+        out->proxy = c->proxy_count > 1 ? rules_proxy(&c->rules, judged) : 0;
         any_to_loopback(&out->target);
     }
 }
 
-/* An address that a direct name was resolved to goes by the rules for that name and this port. */
-static bool is_direct(const struct conf *c, const struct addr *name, struct route *out)
+/* An address that a name was resolved to goes by the rules for that name and this port.  Where none is about it those
+ * for the address hold; so they do where one would have a proxy look for this machine itself. */
+static bool goes_by_name(const struct conf *c, const struct addr *name)
 {
-    const char *why;
-
-    if (rules_judge(&c->rules, name, &why) != RULES_DIRECT)
-        return false;
-    out->way = ROUTE_DIRECT;
-    out->why = why;
-    return true;
+    return rules_name_decides(&c->rules, name) &&
+           (rules_judge(&c->rules, name, NULL) != RULES_PROXY || !resolve_is_own(name->name));
 }
 
 void route_judge(const struct conf *c, struct state *s, const struct upstreams *proxies,
                  const struct sockaddr *sa, socklen_t len, bool stream, struct route *out)
 {
+    const struct addr *judged = &out->target;
     struct addr name;
     int found;
 
@@ -100,7 +100,7 @@ void route_judge(const struct conf *c, struct state *s, const struct upstreams *
     }
     if (found == 0)
         out->target = name;
-    else if (learned_find(&s->direct, &out->target, &name) && is_direct(c, &name, out))
-        return;
-    judge_rules(c, stream, out);
+    else if (learned_find(&s->direct, &out->target, &name) && goes_by_name(c, &name))
+        judged = &name;
+    judge_rules(c, judged, stream, out);
 }

@@ -38,7 +38,7 @@ struct state {                      /* zero-filled before state_open() */
     struct state_image *own;        /* private memory; NULL when the system had none, or not to spare */
     struct state_kept kept_file, kept_own;
     const char *_Atomic warning;
-    struct learned direct;          /* real addresses of names that a rule makes direct; this process' own */
+    struct learned direct;          /* real addresses that names were resolved to; this process' own */
     struct hosts_known hosts;       /* what /etc/hosts does not have; this process' own */
 };
 
