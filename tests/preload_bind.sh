@@ -64,6 +64,11 @@ $(for _ in poll select epoll; do
     printf 'greeting: ok\nan event: ok\nasked again: yes\ncame: yes\nevent: IN\ngreeting: ok\n'
 done)
 END
+gives "in a set, with a child that has it" bind-followed "$four" "$control" <<END
+epoll_ctl: 0
+$(for _ in 1 2 3; do printf 'came: yes\nevent: IN\ngreeting: ok\nafter it:\n'; done)
+connect: ok
+END
 gives "a number beyond the limit" bind-beyond "$four" <<END
 by the low number: -1 EMFILE
 by the high number: -1 EMFILE

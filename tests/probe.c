@@ -11,7 +11,7 @@ static const struct command *const tables[] = {
     udp_commands,    detour_commands, life_commands,   process_commands,  jail_commands,
     udp_fault_commands, udp_batch_commands, udp_early_commands, udp_pass_commands,
     udp_number_commands, bind_commands,
-    bind_wait_commands, lookup_commands,
+    bind_wait_commands, bind_share_commands, lookup_commands,
     bind_undo_commands, faults_commands, sysfaults_commands, many_commands, kills_commands, once_commands,
     raw_commands,
 };

@@ -40,6 +40,7 @@ extern const struct command udp_pass_commands[];
 extern const struct command udp_number_commands[];
 extern const struct command bind_commands[];
 extern const struct command bind_wait_commands[];
+extern const struct command bind_share_commands[];
 extern const struct command lookup_commands[];
 extern const struct command bind_undo_commands[];
 extern const struct command faults_commands[];

@@ -39,8 +39,11 @@ static inline pending_handle guard_handle(int fd)
     if (hook_idle(GATE_PENDING) || !pending_matters(&process.pending))
         return 0;
     word = fdtab_get(&process.fdtab, fd);
-    /* A datagram socket's handle is that of an association. */
-    return (word & FDTAB_KIND) == KIND_DATAGRAM || !(fdtab_handle(word) || word & FDTAB_SHARED)
+    if (!(fdtab_handle(word) || word & FDTAB_SHARED))
+        return 0;
+    /* A datagram socket's handle is that of an association.  To the kernel a listener is connected all the time, and
+     * all its numbers here have the handle: that it is shared counts again when it is one no more. */
+    return (word & FDTAB_KIND) == KIND_DATAGRAM || ((word & FDTAB_KIND) == KIND_LISTENER && !fdtab_handle(word))
                ? 0 : guard_handle_of(fd, word);
 }
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* probe_bind_share.c - listening sockets that other numbers and processes have as well */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "probe_bind.h"
+#include "probe_text.h"
+
+enum { PATIENCE_MS = 10000, SHORT_MS = 20, LOOKS = 500 };
+
+static void say_ready(const char *what, int set, int timeout)
+{
+    struct epoll_event e = { .events = 0 };
+
+    say_events(what, epoll_wait(set, &e, 1, timeout) == 1 ? e.events : 0);
+}
+
+/* A connect() whose reply the proxy holds back. */
+static int held_connect(const struct session *s, const char *control)
+{
+    int fd = net_socket(&s->server, SOCK_STREAM | SOCK_NONBLOCK);
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    net_tell(control, "hold reply");
+    if (net_connect(fd, &s->server) == 0 || errno != EINPROGRESS)
+        net_die("connect");
+    for (int i = 0; i < LOOKS && net_tell(control, "count") == 0; i++)
+        poll(&p, 1, SHORT_MS);
+    net_tell(control, "set hold=none");
+    return fd;
+}
+
+/* argv: ADDRESS CONTROL.  A child has the listener too when it comes into a set, while another handshake lasts. */
+static int followed(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    struct epoll_event in = { .events = EPOLLIN };
+    int fd = bind_listener(&s, SOCK_NONBLOCK), set = epoll_create1(0), other;
+    pid_t child = fork();
+
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    other = held_connect(&s, argv[1]);
+    in.data.fd = fd;
+    say("epoll_ctl", epoll_ctl(set, EPOLL_CTL_ADD, fd, &in));
+    for (int i = 0; i < 3; i++) {
+        printf("came: %s\n", bind_call(&s, fd, NULL, NULL) ? "yes" : "no");
+        say_ready("event", set, PATIENCE_MS);
+        bind_finish("greeting", accept(fd, NULL, NULL));
+        say_ready("after it", set, 0);
+    }
+    net_tell(argv[1], "release");
+    say_error("connect", net_connect_wait(other, &s.server));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    return 0;
+}
+
+const struct command bind_share_commands[] = {
+    { "bind-followed", 2, followed, "ADDRESS CONTROL" },
+    { NULL, 0, NULL, NULL },
+};
