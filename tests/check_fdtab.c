@@ -51,6 +51,16 @@ START_TEST(change_touches_only_its_bits)
 }
 END_TEST
 
+START_TEST(lasting_bits_have_one_meaning)
+{
+    uint32_t all = FDTAB_REGISTERED | FDTAB_PORT_0 | FDTAB_SHARED;
+
+    ck_assert_uint_eq(fdtab_lasting(FDTAB_FRESH | FDTAB_STDIO), all | FDTAB_STDIO);
+    /* The same bit says there that a direct attempt has begun. */
+    ck_assert_uint_eq(fdtab_lasting(FDTAB_TRIED), all);
+}
+END_TEST
+
 START_TEST(turn_changes_one_kind_alone)
 {
     fdtab_set(&table, 7, 0x100u | FDTAB_REGISTERED | 2);
@@ -101,6 +111,7 @@ Suite *make_suite(void)
     tcase_add_test(c, set_any_number_is_got);
     tcase_add_test(c, numbers_outside_are_never_remembered);
     tcase_add_test(c, change_touches_only_its_bits);
+    tcase_add_test(c, lasting_bits_have_one_meaning);
     tcase_add_test(c, turn_changes_one_kind_alone);
     tcase_add_test(c, copy_leaves_registrations_behind);
     tcase_add_test(c, drop_range_drops_exactly_the_range);

@@ -161,6 +161,15 @@ listen: -1 EOPNOTSUPP
 connect: ok
 connected: OUT
 END
+gives "refused, its numbers and streams" bind-connects "$four" <<END
+listen: -1 EOPNOTSUPP
+connect: -1 EINPROGRESS
+the other number:
+answer: ok
+listen: -1 EOPNOTSUPP
+connect: -1 EINPROGRESS
+answer: ok
+END
 with
 at_proxy "$proxy" SOCKSIFY_BIND=on
 gives "refused at once" bind-at-once "$four" "$control" <<END

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* probe_bind_share.c - listening sockets that other numbers and processes have as well */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,7 +67,59 @@ static int followed(char **argv)
     return 0;
 }
 
+static int bound_socket(const struct session *s)
+{
+    struct target any = net_target(s->server.sa.ss_family == AF_INET6 ? "[::]:0" : "0.0.0.0:0");
+    int fd = net_socket(&any, SOCK_STREAM | SOCK_NONBLOCK);
+
+    if (bind(fd, (struct sockaddr *)&any.sa, any.len) != 0)
+        net_die("bind");
+    return fd;
+}
+
+/* The server says again what it is told, if no proxy takes that for a message of its own. */
+static void say_word(int fd)
+{
+    struct timeval patience = { PATIENCE_MS / 1000, 0 };
+    char word[5];
+    int error;
+
+    fcntl(fd, F_SETFL, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    error = net_receive(fd, word, sizeof word);
+    say_error("answer", error ? error : memcmp(word, "word\n", sizeof word) == 0 ? 0 : EPROTO);
+}
+
+/* argv: ADDRESS.  A listener that was refused is connected: what its other number says, and a stream that is older,
+ * comes behind the handshake. */
+static int connects(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    int fd = bound_socket(&s), copy = dup(fd);
+    FILE *stream;
+
+    say("listen", listen(fd, 4));
+    say("connect", net_connect(fd, &s.server));
+    say_events("the other number", bind_await(copy, SHORT_MS));
+    while (send(copy, "word\n", 5, MSG_NOSIGNAL) < 0 && errno == EAGAIN)
+        poll(&(struct pollfd){ .fd = copy, .events = POLLOUT }, 1, SHORT_MS);
+    say_word(copy);
+    close(copy);
+    close(fd);
+
+    fd = bound_socket(&s);
+    stream = fdopen(fd, "r+");
+    say("listen", listen(fd, 4));
+    say("connect", net_connect(fd, &s.server));
+    fputs("word\n", stream);
+    fflush(stream);
+    say_word(fd);
+    fclose(stream);
+    return 0;
+}
+
 const struct command bind_share_commands[] = {
+    { "bind-connects", 1, connects, "ADDRESS: with a proxy that refuses" },
     { "bind-followed", 2, followed, "ADDRESS CONTROL" },
     { NULL, 0, NULL, NULL },
 };

@@ -81,12 +81,13 @@ pending_handle guard_handle_of(int fd, uint32_t word)
     return process_is_guest() && !pending_is_of(&process.pending, fd, handle) ? 0 : handle;
 }
 
-/* What stays in the word of a number when its handshake is over: a listener's registrations are followed on. */
+/* What stays in the word of a number when its handshake is over: a listener's registrations are followed on, and it may
+ * yet be connected. */
 static uint32_t kept(uint32_t word)
 {
     bool listener = (word & FDTAB_KIND) == KIND_LISTENER;
 
-    return word & (FDTAB_KIND | (listener ? FDTAB_FRESH | FDTAB_REGISTERED | FDTAB_PORT_0 : 0));
+    return word & (FDTAB_KIND | (listener ? FDTAB_FRESH | fdtab_lasting(word) : 0));
 }
 
 bool guard_step(int fd, pending_handle handle)

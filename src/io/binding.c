@@ -76,7 +76,7 @@ static void set_words(struct pending *p, const struct binding_request *q, const 
 
         if ((int)n != q->fd && ((word & FDTAB_KIND) != KIND_LISTENER || !real_is((int)n, b->cookie)))
             continue;
-        fdtab_set(q->numbers, (int)n, KIND_LISTENER | FDTAB_FRESH | (word & (FDTAB_REGISTERED | FDTAB_PORT_0)) |
+        fdtab_set(q->numbers, (int)n, KIND_LISTENER | FDTAB_FRESH | (word & fdtab_lasting(word)) |
                                           b->handle << FDTAB_HANDLE_SHIFT);
         if ((int)n == q->fd || !s)
             continue;

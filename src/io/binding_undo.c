@@ -30,9 +30,12 @@ static void set_kinds(struct fdtab *numbers, uint64_t cookie, unsigned kind)
 {
     unsigned top = atomic_load_explicit(&numbers->top, memory_order_relaxed);
 
-    for (unsigned n = 0; n < top; n++)
-        if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_LISTENER && real_is((int)n, cookie))
-            fdtab_change(numbers, (int)n, ~(uint32_t)(FDTAB_REGISTERED | FDTAB_PORT_0), kind | FDTAB_FRESH);
+    for (unsigned n = 0; n < top; n++) {
+        uint32_t word = fdtab_get(numbers, (int)n);
+
+        if ((word & FDTAB_KIND) == KIND_LISTENER && real_is((int)n, cookie))
+            fdtab_change(numbers, (int)n, ~fdtab_lasting(word), kind | FDTAB_FRESH);
+    }
 }
 
 void binding_undo(struct pending *p, struct fdtab *numbers, int fd, struct binding *b, int refusal)

@@ -53,6 +53,12 @@ static inline bool fdtab_is_stdio(uint32_t word)
     return (word & (FDTAB_FRESH | FDTAB_STDIO)) == (FDTAB_FRESH | FDTAB_STDIO);
 }
 
+/* The bits of a TCP socket's word that stay what they are when it becomes a listener, and when it is one no more. */
+static inline uint32_t fdtab_lasting(uint32_t word)
+{
+    return FDTAB_REGISTERED | FDTAB_PORT_0 | FDTAB_SHARED | (word & FDTAB_FRESH ? FDTAB_STDIO : 0);
+}
+
 /* What is known of fd; 0 for any number that is not in the table. */
 static inline uint32_t fdtab_get(const struct fdtab *t, int fd)
 {
