@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* probe_bind_share.c - listening sockets that other numbers and processes have as well */
+/* probe_bind_share.c - listening sockets that other numbers, processes and programs have as well */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/time.h>
@@ -118,8 +119,42 @@ static int connects(char **argv)
     return 0;
 }
 
+/* argv: ADDRESS.  The program that it becomes has the session and a bound socket, and has made no socket itself. */
+static int inherits(char **argv)
+{
+    struct session s = bind_session(argv[0]);
+    char session[16], bound[16];
+    int fd = bound_socket(&s);
+
+    snprintf(session, sizeof session, "%d", s.fd);
+    snprintf(bound, sizeof bound, "%d", fd);
+    fcntl(s.fd, F_SETFD, 0);
+    fcntl(fd, F_SETFD, 0);
+    execl("/proc/self/exe", "probe", "bind-inherited", argv[0], session, bound, (char *)NULL);
+    net_die("execl");
+}
+
+/* argv: ADDRESS SESSION BOUND: descriptors. */
+static int inherited(char **argv)
+{
+    struct session s = { .fd = atoi(argv[1]), .server = net_target(argv[0]) };
+    int fd = atoi(argv[2]);
+
+    if (say("listen", listen(fd, 4)) != 0)
+        return 1;
+    for (int i = 0; i < 2; i++) {
+        printf("came: %s\n", bind_call(&s, fd, NULL, NULL) ? "yes" : "no");
+        say_events("event", bind_await(fd, PATIENCE_MS));
+        bind_finish("greeting", accept(fd, NULL, NULL));
+    }
+    close(fd);
+    return 0;
+}
+
 const struct command bind_share_commands[] = {
     { "bind-connects", 1, connects, "ADDRESS: with a proxy that refuses" },
+    { "bind-inherits", 1, inherits, "ADDRESS" },
+    { "bind-inherited", 3, inherited, "ADDRESS SESSION BOUND: by bind-inherits" },
     { "bind-followed", 2, followed, "ADDRESS CONTROL" },
     { NULL, 0, NULL, NULL },
 };

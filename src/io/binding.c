@@ -116,12 +116,11 @@ int binding_arm(struct pending *p, const struct binding_request *q, struct bindi
     return error;
 }
 
-/* The other numbers of this process that lead to the socket are the listener's as well. */
-static void claim(struct fdtab *numbers, uint64_t cookie)
+/* All numbers of this process that lead to the socket are the listener's; of one from before exec nothing is known. */
+static void claim(struct fdtab *numbers, int fd, uint64_t cookie)
 {
-    unsigned top = atomic_load_explicit(&numbers->top, memory_order_relaxed);
-
-    for (unsigned n = 0; n < top; n++)
+    fdtab_change(numbers, fd, FDTAB_KIND, KIND_LISTENER);
+    for (unsigned n = 0; n < atomic_load_explicit(&numbers->top, memory_order_relaxed); n++)
         if ((fdtab_get(numbers, (int)n) & FDTAB_KIND) == KIND_STREAM && real_is((int)n, cookie))
             fdtab_change(numbers, (int)n, FDTAB_KIND, KIND_LISTENER);
 }
@@ -144,7 +143,7 @@ int binding_begin(struct pending *p, const struct binding_request *q, const stru
         b->cookie = cookie;
         b->about = *about;
         b->listening = listening;
-        claim(q->numbers, cookie);
+        claim(q->numbers, q->fd, cookie);
         error = binding_open_to_mapped(p, q, b);
         if (!error)
             error = binding_arm(p, q, b);
