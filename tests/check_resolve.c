@@ -67,6 +67,8 @@ static const struct {
     { "b\xc3\xbc.test", 0, RESOLVE_UNKNOWN }, { "a b", 0, RESOLVE_UNKNOWN }, { "a/b", 0, RESOLVE_UNKNOWN },
     { "a%b", 0, RESOLVE_UNKNOWN }, { "[::1]", 0, RESOLVE_NUMERIC }, { "x.invalid", 0, RESOLVE_UNKNOWN },
     { "1.2.3.4.5", 0, RESOLVE_UNKNOWN }, { "1.2.3.256", 0, RESOLVE_UNKNOWN }, { "1.2.3.4.", 0, RESOLVE_UNKNOWN },
+    { "10.0.0.0x1.", 0, RESOLVE_UNKNOWN }, { "0x7f000001.", 0, RESOLVE_UNKNOWN }, { "0X7F.1.", 0, RESOLVE_UNKNOWN },
+    { "0x7f.0x1.", 0, RESOLVE_UNKNOWN }, { "0x7g.", 0, RESOLVE_MAPPED }, { "0x1.0x2.0x3.0x4.0x5", 0, RESOLVE_MAPPED },
     { "x.1", 0, RESOLVE_UNKNOWN }, { "127.0.0.1", 0, RESOLVE_NUMERIC }, { "127.1", 0, RESOLVE_NUMERIC },
     { "0x7f.1", 0, RESOLVE_NUMERIC }, { "::1", 0, RESOLVE_NUMERIC }, { "fe80::1%eth0", 0, RESOLVE_NUMERIC },
     { "foo:bar", 0, RESOLVE_NUMERIC }, { "*", 0, RESOLVE_NUMERIC }, { "localhost", 0, RESOLVE_FIXED },

@@ -134,11 +134,12 @@ OWN_FRAME static enum rules_verdict judge_rules(const struct conf *c, const char
     return rules_judge(&c->rules, &target, why);
 }
 
+/* An address as inet_aton(3) reads it is none; behind a last dot libc takes it for a name, but not every proxy does. */
 OWN_FRAME static bool is_host_name(const char *name)
 {
     struct addr a;
 
-    return text_name(name, strlen(name), &a) == 0;
+    return text_name(name, strlen(name), &a) == 0 && resolve_ipv4(name, &a) != 0;
 }
 
 static bool map(struct state *s, const char *name, int family, struct hosts_line *line)
