@@ -58,7 +58,10 @@ static const struct {
     { "fd00::1/64", bits, 0 }, { "fd80::/8", bits, 0 }, { "fd00::", no6, 0 }, { "[fd00::]/8", no6, 0 },
     { "10.0.0.0/8", no6, 0 }, { "::ffff:0:0/32", no6, 0 }, { "::/8", hosts, 0 }, { "::/0", bits, 0 },
     { "::1/64", bits, 0 }, { "fe80::/10", hosts, 0 }, { "ff00::/8", hosts, 0 }, { "64:ff9b::/64", hosts, 0 },
-    { "fd00::%1/64", no6, 0 },
+    { "fd00::%1/64", no6, 0 }, { "fc00::/7", NULL, 7 }, { "fc00::/6", hosts, 0 }, { "f800::/5", hosts, 0 },
+    { "f000::/4", hosts, 0 }, { "fe00::/7", hosts, 0 }, { "fe00::/8", hosts, 0 }, { "fe00::/9", NULL, 9 },
+    { "fe80::/9", hosts, 0 }, { "fe80::/11", hosts, 0 }, { "fea0::/11", hosts, 0 }, { "fec0::/10", NULL, 10 },
+    { "ff80::/9", hosts, 0 }, { "2000::/4", NULL, 4 }, { "e000::/4", NULL, 4 },
 };
 
 START_TEST(ipv6_as_listed)

@@ -70,12 +70,29 @@ int pools_parse_ipv4(struct pools *p, const char *text, const char **fault)
     return error;
 }
 
+/* Has an IPv6 network addresses of fe80::/10 or ff00::/8?  Networks meet where the shorter prefix is the same. */
+static bool is_local_in_part(const uint8_t *ip, unsigned prefix)
+{
+    static const struct { unsigned first, prefix; } local[] = { { 0xfe80, 10 }, { 0xff00, 8 } };
+    unsigned first = (unsigned)ip[0] << 8 | ip[1];
+
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        unsigned same = prefix < local[i].prefix ? prefix : local[i].prefix;
+
+        if ((first ^ local[i].first) >> (16 - same) == 0)
+            return true;
+    }
+    return false;
+}
+
 int pools_parse_ipv6(struct pools *p, const char *text, const char **fault)
 {
     unsigned prefix;
     struct addr a;
     int error = parse(text, ADDR_IPV6, POOLS_IPV6_PREFIX, &a, &prefix, fault);
 
+    if (!error && is_local_in_part(a.ip, prefix))
+        return fail(fault, "not a network of single hosts");
     if (error)
         return error;
     memcpy(p->ipv6, a.ip, sizeof p->ipv6);
