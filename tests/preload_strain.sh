@@ -40,6 +40,23 @@ else
     ok "stack beyond that of the bare call"
 fi
 
+# What calls open for themselves; bare a socket comes of the last.
+mkdir "$work/etc"
+cp /etc/nsswitch.conf /etc/ld.so.cache "$work/etc" 2>/dev/null
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$work/etc/hosts"
+printf 'host' >"$work/etc/hostid"
+if mount --bind "$work/etc" /etc; then
+    gives "descriptors after cancellation" open <<EOT
+getaddrinfo: 0
+gethostid: 0
+socket: -1 EACCES
+socket: 0
+EOT
+    umount /etc
+else
+    skip "descriptors after cancellation: /etc cannot be replaced"
+fi
+
 printf 'handled\nwrong: ok\n' >"$work/expected"
 bare handler "$@" >"$out" 2>"$err"
 status=$?

@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     { "cancel", 2, strain_cancel },   { "errno", 2, strain_errno }, { "stack", 2, strain_stack },
     { "handler", 2, strain_handler }, { "leave", 1, strain_leave },
+    { "open", 0, strain_open },
 };
 
 int main(int argc, char **argv)
@@ -21,6 +22,6 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 >= commands[i].arguments)
             return commands[i].run(argv + 2);
     }
-    fputs("usage: strain cancel|errno|stack|handler TCP-ADDRESS UDP-ADDRESS | leave NAME\n", stderr);
+    fputs("usage: strain cancel|errno|stack|handler TCP-ADDRESS UDP-ADDRESS | leave NAME | open\n", stderr);
     return 2;
 }

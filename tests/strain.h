@@ -44,9 +44,10 @@ void world_use_up(struct world *w);
 /* Give all back. */
 void world_end(struct world *w);
 
-/* What main() runs.  argv: TCP-ADDRESS UDP-ADDRESS; returns the exit code. */
+/* What main() runs.  argv: TCP-ADDRESS UDP-ADDRESS, nothing for strain_open(); returns the exit code. */
 int strain_cancel(char **argv);
 int strain_errno(char **argv);
+int strain_open(char **argv);
 int strain_stack(char **argv);
 int strain_handler(char **argv);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* strain_cancel.c - which calls obey a cancellation request that came before them, and which leave errno alone */
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "probe_text.h"
 #include "strain.h"
@@ -34,7 +37,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-static void try(struct trial *t)
+/* Returns whether the call has obeyed. */
+static bool run_cancelled(struct trial *t)
 {
     pthread_t thread;
     void *end;
@@ -46,7 +50,12 @@ static void try(struct trial *t)
     pthread_cancel(thread);
     atomic_store(&t->go, true);
     pthread_join(thread, &end);
-    if (end == PTHREAD_CANCELED)
+    return end == PTHREAD_CANCELED;
+}
+
+static void try(struct trial *t)
+{
+    if (run_cancelled(t))
         printf("%s: cancelled\n", t->call->name);
     else
         say_error(t->call->name, t->result < 0 ? t->error : 0);
@@ -62,6 +71,52 @@ int strain_cancel(char **argv)
         world_make(&t.world, argv, 0);
         try(&t);
         world_end(&t.world);
+    }
+    return 0;
+}
+
+/* Both families, of which the right one is first: what the machine has a way to is asked for. */
+static long both_families(struct world *w)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+    int error = getaddrinfo("localhost", NULL, &hints, &list);
+
+    (void)w;
+    if (list)
+        freeaddrinfo(list);
+    return error;
+}
+
+static long host_id(struct world *w)
+{
+    (void)w;
+    return gethostid() == 0 ? -1 : 0;
+}
+
+static long refused_socket(struct world *w)
+{
+    (void)w;
+    return socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+}
+
+/* Calls that open something for themselves leave nothing open, whether they obey or not. */
+int strain_open(char **argv)
+{
+    static const struct call inside[] = {
+        { "getaddrinfo", both_families, NAMES }, { "gethostid", host_id, NAMES }, { "socket", refused_socket, 0 },
+    };
+
+    (void)argv;
+    for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+        struct trial t = { .call = &inside[i] };
+        int before;
+
+        /* What stays open for all that comes. */
+        if (inside[i].run(&t.world) != 0)
+            say(inside[i].name, -1);
+        before = net_descriptors();
+        run_cancelled(&t);
+        say(inside[i].name, net_descriptors() - before);
     }
     return 0;
 }

@@ -113,7 +113,7 @@ static bool is_reachable(const struct addr *a)
     if (fd < 0)
         return false;
     reachable = real_connect(fd, (struct sockaddr *)&sa, len) == 0;
-    real.close(fd);
+    real_close(fd);
     return reachable;
 }
 

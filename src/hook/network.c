@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "../io/file.h"
 #include "../io/resolve.h"
@@ -71,11 +72,11 @@ int getnetbyaddr_r(uint32_t number, int type, struct netent *net, char *buf, siz
     return real.getnetbyaddr_r(number, type, net, buf, size, result, h_error);
 }
 
-/* What sethostid() has written. */
+/* What sethostid() has written.  By system calls: libc's read() is a cancellation point. */
 static bool read_id(int32_t *id)
 {
     int fd = file_open("/etc/hostid", O_RDONLY, 0);
-    ssize_t n = fd < 0 ? -1 : real.read(fd, id, sizeof *id);
+    ssize_t n = fd < 0 ? -1 : real.syscall(SYS_read, (long)fd, id, (long)sizeof *id);
 
     if (fd >= 0)
         real_close(fd);

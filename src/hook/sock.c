@@ -39,7 +39,7 @@ int socket(int domain, int type, int protocol)
         return fd;
     if (kind == KIND_REFUSED) {
         /* Made first, so that a domain this kernel lacks fails as it always does. */
-        real.close(fd);
+        real_close(fd);
         log_once(LOG_KIND, "socket of domain %d, type %d refused: it would reach the network in its own way", domain,
                  type);
         errno = EACCES;
