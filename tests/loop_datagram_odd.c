@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* loop_datagram_odd.c - associations beside a limit, another thread, a busy loop; numbers that are closed or used up */
+/* loop_datagram_odd.c - associations beside a limit, another thread, a busy loop; numbers that are closed or used up,
+ * and such as were made before the socket's first datagram */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "loop_datagram.h"
@@ -246,6 +248,93 @@ static int busy_blind(char **argv)
     return loop_code();
 }
 
+static const char *const receives[] = { "read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg" };
+
+enum { RECEIVES = sizeof receives / sizeof receives[0] };
+
+/* Receive up to 64 bytes.  Returns what the call does. */
+static long receive(int way, int fd)
+{
+    char text[64];
+    struct iovec piece = { text, sizeof text };
+    struct sockaddr_storage from;
+    socklen_t len = sizeof from;
+    struct mmsghdr m = { .msg_hdr = { .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &from, .msg_namelen = len } };
+
+    switch (way) {
+    case 0:
+        return read(fd, text, sizeof text);
+    case 1:
+        return readv(fd, &piece, 1);
+    case 2:
+        return recv(fd, text, sizeof text, 0);
+    case 3:
+        return recvfrom(fd, text, sizeof text, 0, (struct sockaddr *)&from, &len);
+    case 4:
+        return recvmsg(fd, &m.msg_hdr, 0);
+    default:
+        return recvmmsg(fd, &m, 1, 0, NULL);
+    }
+}
+
+/* Another number of the socket, made before its first datagram, tells of the failure like the one that sent. */
+static int fails_duplicated(char **argv)
+{
+    sink_begin(argv);
+    for (int way = 0; way < RECEIVES; way++) {
+        int fd = sink_socket(SOCK_NONBLOCK), other = dup(fd);
+
+        sink_send(fd, 0, FEW, 0);
+        loop_hold(fd, 1);
+        loop_release();
+        loop_check(loop_poll(other, POLLIN) == POLLIN, "%s: nothing", receives[way]);
+        loop_is(receive(way, other), ENETUNREACH, receives[way]);
+        loop_is(receive(way, other), EAGAIN, "and then");
+        loop_is(receive(way, fd), EAGAIN, "the number that sent");
+        close(fd);
+        close(other);
+    }
+    sink_empty();
+    return loop_code();
+}
+
+/* The child's wait alone brings its association on: its calls on the socket would take the word from the parent. */
+static void send_in_vain(int fd, int until)
+{
+    loop_until_asleep(getppid());
+    sink_send(fd, 0, 1, MSG_DONTWAIT);
+    loop_hold(until, 1);
+    loop_release();
+    loop_check(loop_poll(until, POLLIN) != 0, "the parent sleeps on");
+    exit(loop_code());
+}
+
+/* A child's association fails while its parent, which has none, sleeps in a receiving call. */
+static int fails_forked(char **argv)
+{
+    sink_begin(argv);
+    for (int way = 0; way < RECEIVES; way++) {
+        int fd = sink_socket(0), until[2], pid;
+
+        if (pipe(until) != 0)
+            net_die("pipe");
+        pid = loop_fork();
+        if (pid == 0) {
+            close(until[1]);
+            send_in_vain(fd, until[0]);
+        }
+        loop_is(receive(way, fd), EINTR, receives[way]);
+        close(until[1]);
+        loop_reap(pid, "the child");
+        loop_is(fcntl(fd, F_SETFL, O_NONBLOCK), 0, "O_NONBLOCK");
+        loop_is(receive(way, fd), EAGAIN, "and then");
+        close(until[0]);
+        close(fd);
+    }
+    sink_empty();
+    return loop_code();
+}
+
 const struct loop_command datagram_odd_commands[] = {
     { "udp-limited", 1, limited, "CONTROL: SO_SNDTIMEO" },
     { "udp-closed-beside", 1, closed_beside, "CONTROL: another thread closes the socket of a send that sleeps" },
@@ -254,5 +343,7 @@ const struct loop_command datagram_odd_commands[] = {
     { "udp-keeps-alive", 2, keeps_alive, "CONTROL PORT: keepalive of the connection to the proxy's port" },
     { "udp-busy-late", 1, busy_late, "CONTROL: a deadline, in a loop that never sleeps" },
     { "udp-busy-blind", 1, busy_blind, "CONTROL: the same without a number for our set" },
+    { "udp-fails-duplicated", 1, fails_duplicated, "CONTROL: a failure, by a number made before the first datagram" },
+    { "udp-fails-forked", 1, fails_forked, "CONTROL: a child's failure while the parent sleeps in a receiving call" },
     { NULL, 0, NULL, NULL }
 };

@@ -22,6 +22,12 @@ start_proxy
 at_sink
 passes udp-keeps-alive udp-keeps-alive "$control" "$proxy"
 
+start_proxy --hold method --refuse 3
+at_sink
+for command in udp-fails-duplicated udp-fails-forked; do
+    passes "$command" "$command" "$control"
+done
+
 start_proxy --hang reply
 at_sink SOCKSIFY_TIMEOUT=0.5
 passes udp-busy-late udp-busy-late "$control"

@@ -87,6 +87,18 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Our own word of a number that is not known to lead to an association: another number of the socket, or another
+ * process, has made the one that failed. */
+static bool is_word(int fd, const struct msghdr *m, size_t had)
+{
+    uint8_t head[ASSOC_WAKE];
+
+    if (had != sizeof head)
+        return false;
+    vector_gather(m->msg_iov, m->msg_iovlen, head, sizeof head);
+    return head[0] == ASSOC_WAKE_FIRST && assoc_is_wake(head, had, real_cookie(fd));
+}
+
 /* The association of a number that was made before the socket had one, by dup() or fork(), if what came begins as a
  * relay's datagrams do: only then is the kernel asked whose the number is. */
 OWN_FRAME static struct assoc *find_shared(int fd, const struct msghdr *m, size_t had)
@@ -115,6 +127,10 @@ ssize_t datagram_late(int fd, struct msghdr *m, struct datagram_room room, int f
     size_t significant;
     int skip;
 
+    if (!a && is_word(fd, m, had)) {
+        take_back(m, room, had);
+        return hook_return(errno, datagram_attach(fd, &a) == 0 ? late_failure(a) : -EINTR);
+    }
     if (!a)
         a = find_shared(fd, m, had);
     if (!a || !assoc_facts(a, false, &f))

@@ -239,8 +239,11 @@ static inline int assoc_failure(struct assoc *a)
     return atomic_load_explicit(&a->failed, memory_order_relaxed) ? atomic_exchange(&a->failed, 0) : 0;
 }
 
+/* The length of that word, and its first byte, which no header begins with. */
+enum { ASSOC_WAKE = 16, ASSOC_WAKE_FIRST = 0xff };
+
 /* True if what a socket has received is our own word to wake its readers: it is none of the program's.
- * head: the first len bytes; cookie: of the socket. */
+ * head: the first bytes of len; cookie: of the socket. */
 bool assoc_is_wake(const void *head, size_t len, uint64_t cookie);
 
 /* Take such a word from the socket, if it is the next that would be received. */

@@ -168,12 +168,14 @@ int assoc_queue_flush(struct assoc_making *m)
 }
 
 /* Nothing that a relay or a peer sends begins so: RSV is not 0. */
-static const uint8_t wake_mark[8] = { 0xff, 's', 'o', 'c', 'k', 's', 0xff, 0x0a };
+static const uint8_t wake_mark[8] = { ASSOC_WAKE_FIRST, 's', 'o', 'c', 'k', 's', 0xff, 0x0a };
 
 struct wake {
     uint8_t mark[sizeof wake_mark];
     uint64_t cookie;
 };
+
+_Static_assert(sizeof(struct wake) == ASSOC_WAKE, "who receives looks for that");
 
 bool assoc_is_wake(const void *head, size_t len, uint64_t cookie)
 {
