@@ -8,11 +8,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,6 +25,8 @@
 
 enum {
     FEW = 3, LIMIT_MS = 150, BUSY_MS = 8000,
+    GUEST_MS = 700,             /* each of its waits; the first ends behind the deadline */
+    GUEST_CPU_MS = 200,         /* of all three */
     NUMBERS = 5000,             /* those of the object lie below */
     ROOM = 64, ROOM_LEFT = 3    /* what making an association takes for a moment; two of it for as long as it lasts */
 };
@@ -248,6 +253,55 @@ static int busy_blind(char **argv)
     return loop_code();
 }
 
+static long cpu_ms(void)
+{
+    struct rusage r;
+
+    getrusage(RUSAGE_SELF, &r);
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000L + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
+}
+
+/* For something that never comes, in three ways. */
+static void wait_in_vain(int fd)
+{
+    struct timeval t = { 0, GUEST_MS * 1000 };
+    int set = loop_set();
+    struct epoll_event e;
+    fd_set in;
+
+    loop_add(set, fd, EPOLLIN);
+    FD_ZERO(&in);
+    FD_SET(fd, &in);
+    loop_check(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, GUEST_MS) == 0, "poll");
+    loop_check(select(fd + 1, &in, NULL, NULL, &t) == 0, "select");
+    loop_check(epoll_wait(set, &e, 1, GUEST_MS) == 0, "epoll_wait");
+}
+
+/* A child that no fork handler was told of may not end its parent's association, whose time is over: it sleeps. */
+static int guest_late(char **argv)
+{
+    int pipes[2];
+    pid_t pid;
+
+    sink_begin(argv);
+    if (pipe(pipes) != 0)
+        net_die("pipe");
+    sink_send(sink_socket(SOCK_NONBLOCK), 0, 1, 0);
+    pid = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L, 0L);
+    if (pid < 0)
+        net_die("clone");
+    if (pid == 0) {
+        long began = cpu_ms(), used;
+
+        wait_in_vain(pipes[0]);
+        used = cpu_ms() - began;
+        loop_check(used < GUEST_CPU_MS, "%ld ms of the processor", used);
+        _exit(loop_code());
+    }
+    loop_reap(pid, "the child");
+    return loop_code();
+}
+
 static const char *const receives[] = { "read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg" };
 
 enum { RECEIVES = sizeof receives / sizeof receives[0] };
@@ -343,6 +397,7 @@ const struct loop_command datagram_odd_commands[] = {
     { "udp-keeps-alive", 2, keeps_alive, "CONTROL PORT: keepalive of the connection to the proxy's port" },
     { "udp-busy-late", 1, busy_late, "CONTROL: a deadline, in a loop that never sleeps" },
     { "udp-busy-blind", 1, busy_blind, "CONTROL: the same without a number for our set" },
+    { "udp-guest-late", 1, guest_late, "CONTROL: a deadline that a child by a bare clone() cannot keep" },
     { "udp-fails-duplicated", 1, fails_duplicated, "CONTROL: a failure, by a number made before the first datagram" },
     { "udp-fails-forked", 1, fails_forked, "CONTROL: a child's failure while the parent sleeps in a receiving call" },
     { NULL, 0, NULL, NULL }

@@ -31,4 +31,5 @@ done
 start_proxy --hang reply
 at_sink SOCKSIFY_TIMEOUT=0.5
 passes udp-busy-late udp-busy-late "$control"
+passes udp-guest-late udp-guest-late "$control"
 finish

@@ -22,12 +22,20 @@ static int earlier(int a, int b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* Who may not bring associations on (process_is_guest()) has no use for a deadline that is over: it would stay so. */
+static int assoc_slice(void)
+{
+    int slice = assoc_slice_ms(&process.assoc);
+
+    return slice == 0 && process_is_guest() ? -1 : slice;
+}
+
 int guard_slice(bool one)
 {
     bool short_one = pending_shares(&process.pending) || (one && !real_is_alone());
     int next = pending_next_ms(&process.pending);
 
-    return earlier(assoc_slice_ms(&process.assoc), short_one ? earlier(next, SLICE_MS) : next);
+    return earlier(assoc_slice(), short_one ? earlier(next, SLICE_MS) : next);
 }
 
 bool guard_idle_now(void)
