@@ -155,6 +155,31 @@ START_TEST(socket_with_a_device_is_told_nothing)
 }
 END_TEST
 
+/* Somebody else reads or writes what is known of sources, and does not come to an end. */
+START_TEST(own_address_is_not_taken_for_a_strangers_meanwhile)
+{
+    const struct addr own = { .kind = ADDR_IPV4, .port = 7, .ip = { 127, 0, 0, 1 } };
+    struct addr source = own;
+
+    begin();
+    atomic_store(&place->busy, true);
+    ck_assert(!assoc_self_set(place, &own));
+    ck_assert(!assoc_is_self(place, &own));
+    atomic_store(&place->busy, false);
+    ck_assert(assoc_self_set(place, &own));
+    atomic_store(&place->busy, true);
+    ck_assert(assoc_is_self(place, &own));
+    source.port = 8;
+    ck_assert(!assoc_is_self(place, &source));
+    atomic_store(&place->busy, false);
+    ck_assert(assoc_is_self(place, &own));
+    source = own;
+    source.ip[3] = 2;
+    ck_assert(!assoc_is_self(place, &source));
+    end();
+}
+END_TEST
+
 START_TEST(ids_of_questions_are_known_until_others_come)
 {
     begin();
@@ -273,6 +298,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, datagram_without_room_leaves_what_is_queued);
     tcase_add_test(tc, datagram_of_another_socket_is_not_taken);
     tcase_add_test(tc, socket_with_a_device_is_told_nothing);
+    tcase_add_test(tc, own_address_is_not_taken_for_a_strangers_meanwhile);
     tcase_add_test(tc, ids_of_questions_are_known_until_others_come);
     tcase_add_test(tc, relay_is_known_while_the_queue_is_on_its_way);
     suite_add_tcase(suite, tc);

@@ -138,7 +138,8 @@ static ssize_t send_to_self(int fd, const struct question *q, const struct addr 
     struct sockaddr_storage sa;
     struct msghdr k = { .msg_name = &sa, .msg_iov = piece, .msg_iovlen = 2 };
 
-    assoc_self_set(q->a, own);
+    if (!assoc_self_set(q->a, own))
+        return -EAGAIN;
     if (addr_to_sockaddr(own, q->domain, &sa, &k.msg_namelen) != 0)
         return -EAFNOSUPPORT;
     return real.sendmsg(fd, &k, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;

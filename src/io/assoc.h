@@ -317,8 +317,9 @@ bool assoc_asked(struct assoc *a, struct addr *out);
 void assoc_id_add(struct assoc *a, const uint8_t *message);
 bool assoc_id_is(struct assoc *a, const uint8_t *message);
 
-/* Note the address by which the socket sends to itself; and tell whether a source is that. */
-void assoc_self_set(struct assoc *a, const struct addr *self);
+/* Note the address by which the socket sends to itself: false when that cannot be done now, and nothing is to be sent;
+ * and tell whether a source is that.  Where it cannot be looked up now the port alone decides. */
+bool assoc_self_set(struct assoc *a, const struct addr *self);
 bool assoc_is_self(struct assoc *a, const struct addr *source);
 
 /* Around fork(): before it, and after it in the parent; then in the child.  assoc_fork_before() returns with the lock

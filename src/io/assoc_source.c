@@ -2,7 +2,8 @@
 /* assoc_source.c - where an association's datagrams went, and whom their answers are from
  *
  * Only sockets that send to names come to the table; a few steps there are kept apart by one flag.  Whoever cannot have
- * it soon (its holder may be this very thread, below a signal handler) goes without: a source is then shown as it is.
+ * it soon (its holder may be this very thread, below a signal handler) goes without: a source is then shown as it is,
+ * and what may be the socket's own is judged by its header.
  */
 #include <sched.h>
 #include <string.h>
@@ -101,21 +102,25 @@ bool assoc_id_is(struct assoc *a, const uint8_t *message)
     return found;
 }
 
-void assoc_self_set(struct assoc *a, const struct addr *self)
+bool assoc_self_set(struct assoc *a, const struct addr *self)
 {
     if (!enter(a))
-        return;
+        return false;
     a->self_address = *self;
     leave(a);
     atomic_store_explicit(&a->self, self->port, memory_order_release);
+    return true;
 }
 
 bool assoc_is_self(struct assoc *a, const struct addr *source)
 {
     bool is;
 
-    if (source->port != atomic_load_explicit(&a->self, memory_order_acquire) || source->port == 0 || !enter(a))
+    if (source->port != atomic_load_explicit(&a->self, memory_order_acquire) || source->port == 0)
         return false;
+    /* Shown as it is, it would be our header and all. */
+    if (!enter(a))
+        return true;
     is = addr_equal(&a->self_address, source);
     leave(a);
     return is;

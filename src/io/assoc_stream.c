@@ -109,8 +109,7 @@ static void tell(struct assoc_making *m, const struct item *it, size_t len)
         if (!assoc_own_address(m, &own, way == 1))
             continue;
         /* Before it goes: whoever is awake must know that it is no stranger's. */
-        assoc_self_set(m->a->trunk, &own);
-        if (assoc_tell_self(m, &own, piece, 2))
+        if (assoc_self_set(m->a->trunk, &own) && assoc_tell_self(m, &own, piece, 2))
             return;
     }
     assoc_queue_lost(m, 1);
