@@ -17,7 +17,7 @@
 
 Suite *make_suite(void);
 
-enum { LARGE = 60000, HEAD_LEN = UDP_HEADER_IPV4, PATIENCE_MS = 5000 };
+enum { LARGE = 60000, HEAD_LEN = UDP_HEADER_IPV4, PATIENCE_MS = 5000, V4_FREEBIND = 15, V6_FREEBIND = 78 };
 
 static struct assoc_table table;
 static struct assoc_making making;
@@ -151,6 +151,35 @@ START_TEST(socket_with_a_device_is_told_nothing)
         ck_assert(!assoc_tell_self(&making, &own, &piece, 1));
         ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), -1);
     }
+    end();
+}
+END_TEST
+
+/* What is sent there would leave: an address of nobody's here, which IP_FREEBIND and IPV6_FREEBIND let be bound, and
+ * needs no more once it is; and a group. */
+START_TEST(socket_with_an_address_of_elsewhere_is_told_nothing)
+{
+    struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("198.51.100.7") };
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr.s6_addr = { 0x20, 1, 0x0d, 0xb8, [15] = 7 } };
+    struct addr own;
+    int one = 1, zero = 0;
+
+    begin();
+    making.socket = socket(_i == 2 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+    if (_i == 1)
+        four.sin_addr.s_addr = inet_addr("239.1.2.3");
+    atomic_store(&place->cookie, real_cookie(making.socket));
+    if (_i == 2) {
+        ck_assert_int_eq(setsockopt(making.socket, IPPROTO_IPV6, V6_FREEBIND, &one, sizeof one), 0);
+        ck_assert_int_eq(bind(making.socket, (struct sockaddr *)&six, sizeof six), 0);
+    } else {
+        ck_assert_int_eq(setsockopt(making.socket, IPPROTO_IP, V4_FREEBIND, &one, sizeof one), 0);
+        ck_assert_int_eq(bind(making.socket, (struct sockaddr *)&four, sizeof four), 0);
+        ck_assert_int_eq(setsockopt(making.socket, IPPROTO_IP, V4_FREEBIND, &zero, sizeof zero), 0);
+    }
+    ck_assert(!assoc_own_address(&making, &own, false));
+    ck_assert(!assoc_own_address(&making, &own, true));
+    close(making.socket);
     end();
 }
 END_TEST
@@ -298,6 +327,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, datagram_without_room_leaves_what_is_queued);
     tcase_add_test(tc, datagram_of_another_socket_is_not_taken);
     tcase_add_test(tc, socket_with_a_device_is_told_nothing);
+    tcase_add_loop_test(tc, socket_with_an_address_of_elsewhere_is_told_nothing, 0, 3);
     tcase_add_test(tc, own_address_is_not_taken_for_a_strangers_meanwhile);
     tcase_add_test(tc, ids_of_questions_are_known_until_others_come);
     tcase_add_test(tc, relay_is_known_while_the_queue_is_on_its_way);

@@ -176,4 +176,74 @@ says "TCP to a public one" '*' dig +tcp +tries=1 +time=2 @192.0.2.53 a.test
 saw "TCP to a public one" "request CONNECT ipv4 192.0.2.53:53"
 says "TCP to a private one" '*connection refused*' dig +tcp +tries=1 +time=2 @10.53.53.53 a.test
 saw_nothing "TCP to a private one"
+
+# What a socket is sent as an answer stays on this machine, whatever address the socket has.
+cat >"$work/elsewhere.py" <<'END'
+import errno, socket, sys
+
+FREEBIND = { socket.AF_INET: (socket.SOL_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78) }
+QUESTION = bytes.fromhex("cafe01000001000000000000") + b"\1a\4test\0\0"  # and the type
+
+def bound(address):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(1)
+    s.setsockopt(*FREEBIND[s.family], 1)
+    s.bind((address, 5300))
+    # What is bound stays so.
+    s.setsockopt(*FREEBIND[s.family], 0)
+    return s
+
+def ask(s, kind):
+    try:
+        s.sendto(QUESTION + bytes([kind, 0, 1]), ("::1" if s.family == socket.AF_INET6 else "127.0.0.1", 53))
+        return "answer %d" % (s.recv(512)[3] & 15)
+    except TimeoutError:
+        return "nothing"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+kind = int(sys.argv[1])
+if kind == 0:
+    for address in sys.argv[2:]:
+        bound(address).sendto(b"x", (address, 5300))
+    sys.exit()
+# That the proxy has no UDP is known from now on.
+ask(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), kind)
+print(*[ask(bound(address), kind) for address in sys.argv[2:]])
+END
+
+sent_away()
+{
+    awk '$1 == "away:" { print $11 }' /proc/net/dev
+}
+
+if ip link add away type veth peer name far 2>/dev/null; then
+    for device in away far; do
+        # No address of its own, of which the network would be told.
+        echo 1 >/proc/sys/net/ipv6/conf/$device/addr_gen_mode
+        ip link set $device arp off up
+    done
+    ip address add 192.0.2.2/24 dev away && ip route add default dev away && ip -6 route add default dev away
+    far="239.1.2.3 2001:db8:77::7"
+    # shellcheck disable=SC2086
+    python3 "$work/elsewhere.py" 0 $far
+    before=$(sent_away)
+    if [ "$before" = 2 ]; then ok "bare, they go out by the device"; else bad "bare, $before go out"; fi
+    # The kernel itself sends nothing from an IPv4 address of elsewhere.
+    far="198.51.100.7 $far"
+    environment="SOCKSIFY_PROXY=socks5://127.0.0.1:1 SOCKSIFY_STATE=$work/state"
+    # shellcheck disable=SC2086
+    says "addresses of elsewhere" 'EACCES EACCES EACCES' python3 "$work/elsewhere.py" 1 $far
+    said "addresses of elsewhere: said" 1 "its answer cannot be given back"
+    says "addresses of this machine" 'answer 0 answer 0 answer 0 answer 0' \
+        python3 "$work/elsewhere.py" 1 127.0.0.9 192.0.2.1 192.0.2.2 2001:db8:1::1
+    start_proxy --no-udp 7
+    environment="SOCKSIFY_PROXY=socks5://127.0.0.1:$proxy SOCKSIFY_STATE=$work/state SOCKSIFY_RESOLVER=127.0.0.9"
+    # shellcheck disable=SC2086
+    says "by TCP, addresses of elsewhere" 'EACCES EACCES EACCES' python3 "$work/elsewhere.py" 16 $far
+    says "by TCP, addresses of this machine" 'answer 2 answer 2' python3 "$work/elsewhere.py" 16 192.0.2.1 2001:db8:1::1
+    if [ "$(sent_away)" = "$before" ]; then ok "nothing goes out"; else bad "$(sent_away) packets, not $before"; fi
+else
+    skip "no device can be made here"
+fi
 finish

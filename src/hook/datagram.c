@@ -9,6 +9,7 @@
 
 #include "../core/frame.h"
 #include "../io/clock.h"
+#include "../io/local.h"
 #include "../io/log.h"
 #include "../io/memory.h"
 #include "guard.h"
@@ -126,14 +127,20 @@ static void prefer_ipv6(int fd, unsigned number, struct addr *proxy)
 }
 
 /* Answers to questions that go by TCP are sent by the socket to itself, which must stay on this machine. */
-static int judge_stream(int fd, unsigned proxy, bool *sleeps)
+OWN_FRAME static int judge_stream(int fd, unsigned proxy, bool *sleeps)
 {
     static const struct addr here = { .kind = ADDR_IPV4, .ip = { 127, 0, 0, 1 } };
+    struct assoc_address as;
+    struct addr own;
+    int error;
 
     if (!assoc_refuses(&process.assoc, proxy))
         return 0;
     *sleeps = false;
-    return stray_socket(fd, &here, false);
+    error = stray_socket(fd, &here, false);
+    if (!error && datagram_kernel_name(fd, &own, &as) && !addr_is_any(&own) && !local_is(&own))
+        error = question_untold();
+    return error;
 }
 
 OWN_FRAME static void tell_unknown(unsigned number)

@@ -9,6 +9,7 @@
 #include "../core/frame.h"
 #include "../io/answer.h"
 #include "../io/clock.h"
+#include "../io/local.h"
 #include "../io/log.h"
 #include "../io/memory.h"
 #include "../io/vector.h"
@@ -104,7 +105,7 @@ static int take(const struct msghdr *m, struct question *q)
     return 0;
 }
 
-/* Where the socket reaches itself.  Returns false when it has no address. */
+/* Where the socket reaches itself.  Returns false when it has no address, or one that is not this machine's alone. */
 static bool own_address(int fd, struct addr *out)
 {
     struct sockaddr_storage sa;
@@ -114,7 +115,7 @@ static bool own_address(int fd, struct addr *out)
         addr_from_sockaddr((struct sockaddr *)&sa, len, out) != 0 || out->port == 0)
         return false;
     if (!addr_is_any(out))
-        return true;
+        return local_is(out);
     out->ip[0] = out->kind == ADDR_IPV4 ? 127 : 0;
     out->ip[out->kind == ADDR_IPV4 ? 3 : 15] = 1;
     return true;
@@ -145,6 +146,13 @@ static ssize_t send_to_self(int fd, const struct question *q, const struct addr 
     return real.sendmsg(fd, &k, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+int question_untold(void)
+{
+    log_once(LOG_NAME, "DNS question refused: its answer cannot be given back (is there no loopback interface, or is "
+                       "the socket bound to an address that is not this machine's?)");
+    return -EACCES;
+}
+
 /* Let the program have the answer.  Returns 0 or a negative errno; a full queue loses it, as it would any. */
 static int tell(int fd, struct question *q)
 {
@@ -153,7 +161,7 @@ static int tell(int fd, struct question *q)
 
     datagram_give_port(fd, q->domain);
     if (!own_address(fd, &own))
-        return -EACCES;
+        return question_untold();
     error = send_to_self(fd, q, &own);
     /* Where there is no IPv6 any more a socket for both still reaches itself. */
     if ((error == -EADDRNOTAVAIL || error == -ENETUNREACH) && own.kind == ADDR_IPV6 && addr_is_loopback(&own)) {
@@ -162,8 +170,7 @@ static int tell(int fd, struct question *q)
     }
     if (error == 0 || error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM)
         return 0;
-    log_once(LOG_NAME, "DNS question refused: its answer cannot be given back (is there no loopback interface?)");
-    return -EACCES;
+    return question_untold();
 }
 
 /* A rule makes the name direct: the resolver itself is asked. */

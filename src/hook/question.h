@@ -28,6 +28,9 @@ bool question_concerns(int fd, const struct datagram_to *to);
 /* Send such a datagram, as datagram_send(). */
 bool question_send(int fd, const struct msghdr *m, int flags, const struct datagram_to *to, ssize_t *result);
 
+/* Say that a question is refused since the socket cannot be sent the answer.  Returns the negative errno for that. */
+int question_untold(void);
+
 /* True if a datagram that came was sent by the socket itself.  sa: its source, len readable bytes. */
 bool question_is_own(struct assoc *a, const struct sockaddr *sa, socklen_t len);
 

@@ -82,7 +82,7 @@ void assoc_making_limit(struct assoc_table *t, struct assoc_making *m, uint32_t 
 /* What it waits for, as poll() events of the control connection; 0: for nothing there. */
 short assoc_making_events(const struct assoc_making *m);
 
-/* True if all that is queued, and something is, are DNS questions. */
+/* True if all that is queued, and something is, are DNS questions, whose answers the socket can be given. */
 bool assoc_stream_takes(const struct assoc_making *m);
 
 /* From now on the queue goes by TCP. */
@@ -101,7 +101,8 @@ static inline uint32_t assoc_queue_round(uint32_t n)
 }
 
 /* Where the socket reaches itself.  ipv6: by ::1, for the second try, where it is bound to the any-address.  Returns
- * false when there is no (other) way, or our number of the socket is another's by now. */
+ * false when there is no (other) way, or its address is not this machine's alone, or our number of the socket is
+ * another's by now. */
 bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6);
 
 /* Have the socket send something to itself, there: where assoc_own_address() has just said.  Returns false when that

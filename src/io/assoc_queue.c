@@ -12,6 +12,7 @@
 #include "../core/frame.h"
 #include "assoc_making.h"
 #include "detour.h"
+#include "local.h"
 #include "real.h"
 #include "vector.h"
 
@@ -214,7 +215,7 @@ bool assoc_own_address(const struct assoc_making *m, struct addr *own, bool ipv6
         addr_from_sockaddr((struct sockaddr *)&sa, len, own) != 0 || own->port == 0)
         return false;
     if (!addr_is_any(own))
-        return !ipv6;
+        return !ipv6 && local_is(own);
     *own = ipv6 ? (struct addr){ .kind = ADDR_IPV6, .port = own->port, .ip = { [15] = 1 } }
                 : (struct addr){ .kind = ADDR_IPV4, .port = own->port, .ip = { 127, 0, 0, 1 } };
     return true;

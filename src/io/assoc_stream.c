@@ -77,8 +77,11 @@ static bool item(const struct assoc_making *m, unsigned i, struct item *out)
 bool assoc_stream_takes(const struct assoc_making *m)
 {
     bool domain = atomic_load(&m->a->trunk->asks) || atomic_load(&m->a->trunk->questions);
+    struct addr own;
     struct item it;
 
+    if (!assoc_own_address(m, &own, false) && !assoc_own_address(m, &own, true))
+        return false;
     for (unsigned i = 0; i < m->count; i++) {
         if (!item(m, i, &it) || !(domain || it.server.port == PORT_DOMAIN))
             return false;
