@@ -36,6 +36,7 @@ all()
         same "$1: left to a program, $address" udp-leave "$address"
         same "$1: a number made before, $address" udp-duplicated "$address"
         same "$1: a child sends first, $address" udp-forked-first "$address"
+        same "$1: a child or its parent connects, $address" udp-forked-connects "$address"
         same "$1: by a message, $address" udp-message "$address"
         # shellcheck disable=SC2086
         same "$1: many in a call, $address" udp-batches "$address" "${address%:*}:$other" ${2-}

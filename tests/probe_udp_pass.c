@@ -196,12 +196,44 @@ static int by_message(char **argv)
     return status;
 }
 
+/* The peer is recorded for one number, and used by another that was made before. */
+static void connected_by_another(const struct target *t)
+{
+    for (int way = 0; way <= UDP_SENDS; way++) {
+        int fd = udp_socket(t), other = dup(fd);
+
+        say("connect", net_connect(fd, t));
+        if (way == UDP_SENDS)
+            say_peer("peer", other);
+        else if (udp_send(other, way, NULL, 20, 0, 1) == 20)
+            udp_receive(other, UDP_RECVFROM, 100, 0, 1);
+        close(fd);
+        udp_exchange(other, NULL);
+        say_peer("peer", other);
+        close(other);
+    }
+    for (int way = 0; way < 2; way++) {
+        struct sockaddr none = { .sa_family = AF_UNSPEC };
+        int fd = udp_socket(t), other = dup(fd);
+
+        say("connect", net_connect(fd, t));
+        say("unspec", connect(way ? fd : other, &none, sizeof none));
+        for (int i = 0; i < 2; i++) {
+            say("send", send(i ? fd : other, "abc", 3, 0));
+            say_peer("peer", i ? fd : other);
+        }
+        close(fd);
+        close(other);
+    }
+}
+
 /* argv: ADDRESS.  A number that was made before the socket's first datagram, by which the answer is received; and the
  * other way round. */
 static int duplicated(char **argv)
 {
     struct target t = net_target(argv[0]);
 
+    connected_by_another(&t);
     for (int way = 0; way < UDP_RECEIVES; way++) {
         int fd = udp_socket(&t), other = dup(fd);
 
@@ -241,6 +273,44 @@ static int forked_first(char **argv)
         udp_receive(fd, way, 100, 0, 1);
         close(until[1]);
         wait(NULL);
+        close(fd);
+    }
+    return 0;
+}
+
+/* argv: ADDRESS.  The socket of a process that was there before is connected by its child, and of a child by its
+ * parent. */
+static int forked_connects(char **argv)
+{
+    struct target t = net_target(argv[0]);
+
+    for (int way = 0; way < UDP_SENDS; way++) {
+        int fd = udp_socket(&t), gate[2];
+        char c;
+
+        if (pipe(gate) != 0)
+            net_die("pipe");
+        fflush(stdout);
+        if (fork() == 0) {
+            close(gate[1]);
+            if (way % 2)
+                say("connect", net_connect(fd, &t));
+            else if (read(gate[0], &c, 1) != 0)
+                _exit(1);
+            if (udp_send(fd, way, NULL, 20, 0, 1) == 20)
+                udp_receive(fd, UDP_RECVFROM, 100, 0, 1);
+            say_peer("peer", fd);
+            exit(0);
+        }
+        close(gate[0]);
+        if (way % 2 == 0)
+            say("connect", net_connect(fd, &t));
+        fflush(stdout);
+        close(gate[1]);
+        wait(NULL);
+        if (udp_send(fd, way, NULL, 20, 0, 1) == 20)
+            udp_receive(fd, UDP_RECVFROM, 100, 0, 1);
+        say_peer("peer", fd);
         close(fd);
     }
     return 0;
@@ -463,7 +533,8 @@ const struct command udp_pass_commands[] = {
     { "udp-replaced", 1, replaced, "ADDRESS: the socket's number becomes another file, unseen" },
     { "udp-odd-memory", 2, nowhere, "ADDRESS DIRECT: received into memory that is none" },
     { "udp-forked-first", 1, forked_first, "ADDRESS: a child sends the first datagram, the parent receives" },
-    { "udp-duplicated", 1, duplicated, "ADDRESS: a number made by dup() before the first datagram" },
+    { "udp-forked-connects", 1, forked_connects, "ADDRESS: a peer that a child, or its parent, has recorded" },
+    { "udp-duplicated", 1, duplicated, "ADDRESS: a number made before connect(), or the first datagram" },
     { "udp-changes", 2, changes, "ADDRESS DIRECT: a peer, another, none" },
     { "udp-unspec", 1, unspec, "ADDRESS: addresses of AF_UNSPEC" },
     { "udp-cancelled", 1, cancels, "ADDRESS: threads that are cancelled in calls with many pieces" },

@@ -90,7 +90,7 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
 /* The program gives up a connect() that is under way. */
 static int disconnect(int fd)
 {
-    if (datagram_handle(fd))
+    if (datagram_found(fd) || datagram_handle(fd))
         return datagram_disconnect(fd);
     return guard_pending(fd) && pending_abandon(&process.pending, fd, guard_handle(fd)) ? 0 : NOT_OURS;
 }

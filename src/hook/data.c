@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
 #include <sys/uio.h>
 
 #include "../core/frame.h"
@@ -206,13 +205,26 @@ static inline bool sends(int fd, const void *data, size_t size, int flags, ssize
     return HOOK_LIKELY(*result >= 0) || sends_slowly(fd, data, size, flags, result);
 }
 
+/* What libc has made of a datagram to the peer, which another number or process may have recorded. */
+static inline ssize_t sent(int fd, const void *data, size_t size, int flags, int entry_errno, ssize_t result)
+{
+    if (HOOK_LIKELY(!datagram_lacks_peer(result)) || !datagram_found(fd))
+        return result;
+    errno = entry_errno;
+    return sends(fd, data, size, flags, &result) ? result : hook_return(0, -EDESTADDRREQ);
+}
+
 OWN_FRAME static ssize_t write_with_care(int fd, const void *data, size_t size)
 {
+    int entry_errno;
     ssize_t n;
 
     if (sends(fd, data, size, 0, &n))
         return n;
-    return guard_stops(fd, POLLOUT, 0) ? -1 : guard_result(fd, real.write(fd, data, size));
+    if (guard_stops(fd, POLLOUT, 0))
+        return -1;
+    entry_errno = errno;
+    return sent(fd, data, size, 0, entry_errno, guard_result(fd, real.write(fd, data, size)));
 }
 
 ssize_t write(int fd, const void *data, size_t size)
@@ -222,50 +234,20 @@ ssize_t write(int fd, const void *data, size_t size)
 
 OWN_FRAME static ssize_t send_with_care(int fd, const void *data, size_t size, int flags)
 {
+    int entry_errno;
     ssize_t n;
 
     if (sends(fd, data, datagram_cut(size), flags, &n))
         return n;
-    return guard_stops(fd, POLLOUT, flags) ? -1 : guard_result(fd, real.send(fd, data, size, flags));
+    if (guard_stops(fd, POLLOUT, flags))
+        return -1;
+    entry_errno = errno;
+    return sent(fd, data, datagram_cut(size), flags, entry_errno, guard_result(fd, real.send(fd, data, size, flags)));
 }
 
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
     return HOOK_LIKELY(is_plain()) ? real.send(fd, data, size, flags) : send_with_care(fd, data, size, flags);
-}
-
-/* From one descriptor to another without the program's memory.  A datagram that came through the proxy is no use so,
- * header and all: to the program it is a file that cannot do this. */
-static bool moves(int from, int to, bool dont_wait)
-{
-    int flags = dont_wait ? MSG_DONTWAIT : 0;
-
-    if (guard_stops(from, POLLIN, flags) || guard_stops(to, POLLOUT, flags))
-        return false;
-    if (!datagram_handle(from))
-        return true;
-    errno = EINVAL;
-    return false;
-}
-
-ssize_t sendfile(int to, int from, off_t *offset, size_t size)
-{
-    return moves(from, to, false) ? guard_result(to, real.sendfile(to, from, offset, size)) : -1;
-}
-
-ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
-{
-    return moves(from, to, false) ? guard_result(to, real.sendfile64(to, from, offset, size)) : -1;
-}
-
-ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t size, unsigned flags)
-{
-    ssize_t n;
-
-    if (!moves(from, to, flags & SPLICE_F_NONBLOCK))
-        return -1;
-    n = real.splice(from, from_offset, to, to_offset, size, flags);
-    return guard_result(from, guard_result(to, n));
 }
 
 /* What a fortified program calls; the libc that has them checks the size and ends the program, for which a size that is

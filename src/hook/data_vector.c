@@ -71,15 +71,29 @@ static bool sends_vector(int fd, const struct iovec *vector, int count, int flag
     return true;
 }
 
+/* What libc has made of a datagram to the peer, which another number or process may have recorded. */
+static ssize_t sent_vector(int fd, const struct iovec *vector, int count, int flags, int entry_errno, ssize_t n)
+{
+    n = guard_result(fd, n);
+    if (HOOK_LIKELY(!datagram_lacks_peer(n)) || !datagram_found(fd))
+        return n;
+    errno = entry_errno;
+    return sends_vector(fd, vector, count, flags, &n) ? n : hook_return(0, -EDESTADDRREQ);
+}
+
 ssize_t writev(int fd, const struct iovec *vector, int count)
 {
+    int entry_errno;
     ssize_t n;
 
     if (is_plain())
         return real.writev(fd, vector, count);
     if (sends_vector(fd, vector, count, 0, &n))
         return n;
-    return guard_stops(fd, POLLOUT, 0) ? -1 : guard_result(fd, real.writev(fd, vector, count));
+    if (guard_stops(fd, POLLOUT, 0))
+        return -1;
+    entry_errno = errno;
+    return sent_vector(fd, vector, count, 0, entry_errno, real.writev(fd, vector, count));
 }
 
 /* With an offset of -1 these two act as readv() and writev(); any other a socket refuses.  True: return *n. */
@@ -135,18 +149,24 @@ ssize_t preadv64v2(int fd, const struct iovec *vector, int count, off64_t offset
 
 ssize_t pwritev2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
+    int entry_errno = errno;
     ssize_t n;
 
-    return writes_here(fd, vector, count, offset, flags, &n) ? n
-           : guard_result(fd, HOOK_HAVE(pwritev2) ? real.pwritev2(fd, vector, count, offset, flags)
-                                                  : at_offset(SYS_pwritev2, fd, vector, count, offset, flags));
+    if (writes_here(fd, vector, count, offset, flags, &n))
+        return n;
+    n = HOOK_HAVE(pwritev2) ? real.pwritev2(fd, vector, count, offset, flags)
+                            : at_offset(SYS_pwritev2, fd, vector, count, offset, flags);
+    return sent_vector(fd, vector, count, flags & NO_WAIT ? MSG_DONTWAIT : 0, entry_errno, n);
 }
 
 ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags)
 {
+    int entry_errno = errno;
     ssize_t n;
 
-    return writes_here(fd, vector, count, offset, flags, &n) ? n
-           : guard_result(fd, HOOK_HAVE(pwritev64v2) ? real.pwritev64v2(fd, vector, count, offset, flags)
-                                                     : at_offset(SYS_pwritev2, fd, vector, count, offset, flags));
+    if (writes_here(fd, vector, count, offset, flags, &n))
+        return n;
+    n = HOOK_HAVE(pwritev64v2) ? real.pwritev64v2(fd, vector, count, offset, flags)
+                               : at_offset(SYS_pwritev2, fd, vector, count, offset, flags);
+    return sent_vector(fd, vector, count, flags & NO_WAIT ? MSG_DONTWAIT : 0, entry_errno, n);
 }

@@ -269,6 +269,9 @@ int datagram_connect(int fd, int domain, const struct sockaddr *sa, socklen_t le
 
     if (way == DATAGRAM_PROXIED)
         return record(fd, domain, &to);
+    /* The peer that goes may be known to another number alone. */
+    if (way == DATAGRAM_NOT_OURS)
+        datagram_found(fd);
     a = way == DATAGRAM_NOT_OURS ? datagram_of(fd) : NULL;
     if (!a || process_is_guest())
         return way;

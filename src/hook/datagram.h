@@ -66,7 +66,22 @@ int datagram_attach(int fd, struct assoc **a);
  * other descriptors.  Keeps errno. */
 void datagram_adopt(int fd);
 
-/* The same for the descriptors that a program was started with.  To be called at start-up. */
+/* True if a call of libc's without an address has failed since the kernel knows no peer.  result: of that call. */
+static inline bool datagram_lacks_peer(ssize_t result)
+{
+    return result < 0 && errno == EDESTADDRREQ;
+}
+
+/* After such a failure, or ENOTCONN of getpeername(), and before a peer goes: the number may be a duplicate, or another
+ * process' copy, from before the socket was connected through the proxy.  Returns true if it leads to a peer now.
+ * Keeps errno.  Async-signal-safe. */
+bool datagram_found(int fd);
+
+/* What a call of libc's has returned that sent a message without an address; made again where such a peer is found.
+ * m: the program's; entry_errno: before that call.  Returns as the call, with errno. */
+ssize_t datagram_sent(int fd, const struct msghdr *m, int flags, int entry_errno, ssize_t result);
+
+/* datagram_adopt() for the descriptors that a program was started with.  To be called at start-up. */
 void datagram_adopt_inherited(void);
 
 /* The number is another socket's than it was: what the table says of it is over. */

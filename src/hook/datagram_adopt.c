@@ -45,6 +45,29 @@ void datagram_adopt(int fd)
     errno = saved_errno;
 }
 
+OWN_FRAME static bool has_peer(int fd)
+{
+    struct assoc *a = datagram_of(fd);
+    struct assoc_facts f;
+
+    return a && assoc_facts(a, false, &f) && f.peer.len;
+}
+
+bool datagram_found(int fd)
+{
+    if ((fdtab_get(&process.fdtab, fd) & FDTAB_KIND) != KIND_DATAGRAM)
+        return false;
+    datagram_adopt(fd);
+    return has_peer(fd);
+}
+
+ssize_t datagram_sent(int fd, const struct msghdr *m, int flags, int entry_errno, ssize_t result)
+{
+    if (!datagram_lacks_peer(result) || !datagram_found(fd))
+        return result;
+    return hook_return(entry_errno, datagram_send(fd, m, flags, NULL, &result) ? result : -EDESTADDRREQ);
+}
+
 void datagram_adopt_inherited(void)
 {
     int open[INHERITED], count;

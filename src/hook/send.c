@@ -120,8 +120,9 @@ OWN_FRAME static ssize_t send_slowly(int fd, const void *data, size_t size, int 
         return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLOUT, flags))
         return -1;
-    return guard_result(fd, way == SEND_CONNECTED ? real.send(fd, data, size, flags & ~MSG_FASTOPEN)
-                                                  : real.sendto(fd, data, size, flags, sa, len));
+    result = guard_result(fd, way == SEND_CONNECTED ? real.send(fd, data, size, flags & ~MSG_FASTOPEN)
+                                                    : real.sendto(fd, data, size, flags, sa, len));
+    return datagram_sent(fd, &m, flags, entry_errno, result);
 }
 
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *sa, socklen_t len)
@@ -211,7 +212,8 @@ OWN_FRAME static ssize_t send_message_slowly(int fd, const struct msghdr *messag
         return hook_return(entry_errno, result);
     if (guard_stops(fd, POLLOUT, flags))
         return -1;
-    return guard_result(fd, real.sendmsg(fd, &taken, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
+    result = guard_result(fd, real.sendmsg(fd, &taken, way == SEND_CONNECTED ? flags & ~MSG_FASTOPEN : flags));
+    return datagram_sent(fd, &taken, flags, entry_errno, result);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
@@ -325,7 +327,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags)
 {
     int entry_errno = errno;
     unsigned done = 0;
-    bool more = true;
+    bool more = true, found = false;
     long sent = 0;
 
     hook_enter();
@@ -337,6 +339,8 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags)
         sent = datagram_handle(fd) ? send_batch(fd, messages + done, count - done, flags, &more) : 0;
         if (sent == 0)
             sent = send_some(fd, messages + done, count - done < BATCH ? count - done : BATCH, flags, &more);
+        if (sent == -EDESTADDRREQ && !found && (found = datagram_found(fd)))
+            continue;
         if (sent < 0)
             break;
         done += (unsigned)sent;

@@ -186,7 +186,12 @@ static int peer_of(int fd, struct sockaddr *sa, socklen_t *len)
     if (real.getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
         !is_proxy((struct sockaddr *)&peer, peer_len)) {
         errno = entry_errno;
-        return real.getpeername(fd, sa, len);
+        if (real.getpeername(fd, sa, len) == 0)
+            return 0;
+        if (errno != ENOTCONN || !datagram_found(fd) || datagram_peer_name(fd, &datagram_peer) != 0)
+            return -1;
+        return (int)hook_return(entry_errno,
+                                show(fd, real.getsockname, &datagram_peer.sa, datagram_peer.len, sa, len));
     }
     show_target(fd, &peer, &peer_len);
     return (int)hook_return(entry_errno, show(fd, real.getpeername, &peer, peer_len, sa, len));
@@ -210,7 +215,7 @@ static int peer_name(int fd, void *value, socklen_t *len)
     struct sockaddr_storage peer;
     socklen_t peer_len = sizeof peer;
 
-    if (result != 0 && !(errno == ENOTCONN && datagram_handle(fd)))
+    if (result != 0 && !(errno == ENOTCONN && (datagram_handle(fd) || datagram_found(fd))))
         return result;
     errno = entry_errno;
     if (!coming_peer(fd, &peer, &peer_len)) {
