@@ -44,6 +44,30 @@ EOT
 sed 's/^/    /' "$err"
 preload=$plain
 
+# The lock is lost: killed with it in another PID namespace.
+start_proxy --hold reply
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=1 SOCKSIFY_LOG=quiet
+preload=$plain:$work/faulty.so
+patience=15
+gives "those that wait while the lock is lost" kills-stuck "127.0.0.1:$echo" "$control" <<EOT
+died inside: 1
+released: 1
+poll: in time
+epoll: 1
+epoll: in time
+data: 7
+answered: ECONNREFUSED
+silent: ECONNREFUSED
+registered: ECONNREFUSED
+empty: 0
+asleep
+EOT
+patience=80
+preload=$plain
+kill "$proxy_pid"
+start_proxy
+at_proxy "$proxy" SOCKSIFY_TIMEOUT=8 SOCKSIFY_LOG=quiet
+
 # Who cannot tell whether the owner of a lock is dead waits a second for it, at each call: half a minute in all.
 if [ "${FAULTS-}" = all ]; then
     at_proxy "$proxy" SOCKSIFY_TIMEOUT=2 SOCKSIFY_LOG=quiet

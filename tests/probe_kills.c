@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -20,7 +22,8 @@
 #include "probe_once.h"
 #include "probe_text.h"
 
-enum { WORKERS = 4, MOST = 64, PATIENCE_MS = 30000, LATE_MS = 25000, IN_TURN = 20, REST_MS = 10 };
+enum { WORKERS = 4, MOST = 64, PATIENCE_MS = 30000, LATE_MS = 25000, IN_TURN = 20, REST_MS = 10,
+       STUCK_MS = 4500 };    /* a timeout of one second, what is waited for the lock, and what is given to others */
 
 /* Shared by all processes. */
 static struct shared {
@@ -318,6 +321,56 @@ static int kills_apart(char **argv)
     return all ? 0 : 77;
 }
 
+static int begin(void)
+{
+    int fd = net_socket(&target, SOCK_STREAM | SOCK_NONBLOCK);
+
+    if (net_connect(fd, &target) != -1 || errno != EINPROGRESS)
+        net_die("connect");
+    return fd;
+}
+
+/* argv: ADDRESS CONTROL, through a proxy that holds its replies, with faulty.so.  Somebody has died with the lock whom
+ * nobody can tell to be dead: who waits without a limit is told in time, and sleeps meanwhile. */
+static int kills_stuck(char **argv)
+{
+    struct pollfd p[2] = { { .events = POLLOUT }, { .events = POLLOUT } };
+    int set = epoll_create1(0), empty = epoll_create1(0), fd;
+    struct epoll_event e = { .events = EPOLLOUT, .data.u64 = 7 };
+    long began;
+    clock_t used;
+
+    prepare(argv[0]);
+    for (int i = 0; i < 2; i++)
+        p[i].fd = begin();
+    fd = begin();
+    epoll_ctl(set, EPOLL_CTL_ADD, fd, &e);
+    while (net_tell(argv[1], "count") < 3) {
+        poll(p, 2, 5);
+        epoll_wait(set, &e, 1, 5);
+    }
+    say("died inside", kill_inside_apart());
+    began = net_clock();
+    used = clock();
+    /* This reply lies there until the end. */
+    say("released", net_tell(argv[1], "release 1"));
+    while (!p[0].revents || !p[1].revents) {
+        struct pollfd *left = p[0].revents ? p + 1 : p;
+
+        poll(left, left == p && !p[1].revents ? 2 : 1, -1);
+    }
+    puts(net_clock() - began < STUCK_MS ? "poll: in time" : "poll: late");
+    say("epoll", epoll_wait(set, &e, 1, -1));
+    puts(net_clock() - began < STUCK_MS ? "epoll: in time" : "epoll: late");
+    say("data", (long)e.data.u64);
+    say_error("answered", net_error(p[0].fd));
+    say_error("silent", net_error(p[1].fd));
+    say_error("registered", net_error(fd));
+    say("empty", epoll_wait(empty, &e, 1, 500));
+    puts(clock() - used < CLOCKS_PER_SEC / 2 ? "asleep" : "busy");
+    return 0;
+}
+
 static void say_others(void)
 {
     int fd = net_socket(&datagram_target, SOCK_DGRAM);
@@ -362,6 +415,7 @@ const struct command kills_commands[] = {
     { "kills", 2, kills, "ADDRESS ROUNDS" },
     { "kills-apart", 2, kills_apart, "ADDRESS ROUNDS" },
     { "kills-inside", 3, kills_inside, "ADDRESS ROUNDS APART, with faulty.so" },
+    { "kills-stuck", 2, kills_stuck, "ADDRESS CONTROL, with faulty.so" },
     { "restarts", 3, restarts, "ADDRESS DATAGRAM BACK <EVENTS" },
     { NULL, 0, NULL, NULL },
 };

@@ -35,6 +35,9 @@ int guard_slice(bool one)
     bool short_one = pending_shares(&process.pending) || (one && !real_is_alone());
     int next = pending_next_ms(&process.pending);
 
+    /* Nobody can end what is over its time, nor note when to look again. */
+    if (next == 0 && pending_is_stuck(&process.pending))
+        next = SLICE_MS;
     return earlier(assoc_slice(), short_one ? earlier(next, SLICE_MS) : next);
 }
 

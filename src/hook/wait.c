@@ -184,12 +184,13 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
         nfds_t asked = room ? add_associations(ask, count) : count;
         int slice = prepare(ask, fds, count), n;
         int64_t left = end == INT64_MAX ? INT64_MAX : end - clock_ms();
-        bool stepped = false, idle;
+        /* Nobody can step a handshake: what the kernel has ready for one stays so, and only time ends it. */
+        bool stuck = pending_is_stuck(&process.pending), stepped = false, idle;
         struct timespec t;
 
-        if (noisy)
+        if (noisy || stuck)
             leave_out(ask, count);
-        if ((!room || noisy) && (slice < 0 || slice > NO_ROOM_MS))
+        if ((!room || noisy || stuck) && (slice < 0 || slice > NO_ROOM_MS))
             slice = NO_ROOM_MS;
         left = left < 0 ? 0 : slice >= 0 && left > slice ? slice : left;
         to_timespec(left, &t);
@@ -200,7 +201,7 @@ static int wait_loop(struct pollfd *ask, struct pollfd *fds, nfds_t count, int64
         }
         if (n < 0)
             return n;
-        idle = n == 0 && left > 0;
+        idle = stuck || (n == 0 && left > 0);
         if (!room || (asked > count && (idle || ask[count].revents || ask[count].fd < 0 || slice == 0)))
             stepped = datagram_tend();
         noisy = is_noisy(ask, count);

@@ -169,7 +169,7 @@ static bool is_disarmed(const struct epollset_entry *r)
            !(events & ~(uint32_t)PRIVATE_BITS);
 }
 
-static int arm_one(struct epollset *e, struct epollset_entry *r, uint32_t want, uint32_t owner)
+int epollset_arm_one(struct epollset *e, struct epollset_entry *r, uint32_t want, uint32_t owner)
 {
     int error;
 
@@ -194,7 +194,7 @@ void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want,
         struct epollset_entry *r = &e->entry[i - 1];
 
         next = r->next;
-        if (r->cookie != cookie || (reaches(e, r, pid) && arm_one(e, r, want, owner) == 0))
+        if (r->cookie != cookie || (reaches(e, r, pid) && epollset_arm_one(e, r, want, owner) == 0))
             continue;
         /* ENOENT, EBADF: the registration went away by a call we did not see. */
         if (r->pid == pid)
@@ -273,7 +273,7 @@ void epollset_tidy(struct epollset *e, pid_t pid)
 
         if (!r->serial || !r->left)
             continue;
-        if (real_is(r->fd, r->cookie) && reaches(e, r, pid) && arm_one(e, r, 0, 0) == 0)
+        if (real_is(r->fd, r->cookie) && reaches(e, r, pid) && epollset_arm_one(e, r, 0, 0) == 0)
             epollset_drop(e, r);
         else if (r->pid == pid || nobody_comes(r))
             epollset_drop(e, r);
@@ -291,7 +291,7 @@ static void give_back(struct epollset *e, struct epollset_entry *r, bool over)
     if (over)
         control(r->epfd, EPOLL_CTL_DEL, r->fd, 0, 0);
     else
-        arm_one(e, r, 0, 0);
+        epollset_arm_one(e, r, 0, 0);
     epollset_drop(e, r);
 }
 

@@ -91,6 +91,10 @@ int epollset_recall(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, in
  * want: EPOLLIN or EPOLLOUT to arm for owner; 0 to put back: those out of reach are then left. */
 void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner);
 
+/* Put back the registrations that process pid, the caller, has made of a socket, while the lock is lost: without it,
+ * and none is dropped. */
+void epollset_release(struct epollset *e, pid_t pid, uint64_t cookie);
+
 /* Keep some of the program's events of all registrations of a socket from the kernel, before they are armed. */
 void epollset_hide(struct epollset *e, uint64_t cookie, uint32_t events);
 

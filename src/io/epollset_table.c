@@ -165,3 +165,18 @@ void epollset_share(struct epollset *e, pid_t pid)
             e->entry[i].shared = true;
     }
 }
+
+/* Who has the lock may have stopped in the middle of a change: what is walked here ends in any case, and what is not
+ * found is not put back. */
+void epollset_release(struct epollset *e, pid_t pid, uint64_t cookie)
+{
+    unsigned i = *epollset_bucket(e, cookie);
+
+    for (unsigned n = 0; i && i <= EPOLLSET_SIZE && n < EPOLLSET_SIZE; n++) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        i = r->next;
+        if (r->serial && r->cookie == cookie && r->pid == pid)
+            epollset_arm_one(e, r, 0, 0);
+    }
+}

@@ -23,6 +23,10 @@ bool epollset_full(struct epollset *e, pid_t pid);
 /* A new entry with a new token; there must be room. */
 struct epollset_entry *epollset_insert(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd);
 
+/* Have the kernel wait for what a handshake wants, with the entry's token, or, with want 0, for what the program has
+ * registered.  owner: the handshake's name.  Returns 0 or -errno. */
+int epollset_arm_one(struct epollset *e, struct epollset_entry *r, uint32_t want, uint32_t owner);
+
 /* Free an entry; its token becomes void. */
 void epollset_drop(struct epollset *e, struct epollset_entry *r);
 

@@ -70,6 +70,24 @@ static int expire_unlocked(const struct pending *p, int fd, pending_handle handl
     return 0;
 }
 
+/* The same for those that no call looks at by number: their waiters sleep in epoll sets.  What this process has begun,
+ * by the numbers it had. */
+static void expire_own_unlocked(struct pending *p)
+{
+    if (!pending_is_stuck(p) || getpid() != p->pid)
+        return;
+    for (unsigned i = 0; i < p->arena->unused; i++) {
+        struct arena_slot *s = &p->arena->slot[i];
+
+        for (int k = 0; k < ARENA_NUMBERS && s->phase != ARENA_FREE && s->pid == p->pid; k++) {
+            if (s->fd[k] < 0 || expire_unlocked(p, s->fd[k], arena_handle_of(p->arena, s)) != 0)
+                continue;
+            epollset_release(&p->arena->set, p->pid, s->cookie);
+            break;
+        }
+    }
+}
+
 int pending_poke(struct pending *p, int fd, pending_handle handle)
 {
     int saved_errno = errno, result = 0;
@@ -192,8 +210,13 @@ void pending_tend(struct pending *p, enum pending_some some)
     bool shares = false;
     struct lock_hold hold;
 
-    if ((some == PENDING_DUE && pending_next_ms(p) != 0) || !arena_enter(p, &hold))
+    if (some == PENDING_DUE && pending_next_ms(p) != 0)
         return;
+    if (!arena_enter(p, &hold)) {
+        expire_own_unlocked(p);
+        errno = saved_errno;
+        return;
+    }
     for (unsigned i = 0; i < p->arena->unused; i++) {
         struct arena_slot *s = &p->arena->slot[i];
         int64_t look;
