@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -168,8 +169,34 @@ static int streams(char **argv)
     return loop_code();
 }
 
+/* MSG_FASTOPEN connects; with MSG_DONTWAIT it waits for nothing, whatever the socket's flags say. */
+static int opens_beside(char **argv)
+{
+    const struct sockaddr *sa = (const struct sockaddr *)&loop_target.sa;
+    struct iovec v = { buf, 3 };
+    struct msghdr m = { .msg_name = &loop_target.sa, .msg_iov = &v, .msg_iovlen = 1 };
+    int flags = MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL;
+
+    loop_arguments(argv);
+    m.msg_namelen = loop_target.len;
+    for (int way = 0; way < 2; way++) {
+        int fd = net_socket(&loop_target, SOCK_STREAM);
+
+        for (int i = 0; i < 2; i++)
+            loop_is(way ? sendmsg(fd, &m, flags) : sendto(fd, buf, 3, flags, sa, loop_target.len),
+                    i ? EALREADY : EINPROGRESS, way ? "sendmsg" : "sendto");
+        loop_hold(fd, 1);
+        loop_release();
+        loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+        loop_good(fd, "opened beside");
+        close(fd);
+    }
+    return loop_code();
+}
+
 const struct loop_command calls_commands[] = {
     { "other-calls", 2, other_calls, "ADDRESS CONTROL: rarer I/O while the proxy holds" },
+    { "opens-beside", 2, opens_beside, "ADDRESS CONTROL: MSG_FASTOPEN with MSG_DONTWAIT" },
     { "streams", 2, streams, "ADDRESS CONTROL: stdio and lists of AIO requests" },
     { NULL, 0, NULL, NULL },
 };

@@ -55,7 +55,7 @@ static bool may_be_of_family(int error)
  * error alone: then it is the kernel that must tell it. */
 static int connect_idle(int fd, const struct sockaddr *sa, socklen_t len)
 {
-    int result = stream_connect(fd, sa->sa_family, sa, len, true), domain;
+    int result = stream_connect(fd, sa->sa_family, sa, len, STREAM_IDLE), domain;
 
     return may_be_of_family(result) && kind_ask(fd, &domain) == KIND_STREAM && domain != sa->sa_family ? NOT_OURS
                                                                                                          : result;
@@ -74,7 +74,7 @@ static int connect_inet(int fd, const struct sockaddr *sa, socklen_t len)
         if (idle)
             return connect_idle(fd, sa, len);
         /* Another family than the socket's is an error that the kernel knows best. */
-        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len, false) : NOT_OURS;
+        return sa->sa_family == domain ? stream_connect(fd, domain, sa, len, 0) : NOT_OURS;
     case KIND_DATAGRAM:
         return datagram_connect(fd, domain, sa, len);
     case KIND_OTHER:

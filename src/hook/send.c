@@ -68,8 +68,9 @@ static int judge(int fd, const struct sockaddr *sa, socklen_t len, int flags, st
     switch (kind) {
     case KIND_STREAM:
         /* Only with MSG_FASTOPEN does TCP look at the address: then the call connects. */
-        return flags & MSG_FASTOPEN && sa->sa_family == domain ? stream_connect(fd, domain, sa, len, false)
-                                                                : SEND_AS_IT_IS;
+        return flags & MSG_FASTOPEN && sa->sa_family == domain
+                   ? stream_connect(fd, domain, sa, len, flags & MSG_DONTWAIT ? STREAM_DONT_WAIT : 0)
+                   : SEND_AS_IT_IS;
     case KIND_DATAGRAM:
     case KIND_OTHER:
         return sa->sa_family == AF_UNSPEC ? judge_unspec(fd, kind, domain, sa, len, to)

@@ -96,7 +96,8 @@ static bool is_watched(int fd)
     return word & (FDTAB_REGISTERED | FDTAB_SHARED) || fdtab_handle(word) || !real_is_alone();
 }
 
-OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest)
+OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest,
+                                   bool dont_wait)
 {
     const struct conf *c = &process.conf;
     struct pending_request q = { .fd = fd, .domain = domain, .target = &r->target, .peer = peer,
@@ -124,11 +125,11 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     q.nonblocking = flags >= 0 && flags & O_NONBLOCK;
     q.unwatched = real_is_alone() && !atomic_load_explicit(&process.forked, memory_order_relaxed);
     /* A non-blocking connect() must not wait, and there is no memory to remember it in. */
-    if (q.nonblocking && !process.pending.arena)
+    if ((q.nonblocking || dont_wait) && !process.pending.arena)
         return -ENOBUFS;
     if (process.pending.arena && !guest) {
         guard_recall(fd);
-        if (q.nonblocking)
+        if (q.nonblocking || dont_wait)
             return stream_begin_beside(&q);
         /* Without a cookie nobody can find the handshake of a number. */
         if (q.cookie && is_watched(fd))
@@ -162,11 +163,11 @@ OWN_FRAME static void tell_direct(const struct route *r)
     log_line(level, "connect %s: direct (%s)", text, r->why);
 }
 
-static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle, bool guest)
+static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len, int how, bool guest)
 {
     struct addr peer;
     struct route r;
-    int known = stream_still_connecting(fd);
+    int known = stream_still_connecting(fd, how & STREAM_DONT_WAIT);
 
     if (known)
         return known;
@@ -182,17 +183,17 @@ static int by_route(int fd, int domain, const struct sockaddr *sa, socklen_t len
         forget_peer(fd);
         return STREAM_NOT_OURS;
     }
-    known = idle ? 0 : answered(fd, domain);
+    known = how & STREAM_IDLE ? 0 : answered(fd, domain);
     if (known)
         return known == STREAM_CONNECTED ? 0 : known;
     addr_from_sockaddr(sa, len, &peer);
-    return through_proxy(fd, domain, &r, &peer, guest);
+    return through_proxy(fd, domain, &r, &peer, guest, how & STREAM_DONT_WAIT);
 }
 
-int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle)
+int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, int how)
 {
     bool guest = process_is_guest();
-    int error = by_route(fd, domain, sa, len, idle, guest);
+    int error = by_route(fd, domain, sa, len, how, guest);
 
     if (error == 0) {
         if (!hook_idle(GATE_PENDING))

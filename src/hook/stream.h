@@ -10,12 +10,17 @@
 
 enum { STREAM_NOT_OURS = 1 };
 
+enum stream_how {
+    STREAM_IDLE = 1,         /* the kernel has just said that the socket is not connected */
+    STREAM_DONT_WAIT = 2     /* as if it had O_NONBLOCK: MSG_DONTWAIT with MSG_FASTOPEN */
+};
+
 /* Connect a TCP socket to where its route leads.
  * fd: a socket of KIND_STREAM; domain: its AF_INET or AF_INET6; sa: len readable bytes, of the socket's own family;
- * idle: the kernel has just said that it is not connected.
+ * how: bits of enum stream_how.
  * Returns STREAM_NOT_OURS when libc's own call is to be made (a direct destination), 0 when fd is a tunnel now, or the
  * negative errno that connect() must report.  A cancellation point. */
-int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, bool idle);
+int stream_connect(int fd, int domain, const struct sockaddr *sa, socklen_t len, int how);
 
 /* A socket is connected now, or about to be, by whatever way: its registrations need not be followed any more, nor who
  * else has it.  Not before: after a failure it may be connected through the proxy yet.  fd: any number.  errno kept. */

@@ -117,10 +117,10 @@ static int begin_and_wait(struct pending_request *q)
     return error;
 }
 
-int stream_still_connecting(int fd)
+int stream_still_connecting(int fd, bool dont_wait)
 {
     pending_handle handle = guard_handle(fd);
-    int error = handle ? guard_wait(fd, handle, POLLOUT, false) : 0;
+    int error = handle ? guard_wait(fd, handle, POLLOUT, dont_wait) : 0;
 
     return error == -EAGAIN ? -EALREADY : error;
 }
@@ -138,7 +138,7 @@ int stream_connect_watched(struct pending_request *q)
     own = error != -EBUSY;
     /* At the same moment another thread, or process, has begun: its end is this one's. */
     if (!own)
-        error = stream_still_connecting(q->fd);
+        error = stream_still_connecting(q->fd, false);
     if (error)
         return error;
     /* Another thread, or a handler, may have put another file at the number. */

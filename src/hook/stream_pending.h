@@ -7,6 +7,8 @@
 #ifndef SOCKSIFY_HOOK_STREAM_PENDING_H
 #define SOCKSIFY_HOOK_STREAM_PENDING_H
 
+#include <stdbool.h>
+
 #include "../io/pending.h"
 
 /* Hand a handshake over to those who wait for the socket.
@@ -24,8 +26,9 @@ int stream_begin_beside(struct pending_request *q);
  * cancellation point. */
 int stream_connect_watched(struct pending_request *q);
 
-/* A connect() while the one before it is under way, wherever it leads: a blocking socket waits for the end of that.
+/* A connect() while the one before it is under way, wherever it leads: a blocking socket waits for the end of that,
+ * unless the call must not wait.
  * Returns 0 when none is (any more), -EALREADY, -EINTR. */
-int stream_still_connecting(int fd);
+int stream_still_connecting(int fd, bool dont_wait);
 
 #endif
