@@ -20,7 +20,7 @@ static const struct loop_command *const tables[] = {
     serve_loop_commands, matrix_commands,      pending_commands,  number_commands,       process_commands,
     beside_commands,     thread_loop_commands, time_commands,     cancel_commands,       calls_commands,
     datagram_commands,   datagram_end_commands, datagram_via_commands, odd_commands,
-    datagram_odd_commands,
+    datagram_odd_commands, exec_loop_commands,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };

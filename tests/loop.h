@@ -30,6 +30,7 @@ extern const struct loop_command beside_commands[];
 extern const struct loop_command serve_loop_commands[];
 extern const struct loop_command calls_commands[];
 extern const struct loop_command cancel_commands[];
+extern const struct loop_command exec_loop_commands[];
 extern const struct loop_command datagram_commands[];
 extern const struct loop_command datagram_end_commands[];
 extern const struct loop_command datagram_odd_commands[];

@@ -99,6 +99,7 @@ passes "a proxy that is slow to take the connection" settles "$at"
 # Long enough for another program to start and look.
 start_proxy --delay reply:300
 passes "sockets handed to other programs" handed "$at" "$control"
+passes "a socket handed on by the child of a vfork" vfork-hands "$at" "$control"
 kill "$proxy_pid"
 
 start_proxy

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "fdinfo.h"
@@ -186,6 +187,12 @@ int epollset_arm_one(struct epollset *e, struct epollset_entry *r, uint32_t want
     return 0;
 }
 
+/* In the child of a vfork memory is the parent's, but its numbers are not: what it cannot reach the parent can. */
+static bool is_own(const struct epollset_entry *r, pid_t pid)
+{
+    return r->pid == pid && getpid() == pid;
+}
+
 void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner)
 {
     unsigned next;
@@ -197,7 +204,7 @@ void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want,
         if (r->cookie != cookie || (reaches(e, r, pid) && epollset_arm_one(e, r, want, owner) == 0))
             continue;
         /* ENOENT, EBADF: the registration went away by a call we did not see. */
-        if (r->pid == pid)
+        if (is_own(r, pid))
             epollset_drop(e, r);
         else if (r->armed && !want)
             epollset_mark_left(e, r, true);
@@ -275,7 +282,7 @@ void epollset_tidy(struct epollset *e, pid_t pid)
             continue;
         if (real_is(r->fd, r->cookie) && reaches(e, r, pid) && epollset_arm_one(e, r, 0, 0) == 0)
             epollset_drop(e, r);
-        else if (r->pid == pid || nobody_comes(r))
+        else if (is_own(r, pid) || nobody_comes(r))
             epollset_drop(e, r);
     }
 }
