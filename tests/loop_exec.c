@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* loop_exec.c - other programs that are started while a handshake is pending */
+#include <fcntl.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -31,7 +33,44 @@ static int vfork_hands(char **argv)
     return loop_code();
 }
 
+/* A program that is replaced takes its sockets with it: their handshakes are over for its relatives by the deadline. */
+static int exec_leaves(char **argv)
+{
+    int gate[2], told[2], set = loop_set(), other;
+    struct rusage before, after;
+    struct epoll_event e;
+    pid_t pid;
+    char c;
+
+    loop_target = net_target(argv[0]);
+    if (pipe(gate) != 0 || pipe2(told, O_CLOEXEC) != 0)
+        net_die("pipe");
+    pid = loop_fork();
+    if (pid == 0) {
+        close(gate[1]);
+        loop_begin(SOCK_NONBLOCK | SOCK_CLOEXEC);
+        dup2(gate[0], 0);
+        execl("/bin/cat", "cat", (char *)NULL);
+        _exit(127);
+    }
+    close(gate[0]);
+    close(told[1]);
+    loop_check(read(told[0], &c, 1) == 0, "no exec");
+    other = loop_begin(SOCK_NONBLOCK);
+    loop_add(set, other, EPOLLOUT);
+    loop_check(loop_wait(set, other) & EPOLLERR, "no deadline");
+    close(other);
+    getrusage(RUSAGE_SELF, &before);
+    loop_check(epoll_wait(set, &e, 1, 600) == 0, "an event");
+    getrusage(RUSAGE_SELF, &after);
+    loop_check(after.ru_nvcsw - before.ru_nvcsw < 6, "awake %ld times", after.ru_nvcsw - before.ru_nvcsw);
+    close(gate[1]);
+    loop_reap(pid, "the other program");
+    return loop_code();
+}
+
 const struct loop_command exec_loop_commands[] = {
     { "vfork-hands", 2, vfork_hands, "ADDRESS CONTROL: nothing is held for long" },
+    { "exec-leaves", 1, exec_leaves, "ADDRESS: through a proxy that never answers, with a deadline of half a second" },
     { NULL, 0, NULL, NULL },
 };

@@ -123,6 +123,7 @@ at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
 passes "the deadline, for one that sleeps since before" sleeper "$at"
 passes "the deadline, with an error queue that is not empty" stamped "$at"
 passes "the deadline, for one that nobody looks after" orphans "$at"
+passes "the deadline, for one whose program was replaced" exec-leaves "$at"
 # Nobody accepts, and the kernel hears nothing: the port of a listener that takes no more.
 at_proxy "$full" SOCKSIFY_TIMEOUT=0.5
 passes "the deadline, no answer to a SYN" hangs "$at" 500

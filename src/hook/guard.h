@@ -100,6 +100,7 @@ void guard_drain(int fd);
 void guard_drain_handle(int fd, pending_handle handle);
 
 /* guard_drain() for the descriptors that exec would leave open: here (replaces), or in a child that is made for it.
+ * Of those that exec closes here the others are told.
  * Those that a thread waits for inside connect() are left to it, unless exec ends it.  Also in the child of a vfork,
  * whose own numbers other than the standard streams are not known. */
 void guard_drain_open(bool replaces);

@@ -26,6 +26,8 @@ void guard_drain_open(bool replaces)
         flags = real.fcntl(fd, F_GETFD);
         if (flags >= 0 && !(flags & FD_CLOEXEC))
             guard_drain_handle(fd, handle);
+        else if (flags >= 0 && replaces && !guest)
+            pending_leave(&process.pending, handle);
     }
     errno = saved_errno;
 }

@@ -27,6 +27,7 @@ struct arena_slot {
     _Atomic uint8_t wants;           /* EPOLLIN or EPOLLOUT */
     _Atomic bool refused;            /* without the lock, for who waited: the socket is the program's own again */
     _Atomic bool awaited;            /* a thread of pid is inside connect(), and goes on with it */
+    _Atomic bool leaving;            /* pid was about to exec, which closes its numbers */
     uint8_t step;                    /* for which the deadline was set, as tunnel_patience() names it */
     bool forked;                     /* other processes hold the socket too */
     bool binding;                    /* a listener's request (io/binding) */

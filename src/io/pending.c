@@ -44,12 +44,18 @@ static void give_up(struct pending *p, struct arena_slot *s)
     handshake_drop(p, s, -1);
 }
 
+/* Nobody comes who made it. */
+static bool is_left(const struct arena_slot *s)
+{
+    return (s->leaving && s->deadline <= clock_ms()) || epollset_is_gone(s->pid);
+}
+
 bool pending_expire_dead(struct pending *p)
 {
     for (unsigned i = 0; i < p->arena->unused; i++) {
         struct arena_slot *s = &p->arena->slot[i];
 
-        if (s->phase != ARENA_FREE && !s->forked && s->pid != p->pid && epollset_is_gone(s->pid))
+        if (s->phase != ARENA_FREE && !s->forked && s->pid != p->pid && is_left(s))
             give_up(p, s);
     }
     return p->arena->free != 0;
@@ -186,7 +192,7 @@ static void expire_slot(struct pending *p, struct arena_slot *s, int fd, int64_t
         handshake_step(p, s, fd);
     else if (s->forked && now - s->deadline < GRACE_MS)
         return;
-    else if (s->pid == p->pid || epollset_is_gone(s->pid))
+    else if (s->pid == p->pid || is_left(s))
         give_up(p, s);
 }
 

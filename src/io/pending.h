@@ -134,6 +134,10 @@ bool pending_awaited(const struct pending *p, pending_handle handle, bool replac
 /* That thread has left connect(): a handshake that lasts goes on beside the program.  Keeps errno. */
 void pending_unawait(struct pending *p, pending_handle handle);
 
+/* This process is about to exec, which closes the numbers it has of a handshake: from its deadline on others may give
+ * it up, as if this process had ended.  Where exec fails it goes on until then. */
+void pending_leave(struct pending *p, pending_handle handle);
+
 /* Other processes may hold the socket of a handshake that has just begun. */
 void pending_share(struct pending *p, pending_handle handle);
 

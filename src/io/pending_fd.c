@@ -235,6 +235,14 @@ void pending_unawait(struct pending *p, pending_handle handle)
         atomic_store_explicit(&s->awaited, false, memory_order_relaxed);
 }
 
+void pending_leave(struct pending *p, pending_handle handle)
+{
+    struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
+
+    if (s && s->pid == p->pid)
+        atomic_store_explicit(&s->leaving, true, memory_order_relaxed);
+}
+
 bool pending_abandon(struct pending *p, int fd, pending_handle handle)
 {
     struct arena_slot *s;
