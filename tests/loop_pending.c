@@ -386,6 +386,48 @@ static int settles(char **argv)
     return loop_code();
 }
 
+/* Of untimely.c. */
+extern void (*untimely_alone)(int fd) __attribute__((weak));
+
+static int full;    /* a listener without room for another connection */
+
+static void let_in(int fd)
+{
+    close(accept(full, NULL, NULL));
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "the direct one does not stand");
+}
+
+/* A direct connect() is under way as the next one is to go through the proxy, and stands a moment later: what is for
+ * the proxy does not go there.  argv: ADDRESS CONTROL DIRECT: a free address that no proxy is for. */
+static int overtaken(char **argv)
+{
+    struct target direct = net_target(argv[2]);
+    int fd, first, other;
+    char c;
+
+    loop_arguments(argv);
+    if (!&untimely_alone)
+        net_die("untimely.so");
+    full = net_socket(&direct, SOCK_STREAM);
+    loop_is(bind(full, (struct sockaddr *)&direct.sa, direct.len), 0, "bind");
+    loop_is(listen(full, 0), 0, "listen");
+    loop_is(getsockname(full, (struct sockaddr *)&direct.sa, &direct.len), 0, "getsockname");
+    first = net_socket(&direct, SOCK_STREAM);
+    loop_is(net_connect(first, &direct), 0, "the first one");
+    fd = net_socket(&direct, SOCK_STREAM | SOCK_NONBLOCK);
+    loop_is(net_connect(fd, &direct), EINPROGRESS, "the direct one");
+    untimely_alone = let_in;
+    loop_is(net_connect(fd, &loop_target), EALREADY, "connect");
+    if (untimely_alone)
+        let_in(fd);
+    untimely_alone = NULL;
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    other = accept4(full, NULL, NULL, SOCK_NONBLOCK);
+    loop_is(other, 0, "accept");
+    loop_is(read(other, &c, 1), EAGAIN, "read");
+    return loop_code();
+}
+
 const struct loop_command pending_commands[] = {
     { "refused-calls", 2, refused_calls, "ADDRESS CONTROL: I/O while the proxy holds" },
     { "flip", 2, flip, "ADDRESS CONTROL: O_NONBLOCK cleared meanwhile" },
@@ -395,6 +437,7 @@ const struct loop_command pending_commands[] = {
     { "attempts", 3, attempts, "ADDRESS CONTROL REFUSING: all is held" },
     { "retry", 3, retry, "ADDRESS CONTROL UNREACHABLE: a second attempt" },
     { "registered", 3, registered, "ADDRESS CONTROL UNREACHABLE: a blocking connect() of a registered socket" },
+    { "overtaken", 3, overtaken, "ADDRESS CONTROL DIRECT: with untimely.so; the port of DIRECT is 0" },
     { "settles", 1, settles, "ADDRESS: through a proxy that is slow to take the connection" },
     { "to-itself", 0, to_itself, ": a program that accepts what it connects" },
     { "low-water", 2, low_water, "ADDRESS CONTROL: SO_RCVLOWAT" },

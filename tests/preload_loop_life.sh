@@ -54,6 +54,14 @@ passes "a child beside a blocking connect()" blocking-fork "$at" "$control"
 for how in dup fork alone; do
     passes "a direct connect() that is given up, $how" given-up-first "$at" "$control" "127.0.0.1:$proxy" $how
 done
+if [ -z "${LINKED-}" ]; then
+    ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/untimely.c" -o "$work/untimely.so" || bad "untimely.so"
+    at_proxy "$proxy" "SOCKSIFY_DIRECT=127.0.0.2,!127.0.0.0/8"
+    with=$preload
+    preload=$preload:$work/untimely.so
+    passes "a direct connect() that ends as another begins" overtaken "$at" "$control" 127.0.0.2:0
+    preload=$with
+fi
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
 passes "killed inside connect(), and no answer" killed-held "$at" "$control"
 kill "$proxy_pid"

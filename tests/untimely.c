@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* untimely.c - a library that is preloaded behind the object: a signal that comes while no call of the kernel sleeps */
+/* untimely.c - a library that is preloaded behind the object: what comes while no call of the kernel sleeps, a signal
+ * or the end of a connect() */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <sys/socket.h>
 
 /* At which look at a file's status flags SIGALRM comes, from the next one on: 1 for that.  0: never. */
 int untimely_after;
@@ -21,4 +25,23 @@ int fcntl(int fd, int command, ...)
         raise(SIGALRM);
     *(void **)&next = dlsym(RTLD_NEXT, "fcntl");
     return next(fd, command, argument);
+}
+
+/* Called once, after a look for a peer that has found none. */
+void (*untimely_alone)(int fd);
+
+int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
+{
+    int (*next)(int, struct sockaddr *, socklen_t *);
+    void (*then)(int) = untimely_alone;
+    int result;
+
+    *(void **)&next = dlsym(RTLD_NEXT, "getpeername");
+    result = next(fd, sa, len);
+    if (result != 0 && errno == ENOTCONN && then) {
+        untimely_alone = NULL;
+        then(fd);
+        errno = ENOTCONN;
+    }
+    return result;
 }

@@ -3,6 +3,7 @@
 #include "stream.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "../core/frame.h"
 #include "../io/clock.h"
@@ -138,11 +139,25 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     return connect_waiting(&q, &machine, &flight);
 }
 
+/* Is a connect() to somewhere else under way? */
+static bool is_connecting(int fd)
+{
+    uint8_t state = 0;          /* the first byte of struct tcp_info */
+    socklen_t len = sizeof state;
+
+    return real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) == 0 &&
+           (state == TCP_SYN_SENT || state == TCP_SYN_RECV);
+}
+
 /* What a socket that is connected answers by itself.  0: go on. */
 OWN_FRAME static int answered(int fd, int domain)
 {
     struct addr proxy;
 
+    /* Before the look for a peer.  The kernel says the same to a dial, unless that stands by then: our greeting, and
+     * what is in it, would go there. */
+    if (is_connecting(fd))
+        return -EALREADY;
     if (!real_has_peer(fd))
         return 0;
     /* A handshake would go into the open connection.  The kernel says 0 once after a non-blocking connect, then
