@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -73,6 +74,22 @@ static int many_duplicates(char **argv)
     return loop_code();
 }
 
+/* A number beyond what a limit has become since it was made stays what it is. */
+static void over_beyond(int fd)
+{
+    int high = fcntl(fd, F_DUPFD, 400);
+    struct rlimit kept, low;
+
+    getrlimit(RLIMIT_NOFILE, &kept);
+    low = (struct rlimit){ 300, kept.rlim_max };
+    setrlimit(RLIMIT_NOFILE, &low);
+    loop_is(dup2(0, high), EBADF, "dup2 beyond the limit");
+    loop_is(dup3(0, high, O_CLOEXEC), EBADF, "dup3 beyond the limit");
+    setrlimit(RLIMIT_NOFILE, &kept);
+    loop_is(write(high, "abc", 3), EAGAIN, "write beyond the limit");
+    close(high);
+}
+
 /* dup2() over a pending socket ends it; one that fails leaves it as it is. */
 static int over(char **argv)
 {
@@ -87,6 +104,7 @@ static int over(char **argv)
     loop_is(dup3(0, fd, 12345), EINVAL, "dup3 with bad flags");
     loop_is(dup2(fd, fd), 0, "dup2 onto itself");
     loop_is(write(fd, "abc", 3), EAGAIN, "write to it");
+    over_beyond(fd);
     other = loop_begin(SOCK_NONBLOCK);
     loop_add(set, other, EPOLLOUT);
     loop_is(dup2(other, fd), 0, "dup2");

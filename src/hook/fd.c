@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* fd.c - numbers that come and go */
 #include <stdarg.h>
+#include <stdint.h>
+#include <sys/resource.h>
 
 #include "../io/kind.h"
 #include "callnumber.h"
@@ -95,6 +97,16 @@ static int duplicated(int from, int to)
     return to;
 }
 
+/* A number that was made before the limit came down cannot be duplicated over. */
+static bool is_within_limit(int fd)
+{
+    struct {
+        uint64_t soft, hard;
+    } limit;    /* as the kernel has it for every word size */
+
+    return real.syscall(SYS_prlimit64, 0L, (long)RLIMIT_NOFILE, NULL, &limit) != 0 || (uint64_t)fd < limit.soft;
+}
+
 /* A number that is about to be duplicated over is closed by that, unless the call fails. */
 static void replaced(int from, int to, int flags)
 {
@@ -102,7 +114,7 @@ static void replaced(int from, int to, int flags)
 
     if (from == to || hook_idle(GATE_FACTS) || fdtab_get(&process.fdtab, to) == 0)
         return;
-    if (!(flags & ~O_CLOEXEC) && real.fcntl(from, F_GETFD) >= 0)
+    if (!(flags & ~O_CLOEXEC) && real.fcntl(from, F_GETFD) >= 0 && is_within_limit(to))
         number_forget(to);
     errno = entry_errno;
 }
