@@ -388,6 +388,7 @@ static int settles(char **argv)
 
 /* Of untimely.c. */
 extern void (*untimely_alone)(int fd) __attribute__((weak));
+extern int untimely_limits __attribute__((weak));
 
 static int full;    /* a listener without room for another connection */
 
@@ -428,6 +429,25 @@ static int overtaken(char **argv)
     return loop_code();
 }
 
+/* connect() on a tunnel that stands leaves the socket's limits alone: others may be in a call on it. */
+static int connects_quietly(char **argv)
+{
+    int fd, before;
+
+    loop_arguments(argv);
+    if (!&untimely_limits)
+        net_die("untimely.so");
+    fd = loop_begin(SOCK_NONBLOCK);
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    set_nonblocking(fd, false);
+    before = untimely_limits;
+    loop_is(net_connect(fd, &loop_target), 0, "connect, the first time");
+    loop_is(net_connect(fd, &loop_target), EISCONN, "connect");
+    loop_check(untimely_limits == before, "SO_SNDTIMEO was set");
+    loop_good(fd, "a tunnel");
+    return loop_code();
+}
+
 const struct loop_command pending_commands[] = {
     { "refused-calls", 2, refused_calls, "ADDRESS CONTROL: I/O while the proxy holds" },
     { "flip", 2, flip, "ADDRESS CONTROL: O_NONBLOCK cleared meanwhile" },
@@ -438,6 +458,7 @@ const struct loop_command pending_commands[] = {
     { "retry", 3, retry, "ADDRESS CONTROL UNREACHABLE: a second attempt" },
     { "registered", 3, registered, "ADDRESS CONTROL UNREACHABLE: a blocking connect() of a registered socket" },
     { "overtaken", 3, overtaken, "ADDRESS CONTROL DIRECT: with untimely.so; the port of DIRECT is 0" },
+    { "connects-quietly", 2, connects_quietly, "ADDRESS CONTROL: with untimely.so; nothing is held" },
     { "settles", 1, settles, "ADDRESS: through a proxy that is slow to take the connection" },
     { "to-itself", 0, to_itself, ": a program that accepts what it connects" },
     { "low-water", 2, low_water, "ADDRESS CONTROL: SO_RCVLOWAT" },

@@ -14,15 +14,28 @@ for command in refused-calls flip cut-short duplicates many-duplicates over sets
     passes "$command" $command "$at" "$control"
 done
 
-# passes_cookieless NAME COMMAND: with a library behind the object; where a program is the object there is no such place.
-passes_cookieless()
+# passes_with LIBRARY NAME COMMAND: with a library behind the object; where a program is the object there is no such
+# place.
+passes_with()
 {
     [ -z "${LINKED-}" ] || return 0
     with=$preload
-    preload=$preload:$work/cookieless.so
+    preload=$preload:$work/$1.so
+    shift
     passes "$@"
     preload=$with
 }
+
+passes_cookieless()
+{
+    passes_with cookieless "$@"
+}
+
+passes_untimely()
+{
+    passes_with untimely "$@"
+}
+
 [ -n "${LINKED-}" ] ||
     ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/cookieless.c" -o "$work/cookieless.so" || bad "cookieless.so"
 for way in 0 1 2 3; do
@@ -54,14 +67,10 @@ passes "a child beside a blocking connect()" blocking-fork "$at" "$control"
 for how in dup fork alone; do
     passes "a direct connect() that is given up, $how" given-up-first "$at" "$control" "127.0.0.1:$proxy" $how
 done
-if [ -z "${LINKED-}" ]; then
+[ -n "${LINKED-}" ] ||
     ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/untimely.c" -o "$work/untimely.so" || bad "untimely.so"
-    at_proxy "$proxy" "SOCKSIFY_DIRECT=127.0.0.2,!127.0.0.0/8"
-    with=$preload
-    preload=$preload:$work/untimely.so
-    passes "a direct connect() that ends as another begins" overtaken "$at" "$control" 127.0.0.2:0
-    preload=$with
-fi
+at_proxy "$proxy" "SOCKSIFY_DIRECT=127.0.0.2,!127.0.0.0/8"
+passes_untimely "a direct connect() that ends as another begins" overtaken "$at" "$control" 127.0.0.2:0
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5
 passes "killed inside connect(), and no answer" killed-held "$at" "$control"
 kill "$proxy_pid"
@@ -116,6 +125,7 @@ passes "a program that looks too late" late "$at" 700
 kill "$proxy_pid"
 
 start_proxy
+passes_untimely "connect() on what is a tunnel already" connects-quietly "$at" "$control"
 passes "processes that come and go" come-and-go "$at" "$control"
 kill "$proxy_pid"
 

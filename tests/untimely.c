@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* untimely.c - a library that is preloaded behind the object: what comes while no call of the kernel sleeps, a signal
- * or the end of a connect() */
+ * or the end of a connect(), and what others might see meanwhile */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,4 +44,16 @@ int getpeername(int fd, struct sockaddr *sa, socklen_t *len)
         errno = ENOTCONN;
     }
     return result;
+}
+
+/* How often SO_SNDTIMEO was set. */
+int untimely_limits;
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+    int (*next)(int, int, int, const void *, socklen_t);
+
+    untimely_limits += level == SOL_SOCKET && option == SO_SNDTIMEO;
+    *(void **)&next = dlsym(RTLD_NEXT, "setsockopt");
+    return next(fd, level, option, value, len);
 }

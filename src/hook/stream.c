@@ -161,9 +161,9 @@ OWN_FRAME static int answered(int fd, int domain)
     if (!real_has_peer(fd))
         return 0;
     /* A handshake would go into the open connection.  The kernel says 0 once after a non-blocking connect, then
-     * EISCONN. */
-    return process_proxy(0, domain, &proxy) == 0 && tunnel_dial(fd, domain, &proxy, false) == 0 ? STREAM_CONNECTED
-                                                                                              : -EISCONN;
+     * EISCONN, and does not sleep: a limit that is set for that would be another thread's in send(). */
+    return process_proxy(0, domain, &proxy) == 0 && tunnel_dial(fd, domain, &proxy, true) == 0 ? STREAM_CONNECTED
+                                                                                             : -EISCONN;
 }
 
 /* What goes past the proxy is worth a line as well; programs talk to this machine all the time, though. */
