@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -326,8 +329,62 @@ static int late(char **argv)
     return loop_code();
 }
 
+/* Of handler_looks() and the child that has it look. */
+static struct look {
+    atomic_int held, looked;
+    int fd;
+} *look;
+
+static void look_now(int number)
+{
+    int saved_errno = errno;
+    struct pollfd p = { .fd = look->fd, .events = POLLIN | POLLOUT };
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    (void)number;
+    if (atomic_load(&look->held) && !atomic_load(&look->looked)) {
+        loop_check(poll(&p, 1, 0) == 0, "an event in the handler: %x", (unsigned)p.revents);
+        loop_is(send(look->fd, "abc", 3, MSG_DONTWAIT | MSG_NOSIGNAL), EAGAIN, "send in the handler");
+        loop_is(getpeername(look->fd, (struct sockaddr *)&sa, &len), ENOTCONN, "getpeername in the handler");
+        atomic_store(&look->looked, 1);
+    }
+    errno = saved_errno;
+}
+
+/* SIGIO in the middle of a blocking connect(): its handler sees nothing of the handshake. */
+static int handler_looks(char **argv)
+{
+    struct sigaction action = { .sa_handler = look_now, .sa_flags = SA_RESTART };
+    pid_t pid;
+
+    loop_arguments(argv);
+    look = mmap(NULL, sizeof *look, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (look == MAP_FAILED)
+        net_die("mmap");
+    pid = loop_fork();
+    if (pid == 0) {
+        loop_held(1);
+        atomic_store(&look->held, 1);
+        kill(getppid(), SIGIO);
+        while (!atomic_load(&look->looked))
+            sched_yield();
+        loop_release();
+        _exit(loop_code());
+    }
+    look->fd = net_socket(&loop_target, SOCK_STREAM);
+    sigaction(SIGIO, &action, NULL);
+    fcntl(look->fd, F_SETOWN, getpid());
+    fcntl(look->fd, F_SETFL, O_ASYNC);
+    loop_is(net_connect(look->fd, &loop_target), 0, "connect");
+    loop_reap(pid, "the child");
+    loop_good(look->fd, "with O_ASYNC");
+    return loop_code();
+}
+
 const struct loop_command time_commands[] = {
     { "timeouts", 2, timeouts, "ADDRESS CONTROL" },
+    { "handler-looks", 2, handler_looks, "ADDRESS CONTROL: O_ASYNC and a blocking connect()" },
     { "signals", 2, signals, "ADDRESS CONTROL" },
     { "step-signals", 2, step_signals, "ADDRESS CONTROL: with a proxy that holds its method and delays its reply" },
     { "hangs", 2, hangs, "ADDRESS MS: through a proxy that never answers, and whose deadline that is" },

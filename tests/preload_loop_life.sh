@@ -10,7 +10,7 @@ unreachable=127.0.0.1:$refusing
 start_proxy --hold reply --on "*:$refusing" refuse=4
 for command in refused-calls flip cut-short duplicates many-duplicates over sets together beside starts-beside \
     closes-beside exec-closing killed forks vforks timeouts signals cancelled other-calls opens-beside streams guests \
-    last-number set-numbers again low-water-later dup-first fork-first; do
+    last-number set-numbers again low-water-later dup-first fork-first handler-looks; do
     passes "$command" $command "$at" "$control"
 done
 

@@ -2,6 +2,7 @@
 /* stream.c - connecting the program's TCP socket, for every call that does so */
 #include "stream.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -97,6 +98,13 @@ static bool is_watched(int fd)
     return word & (FDTAB_REGISTERED | FDTAB_SHARED) || fdtab_handle(word) || !real_is_alone();
 }
 
+/* Has it a handler that each step of the handshake calls?  To ask for all handlers would cost every connect()
+ * some sixty system calls. */
+static bool has_handler(int flags)
+{
+    return flags > 0 && flags & O_ASYNC;
+}
+
 OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, const struct addr *peer, bool guest,
                                    bool dont_wait)
 {
@@ -133,7 +141,7 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
         if (q.nonblocking || dont_wait)
             return stream_begin_beside(&q);
         /* Without a cookie nobody can find the handshake of a number. */
-        if (q.cookie && is_watched(fd))
+        if (q.cookie && (is_watched(fd) || has_handler(flags)))
             return stream_connect_watched(&q);
     }
     return connect_waiting(&q, &machine, &flight);
