@@ -120,7 +120,7 @@ done
 at_proxy "$proxy" SOCKSIFY_BIND_PORTS=1 SOCKSIFY_BIND=on
 same "SOCKSIFY_BIND=on" bind-order "$four" lftp 2
 asked "SOCKSIFY_BIND=on" 2
-# What a program is that has the object in it exec does not know.
+# A program that has the object in it has none that exec could hand on.
 if [ -z "${LINKED-}" ]; then
     same "SOCKSIFY_BIND=on, an inherited socket" bind-inherits "$four"
     asked "SOCKSIFY_BIND=on, an inherited socket" 2
