@@ -281,6 +281,7 @@ END_TEST
 START_TEST(judge_names_of_this_machine_to_no_proxy)
 {
     struct addr a = { .kind = ADDR_IPV4, .ip = { 10, 1, 1, 1 } }, any = { .kind = ADDR_IPV4 };
+    struct addr loopback = { .kind = ADDR_IPV4, .ip = { 127, 0, 1, 1 } };
     struct route r;
 
     add("localhost:25", RULES_BLOCK);
@@ -292,8 +293,13 @@ START_TEST(judge_names_of_this_machine_to_no_proxy)
     ck_assert_int_eq(r.way, ROUTE_DIRECT);
     learned_add(&state.direct, "far.corp", &any);
     judge("0.0.0.0", 26, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_DIRECT);
+    learned_add(&state.direct, "far.corp", &loopback);
+    judge("127.0.1.1", 26, true, &r);
+    ck_assert_int_eq(r.way, ROUTE_DIRECT);
+    conf.rules.loopback = false;
+    judge("127.0.1.1", 26, true, &r);
     ck_assert_int_eq(r.way, ROUTE_PROXY);
-    ck_assert_mem_eq(r.target.ip, "\177\0\0\1", 4);
 }
 END_TEST
 

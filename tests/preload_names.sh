@@ -142,14 +142,15 @@ fails "no configuration: back" getent hosts 192.0.2.77
 quiet "no configuration"
 
 # Rules for a name in /etc/hosts hold for what is then connected to by its address, and else those for the address.
-# goes WHAT SEEN: to as many requests of the last proxy; standard input is what the program sees but for the name.
+# goes WHAT SEEN: as many requests of the last proxy, for $name at $at; standard input is what the program sees but for
+# the name.
 goes()
 {
     cat >"$work/seen"
     for how in getaddrinfo gethostbyname; do
         : >"$proxy_log"
         { echo 'found: 0' && cat "$work/seen"; } |
-            gives "$1, $how" named $how near.test "127.0.0.1:$echo" "127.0.0.1:$udp"
+            gives "$1, $how" named $how "$name" "$at:$echo" "$at:$udp"
         requests=$(grep -c '^request' "$proxy_log")
         if [ "$requests" = "$2" ]; then
             ok "$1, $how: $2 requests"
@@ -159,29 +160,45 @@ goes()
     done
 }
 
-echo '127.0.0.1 near.test' >>"$work/hosts"
+printf '192.0.2.1 near.test\n127.0.0.1 here.test\n' >>"$work/hosts"
 PROBE=$probe
-start_target
+name=near.test
+at=192.0.2.1
+start "$work/near" "$PROBE" serve $at
+# shellcheck disable=SC2086
+set -- $ready
+echo=$2
+udp=$6
 start_proxy
 first=$proxy
 printf 'connect: 0\necho: ok\nsendto: 4\nrecv: 4\n' >"$work/reached"
 printf 'connect: -1 EACCES\nsendto: -1 EACCES\n' >"$work/blocked"
 there="near.test:$echo,near.test:$udp"
-at_proxy "$proxy" 'SOCKSIFY_DIRECT=!near.test,127.0.0.0/8'
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=!near.test,192.0.2.0/24'
 goes "an exception by name" 2 <"$work/reached"
-at_proxy "$proxy" 'SOCKSIFY_DIRECT=127.0.0.0/8' "SOCKSIFY_BLOCK=$there"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=192.0.2.0/24' "SOCKSIFY_BLOCK=$there"
 goes "ports of a name blocked" 0 <"$work/blocked"
 at_proxy "$proxy" 'SOCKSIFY_DIRECT=.test' "SOCKSIFY_BLOCK=$there"
 goes "ports of a direct name blocked" 0 <"$work/blocked"
-at_proxy "$proxy" 'SOCKSIFY_DIRECT=!127.0.0.0/8,near.test'
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=!192.0.2.0/24,near.test'
 goes "a direct name" 0 <"$work/reached"
-at_proxy "$proxy" 'SOCKSIFY_DIRECT=127.0.0.0/8'
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=192.0.2.0/24'
 goes "no rule for the name" 0 <"$work/reached"
-at_proxy "$proxy" 'SOCKSIFY_DIRECT=*' 'SOCKSIFY_BLOCK=127.0.0.0/8'
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=*' 'SOCKSIFY_BLOCK=192.0.2.0/24'
 goes "an address blocked, all else direct" 0 <"$work/blocked"
 start_proxy
 printf '%s\n' "proxy = socks5://127.0.0.1:$first" '[proxy work]' "proxy = socks5://127.0.0.1:$proxy" '[rules]' \
-    'via work = near.test' 'direct = 127.0.0.0/8' >"$work/conf"
+    'via work = near.test' 'direct = 192.0.2.0/24' >"$work/conf"
 environment="SOCKSIFY_CONF=$work/conf SOCKSIFY_STATE=$work/state"
 goes "a proxy for the name" 2 <"$work/reached"
+
+# Loopback is no proxy's, whatever it is called.
+name=here.test
+at=127.0.0.1
+start_target
+goes "loopback, where a proxy is for other addresses" 0 <"$work/reached"
+at_proxy "$proxy" 'SOCKSIFY_DIRECT=!here.test'
+goes "loopback, by a name that is an exception" 0 <"$work/reached"
+at_proxy "$proxy" "SOCKSIFY_BLOCK=here.test:$echo,here.test:$udp"
+goes "loopback, ports of its name blocked" 0 <"$work/blocked"
 finish

@@ -14,6 +14,8 @@
 
 enum { TRIES = 50, BACKLOG = 256, FILLERS = 3, LIFETIME_S = 120 };
 
+static uint32_t here = INADDR_LOOPBACK;
+
 /* What a listener's thread needs to know, in one pointer. */
 enum { SPEAKS_FIRST = 1 << 30 };
 
@@ -23,7 +25,7 @@ static int make(int family, int type, uint16_t port)
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
     int fd = socket(family, type, 0), one = 1, bad;
 
-    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    in.sin_addr.s_addr = htonl(here);
     if (fd < 0)
         return -1;
     if (family == AF_INET6)
@@ -149,7 +151,7 @@ static uint16_t deaf_port(void)
 
     if (fd < 0 || listen(fd, 0) != 0)
         net_die("listen");
-    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    in.sin_addr.s_addr = htonl(here);
     in.sin_port = htons(port_of(fd));
     for (int i = 0; i < FILLERS; i++) {
         int filler = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -160,13 +162,15 @@ static uint16_t deaf_port(void)
     return ntohs(in.sin_port);
 }
 
-/* Print "ready ECHO FIRST REFUSING DEAF UDP", the ports; serve until killed, or for two minutes. */
+/* argv: an IPv4 address in place of 127.0.0.1, or nothing.  Print "ready ECHO FIRST REFUSING DEAF UDP", the ports;
+ * serve until killed, or for two minutes. */
 static int serve(char **argv)
 {
     int refusing[2];
     uint16_t port[5];
 
-    (void)argv;
+    if (argv[0])
+        here = ntohl(inet_addr(argv[0]));
     alarm(LIFETIME_S);
     port[0] = serve_pair(SOCK_STREAM, take, 0);
     port[1] = serve_pair(SOCK_STREAM, take, SPEAKS_FIRST);
@@ -181,6 +185,6 @@ static int serve(char **argv)
 }
 
 const struct command serve_commands[] = {
-    { "serve", 0, serve, "(be the target)" },
+    { "serve", 0, serve, "[ADDRESS] (be the target)" },
     { NULL, 0, NULL, NULL },
 };

@@ -63,11 +63,12 @@ static void judge_rules(const struct conf *c, const struct addr *judged, bool st
 }
 
 /* An address that a name was resolved to goes by the rules for that name and this port.  Where none is about it those
- * for the address hold; so they do where one would have a proxy look for this machine itself. */
-static bool goes_by_name(const struct conf *c, const struct addr *name)
+ * for the address hold; so they do where one would have a proxy look for this machine itself, by name or by loopback:
+ * /etc/hosts may have many a name for that, and who connects there may mean none of them. */
+static bool goes_by_name(const struct conf *c, const struct addr *name, const struct addr *target)
 {
-    return rules_name_decides(&c->rules, name) &&
-           (rules_judge(&c->rules, name, NULL) != RULES_PROXY || !resolve_is_own(name->name));
+    return rules_name_decides(&c->rules, name) && (rules_judge(&c->rules, name, NULL) != RULES_PROXY ||
+                                                   !(addr_is_loopback(target) || resolve_is_own(name->name)));
 }
 
 void route_judge(const struct conf *c, struct state *s, const struct upstreams *proxies,
@@ -100,7 +101,7 @@ void route_judge(const struct conf *c, struct state *s, const struct upstreams *
     }
     if (found == 0)
         out->target = name;
-    else if (learned_find(&s->direct, &out->target, &name) && goes_by_name(c, &name))
+    else if (learned_find(&s->direct, &out->target, &name) && goes_by_name(c, &name, &out->target))
         judged = &name;
     judge_rules(c, judged, stream, out);
 }
