@@ -64,6 +64,8 @@ aio_read: -1 EINVAL
 aio_write: -1 EINVAL
 lio_listio: -1 EINVAL
 io_submit: -1 EINVAL
+aio_read, by a number made before: -1 EINVAL
+splice: -1 EINVAL
 recv: 4
 word
 EOT

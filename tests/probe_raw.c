@@ -85,7 +85,7 @@ static void say_aio(const char *what, int result, const struct aiocb *request)
 static int aio(char **argv)
 {
     struct target t = net_target(argv[0]);
-    int fd = net_socket(&t, SOCK_DGRAM);
+    int fd = net_socket(&t, SOCK_DGRAM), before = dup(fd), pair[2];
     struct pollfd p = { .fd = fd, .events = POLLIN };
     char room[64] = "";
     struct aiocb request = { .aio_fildes = fd, .aio_buf = room, .aio_nbytes = sizeof room,
@@ -106,6 +106,9 @@ static int aio(char **argv)
         say("io_submit", syscall(SYS_io_submit, context, 1L, kernels));
     else
         say("io_submit", (errno = EINVAL, -1));
+    request.aio_fildes = before;
+    say_aio("aio_read, by a number made before", aio_read(&request), &request);
+    say("splice", pipe(pair) == 0 ? splice(before, NULL, pair[1], NULL, sizeof room, SPLICE_F_NONBLOCK) : 0);
     say("recv", recv(fd, room, sizeof room, MSG_DONTWAIT));
     printf("%s\n", room);
     return 0;

@@ -22,7 +22,7 @@ static int absent(void)
 /* Datagrams of an association go with a header, which libc's threads and the kernel know nothing of. */
 static bool has_header(int fd)
 {
-    if (!datagram_handle(fd))
+    if (!datagram_has_header(fd))
         return false;
     errno = EINVAL;
     return true;

@@ -15,7 +15,7 @@ static bool moves(int from, int to, bool dont_wait)
 
     if (guard_stops(from, POLLIN, flags) || guard_stops(to, POLLOUT, flags))
         return false;
-    if (!datagram_handle(from))
+    if (!datagram_has_header(from))
         return true;
     errno = EINVAL;
     return false;

@@ -81,6 +81,10 @@ bool datagram_found(int fd);
  * m: the program's; entry_errno: before that call.  Returns as the call, with errno. */
 ssize_t datagram_sent(int fd, const struct msghdr *m, int flags, int entry_errno, ssize_t result);
 
+/* Do datagrams of this number come with a header?  For calls that can do nothing with one: a number that was made
+ * before the association is asked for as well.  Keeps errno.  Async-signal-safe. */
+bool datagram_has_header(int fd);
+
 /* datagram_adopt() for the descriptors that a program was started with.  To be called at start-up. */
 void datagram_adopt_inherited(void);
 

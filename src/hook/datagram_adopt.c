@@ -61,6 +61,15 @@ bool datagram_found(int fd)
     return has_peer(fd);
 }
 
+bool datagram_has_header(int fd)
+{
+    if (hook_idle(GATE_DATAGRAM) || (fdtab_get(&process.fdtab, fd) & FDTAB_KIND) != KIND_DATAGRAM)
+        return false;
+    if (!datagram_handle(fd))
+        datagram_adopt(fd);
+    return datagram_handle(fd) != 0;
+}
+
 ssize_t datagram_sent(int fd, const struct msghdr *m, int flags, int entry_errno, ssize_t result)
 {
     if (!datagram_lacks_peer(result) || !datagram_found(fd))
