@@ -132,9 +132,11 @@ OWN_FRAME static int through_proxy(int fd, int domain, const struct route *r, co
     q.flight = &flight;
     prepare(&flight, &machine, r, &proxy);
     q.nonblocking = flags >= 0 && flags & O_NONBLOCK;
+    /* It may wait all the same, where there is nothing to remember a handshake in, or to find it by. */
+    dont_wait = dont_wait && q.cookie && process.pending.arena;
     q.unwatched = real_is_alone() && !atomic_load_explicit(&process.forked, memory_order_relaxed);
     /* A non-blocking connect() must not wait, and there is no memory to remember it in. */
-    if ((q.nonblocking || dont_wait) && !process.pending.arena)
+    if (q.nonblocking && !process.pending.arena)
         return -ENOBUFS;
     if (process.pending.arena && !guest) {
         guard_recall(fd);
