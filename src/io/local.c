@@ -11,7 +11,7 @@
 #include "real.h"
 
 /* As rtnetlink(7) has them; the kernel's headers are not there with every libc. */
-enum { FAMILY_ROUTES = 0, IS_REQUEST = 1, NEW_ROUTE = 24, GET_ROUTE = 26, TO = 1, ROUTE_LOCAL = 2 };
+enum { FAMILY_ROUTES = 0, IS_REQUEST = 1, NEW_ROUTE = 24, GET_ROUTE = 26, TO = 1, DEVICE = 4, ROUTE_LOCAL = 2 };
 
 enum { IPV4_BYTES = 4, IPV6_BYTES = 16, REST = 512 };
 
@@ -27,6 +27,8 @@ struct route_question {
     struct route_head head;
     uint16_t len, attribute;            /* struct rtattr */
     uint8_t ip[IPV6_BYTES];
+    uint16_t device_len, device;        /* another, behind an IPv6 address with a scope */
+    uint32_t index;
 };
 
 struct route_answer {
@@ -64,6 +66,12 @@ bool local_is(const struct addr *a)
     memcpy(q.ip, a->ip, size);
     q.len = (uint16_t)(sizeof q.len + sizeof q.attribute + size);
     q.head.len = (uint32_t)(sizeof q.head + q.len);
+    if (a->kind == ADDR_IPV6 && a->scope) {
+        q.device_len = sizeof q.device_len + sizeof q.device + sizeof q.index;
+        q.device = DEVICE;
+        q.index = a->scope;
+        q.head.len += q.device_len;
+    }
     fd = real_socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, FAMILY_ROUTES);
     is = fd >= 0 && ask(fd, &q);
     if (fd >= 0)
