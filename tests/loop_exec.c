@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* loop_exec.c - other programs that are started while a handshake is pending */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,6 +36,30 @@ static int vfork_hands(char **argv)
 }
 
 /* A program that is replaced takes its sockets with it: their handshakes are over for its relatives by the deadline. */
+/* What the other program has registered is given up some seconds after its socket. */
+static bool sleeps_in_accept(void)
+{
+    struct sockaddr_in own = { .sin_family = AF_INET };
+    struct timeval limit = { .tv_usec = 300000 };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    long awake = LONG_MAX;
+
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0 || listen(fd, 1) != 0)
+        net_die("listen");
+    for (int i = 0; i < 20 && awake > 5; i++) {
+        struct rusage before, after;
+
+        getrusage(RUSAGE_SELF, &before);
+        loop_is(accept(fd, NULL, NULL), EAGAIN, "accept");
+        getrusage(RUSAGE_SELF, &after);
+        awake = after.ru_nvcsw - before.ru_nvcsw;
+    }
+    close(fd);
+    return awake <= 5;
+}
+
 static int exec_leaves(char **argv)
 {
     int gate[2], told[2], set = loop_set(), other;
@@ -48,7 +74,9 @@ static int exec_leaves(char **argv)
     pid = loop_fork();
     if (pid == 0) {
         close(gate[1]);
-        loop_begin(SOCK_NONBLOCK | SOCK_CLOEXEC);
+        set = epoll_create1(EPOLL_CLOEXEC);
+        loop_add(set, loop_begin(SOCK_NONBLOCK | SOCK_CLOEXEC), EPOLLOUT);
+        execl("/nonexistent/program", "none", (char *)NULL);
         dup2(gate[0], 0);
         execl("/bin/cat", "cat", (char *)NULL);
         _exit(127);
@@ -64,6 +92,7 @@ static int exec_leaves(char **argv)
     loop_check(epoll_wait(set, &e, 1, 600) == 0, "an event");
     getrusage(RUSAGE_SELF, &after);
     loop_check(after.ru_nvcsw - before.ru_nvcsw < 6, "awake %ld times", after.ru_nvcsw - before.ru_nvcsw);
+    loop_check(sleeps_in_accept(), "awake in accept()");
     close(gate[1]);
     loop_reap(pid, "the other program");
     return loop_code();

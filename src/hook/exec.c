@@ -69,6 +69,7 @@ static enum outcome become(call *function, const struct launch *l, const char *o
     /* Handshakes are this image's: the next one would find a socket in the middle of one. */
     guard_drain_for_exec();
     function(l, argv, launch_join(object, envp, size, memory));
+    guard_stay();
     if (map)
         launch_unmap(memory, size);
     return OUTCOME_FAILED;

@@ -340,6 +340,7 @@ int guard_accept(int fd)
         if (n < 0 && errno == EINTR && (limit != INT64_MAX || !tunnel_restarts()))
             error = -EINTR;
         pending_tend(&process.pending, PENDING_ALL);
+        pending_tidy(&process.pending);
         datagram_tend();
         if (!error && clock_ms() >= limit)
             error = -EAGAIN;

@@ -108,6 +108,9 @@ void guard_drain_open(bool replaces);
 /* The same before exec; what is queued of datagrams is sent before. */
 void guard_drain_for_exec(void);
 
+/* That exec has failed.  Keeps errno.  Async-signal-safe. */
+void guard_stay(void);
+
 /* The sockets that may yet be connected are about to be shared with a child of fork(). */
 void guard_share(void);
 

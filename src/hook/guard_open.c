@@ -38,3 +38,9 @@ void guard_drain_for_exec(void)
         assoc_drain(&process.assoc);
     guard_drain_open(true);
 }
+
+void guard_stay(void)
+{
+    if (!hook_idle(GATE_PENDING) && pending_any(&process.pending) && !process_is_guest())
+        pending_stay(&process.pending);
+}

@@ -14,7 +14,7 @@
 #define EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 #define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
 
-enum { NOBODY = 0, GRACE_MS = 2000 };
+enum { GRACE_MS = 2000 };
 
 /* In a process forked off the same numbers may mean other files by now. */
 static bool reaches(const struct epollset *e, const struct epollset_entry *r, pid_t pid)

@@ -91,6 +91,9 @@ int epollset_recall(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, in
  * want: EPOLLIN or EPOLLOUT to arm for owner; 0 to put back: those out of reach are then left. */
 void epollset_arm(struct epollset *e, pid_t pid, uint64_t cookie, uint32_t want, uint32_t owner);
 
+/* What process pid has made of a socket and left is nobody's: pid is another program by now, with the same number. */
+void epollset_desert(struct epollset *e, pid_t pid, uint64_t cookie);
+
 /* Put back the registrations that process pid, the caller, has made of a socket, while the lock is lost: without it,
  * and none is dropped. */
 void epollset_release(struct epollset *e, pid_t pid, uint64_t cookie);

@@ -166,6 +166,16 @@ void epollset_share(struct epollset *e, pid_t pid)
     }
 }
 
+void epollset_desert(struct epollset *e, pid_t pid, uint64_t cookie)
+{
+    for (unsigned i = *epollset_bucket(e, cookie); i; i = e->entry[i - 1].next) {
+        struct epollset_entry *r = &e->entry[i - 1];
+
+        if (r->cookie == cookie && r->pid == pid && r->left)
+            r->pid = NOBODY;
+    }
+}
+
 /* Who has the lock may have stopped in the middle of a change: what is walked here ends in any case, and what is not
  * found is not put back. */
 void epollset_release(struct epollset *e, pid_t pid, uint64_t cookie)

@@ -20,6 +20,9 @@ void epollset_mark_left(struct epollset *e, struct epollset_entry *r, bool left)
 /* True if there is no room; looks for what processes have left that are gone. */
 bool epollset_full(struct epollset *e, pid_t pid);
 
+/* The maker of an entry whose maker is gone, or has become another program. */
+enum { NOBODY = 0 };
+
 /* A new entry with a new token; there must be room. */
 struct epollset_entry *epollset_insert(struct epollset *e, pid_t pid, uint64_t cookie, int epfd, int fd);
 

@@ -39,9 +39,15 @@ int pending_open(struct pending *p, struct state *s)
  * namespace), it must not take the open connection for the tunnel: guard_settle() finds this errno. */
 static void give_up(struct pending *p, struct arena_slot *s)
 {
+    bool leaving = s->leaving;
+    pid_t pid = s->pid;
+    uint64_t cookie = s->cookie;
+
     arena_keep_error(p->arena, s->cookie, ETIMEDOUT);
     atomic_store_explicit(&p->arena->orphans, true, memory_order_relaxed);
     handshake_drop(p, s, -1);
+    if (leaving)
+        epollset_desert(&p->arena->set, pid, cookie);
 }
 
 /* Nobody comes who made it. */
@@ -125,7 +131,8 @@ bool pending_is_of(const struct pending *p, int fd, pending_handle handle)
 {
     const struct arena_slot *s = handle && p->arena ? arena_slot_of(p->arena, handle) : NULL;
 
-    return s && !real_is_other(fd, s->cookie);
+    /* Refused without the lock it is the program's own again; the slot waits for who can free it. */
+    return s && !atomic_load_explicit(&s->refused, memory_order_relaxed) && !real_is_other(fd, s->cookie);
 }
 
 short pending_wants(const struct pending *p, pending_handle handle)

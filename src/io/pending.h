@@ -135,8 +135,11 @@ bool pending_awaited(const struct pending *p, pending_handle handle, bool replac
 void pending_unawait(struct pending *p, pending_handle handle);
 
 /* This process is about to exec, which closes the numbers it has of a handshake: from its deadline on others may give
- * it up, as if this process had ended.  Where exec fails it goes on until then. */
+ * it up, as if this process had ended. */
 void pending_leave(struct pending *p, pending_handle handle);
+
+/* exec has failed: the handshakes that this process was about to leave are its own on.  Keeps errno. */
+void pending_stay(struct pending *p);
 
 /* Other processes may hold the socket of a handshake that has just begun. */
 void pending_share(struct pending *p, pending_handle handle);

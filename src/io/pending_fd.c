@@ -243,6 +243,13 @@ void pending_leave(struct pending *p, pending_handle handle)
         atomic_store_explicit(&s->leaving, true, memory_order_relaxed);
 }
 
+void pending_stay(struct pending *p)
+{
+    for (unsigned i = 0; p->arena && i < p->arena->unused; i++)
+        if (p->arena->slot[i].pid == p->pid)
+            atomic_store_explicit(&p->arena->slot[i].leaving, false, memory_order_relaxed);
+}
+
 bool pending_abandon(struct pending *p, int fd, pending_handle handle)
 {
     struct arena_slot *s;
