@@ -9,12 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "loop.h"
 #include "probe_text.h"
 
-enum { MANY = 9 };
+enum { MANY = 9, CLOSE_RANGE = 436 };
+
+/* Of untimely.c. */
+extern int untimely_ranges __attribute__((weak));
 
 /* A duplicate is as good as the first, in every way to wait, whichever is closed. */
 static int duplicates(char **argv)
@@ -115,6 +119,26 @@ static int over(char **argv)
     loop_good(fd, "what took its place");
     loop_check(loop_wait(set, other) == EPOLLOUT, "no event of the other");
     loop_check(epoll_wait(set, &e, 1, 20) == 1 && (int)e.data.u64 == other, "an event of what is gone");
+    return loop_code();
+}
+
+/* Where the kernel has no close_range(), what it was to close stays what it is. */
+static int ranges(char **argv)
+{
+    int fd;
+
+    loop_arguments(argv);
+    if (!&untimely_ranges)
+        net_die("untimely.so");
+    fd = loop_begin(SOCK_NONBLOCK);
+    untimely_ranges = 1;
+    loop_is(close_range((unsigned)fd, ~0u, 0), ENOSYS, "close_range");
+    loop_is((int)syscall(CLOSE_RANGE, fd, -1, 0), ENOSYS, "close_range by number");
+    loop_is(write(fd, "abc", 3), EAGAIN, "write");
+    loop_hold(fd, 1);
+    loop_release();
+    loop_check(loop_poll(fd, POLLOUT) == POLLOUT, "not writable");
+    loop_good(fd, "it");
     return loop_code();
 }
 
@@ -300,6 +324,7 @@ static int again(char **argv)
 const struct loop_command number_commands[] = {
     { "duplicates", 2, duplicates, "ADDRESS CONTROL" },
     { "many-duplicates", 2, many_duplicates, "ADDRESS CONTROL" },
+    { "ranges", 2, ranges, "ADDRESS CONTROL: close_range() that the kernel does not have" },
     { "over", 2, over, "ADDRESS CONTROL: dup2() over a pending socket" },
     { "numbers", 2, numbers, "ADDRESS CONTROL: numbers used again; nothing is held" },
     { "sets", 2, sets, "ADDRESS CONTROL: several epoll sets" },

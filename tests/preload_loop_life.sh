@@ -69,6 +69,7 @@ for how in dup fork alone; do
 done
 [ -n "${LINKED-}" ] ||
     ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$srcdir/untimely.c" -o "$work/untimely.so" || bad "untimely.so"
+passes_untimely "close_range() that is none" ranges "$at" "$control"
 at_proxy "$proxy" "SOCKSIFY_DIRECT=127.0.0.2,!127.0.0.0/8"
 passes_untimely "a direct connect() that ends as another begins" overtaken "$at" "$control" 127.0.0.2:0
 at_proxy "$proxy" SOCKSIFY_TIMEOUT=0.5

@@ -57,3 +57,37 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     *(void **)&next = dlsym(RTLD_NEXT, "setsockopt");
     return next(fd, level, option, value, len);
 }
+
+/* An old kernel has no close_range(): by its name and by its number. */
+int untimely_ranges;
+
+enum { CLOSE_RANGE = 436 };
+
+int close_range(unsigned first, unsigned last, int flags)
+{
+    int (*next)(unsigned, unsigned, int);
+
+    if (untimely_ranges) {
+        errno = ENOSYS;
+        return -1;
+    }
+    *(void **)&next = dlsym(RTLD_NEXT, "close_range");
+    return next(first, last, flags);
+}
+
+long syscall(long number, ...)
+{
+    long (*next)(long, ...), a[6];
+    va_list list;
+
+    if (number == CLOSE_RANGE && untimely_ranges) {
+        errno = ENOSYS;
+        return -1;
+    }
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(list, long);
+    va_end(list);
+    *(void **)&next = dlsym(RTLD_NEXT, "syscall");
+    return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
