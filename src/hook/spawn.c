@@ -185,11 +185,15 @@ static bool is_preload(const char *variable)
     return !strncmp(variable, preload_name, strlen(preload_name));
 }
 
-static bool ends_with(const char *text, const char *end)
+/* Is it the object, and behind it just that list? */
+static bool is_joined(const char *made, const char *object, const char *list)
 {
-    size_t len = strlen(text), part = strlen(end);
+    size_t len = strlen(object);
 
-    return len >= part && !strcmp(text + len - part, end);
+    made += strlen(preload_name);
+    if (strncmp(made, object, len) != 0)
+        return false;
+    return made[len] ? *list && !strcmp(made + len + 1, list) : !*list;
 }
 
 /* Is this what was made last time, for the same environment?  A program may put its own array into environ again
@@ -206,8 +210,10 @@ static bool serves_again(const char *object, char **vars, const struct envlist_p
     if (count + 1 != plan->slots)
         return false;
     made = plan->text ? *vars++ : NULL;    /* LD_PRELOAD comes first where it was not right */
+    if (made && !is_preload(made))
+        return false;
     for (; env && *env; env++) {
-        bool same = made && is_preload(*env) ? ends_with(made, *env + strlen(preload_name)) : *env == *vars++;
+        bool same = made && is_preload(*env) ? is_joined(made, object, *env + strlen(preload_name)) : *env == *vars++;
 
         if (!same)
             return false;

@@ -20,6 +20,10 @@
 #include "file.h"
 #include "real.h"
 
+#ifndef SYS_rt_sigtimedwait
+#define SYS_rt_sigtimedwait SYS_rt_sigtimedwait_time64
+#endif
+
 enum { LINE_MAX_BYTES = 900, KERNEL_SET = _NSIG / 8 };
 
 static struct {
@@ -151,14 +155,18 @@ OWN_FRAME static bool would_hurt(int fd)
     return file_ask(fd, &info) == 0 && S_ISREG(info.mode) && !file_may_grow(info.size + LINE_MAX_BYTES);
 }
 
-/* Held, SIGTTOU stops nobody who writes to the terminal from behind.  Sets as the kernel has them: libc's are large. */
+/* Held, SIGTTOU stops nobody who writes to the terminal from behind; what else a write may send, for all would_hurt()
+ * has said, is taken back.  Sets as the kernel has them: libc's are large. */
 static void write_whole(int fd, const struct line *l)
 {
-    unsigned long held[KERNEL_SET / sizeof(long)] = { 1ul << (SIGTTOU - 1) }, kept[KERNEL_SET / sizeof(long)];
+    const unsigned long ends = 1ul << (SIGPIPE - 1) | 1ul << (SIGXFSZ - 1);
+    unsigned long held[KERNEL_SET / sizeof(long)] = { ends | 1ul << (SIGTTOU - 1) }, kept[KERNEL_SET / sizeof(long)];
+    long none[4] = { 0 };    /* a time, of whatever size */
     long failed = real.syscall(SYS_rt_sigprocmask, (long)SIG_BLOCK, held, kept, (long)KERNEL_SET);
 
-    if (real.syscall(SYS_write, (long)fd, l->text, (long)l->used) < 0)
-        errno = 0;    /* nowhere left to complain */
+    held[0] = ends;
+    if (real.syscall(SYS_write, (long)fd, l->text, (long)l->used) < 0 && (errno == EPIPE || errno == EFBIG) && !failed)
+        real.syscall(SYS_rt_sigtimedwait, held, NULL, none, (long)KERNEL_SET);
     if (!failed)
         real.syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, kept, NULL, (long)KERNEL_SET);
 }
