@@ -44,8 +44,8 @@ EOT
 tests()
 {
     echo preload_loop.sh preload_loop_life.sh preload_udp_wait.sh preload_chaos.sh preload_udp.sh \
-        preload_udp_faults.sh preload_udp_odd.sh preload_bind.sh preload_faults.sh preload_storm.sh preload_load.sh preload_signals.sh \
-        preload_life.sh preload_crowd.sh
+        preload_udp_faults.sh preload_udp_odd.sh preload_bind.sh preload_faults.sh preload_storm.sh preload_load.sh \
+        preload_signals.sh preload_life.sh preload_crowd.sh
     [ "$1" = thread ] ||
         echo preload_conf.sh preload_connect.sh preload_differential.sh preload_errors.sh preload_fastopen.sh \
             preload_fds.sh preload_kinds.sh preload_log.sh preload_names.sh preload_pipeline.sh preload_udp_via.sh
@@ -55,6 +55,7 @@ tests()
 # unwinding of a cancelled thread, and takes what it leaves behind for a fault; both look at the arrays that are wrong;
 # 10,000 connections of 500 processes are beyond TSan's speed, and its memory grows with what it has seen.
 execs='execs handed starts-beside exec-closing exec-beside killed killed-held activate'
+execs="$execs vfork-hands exec-leaves"
 unfit()
 {
     case $1 in
